@@ -1,0 +1,104 @@
+//! Positions: as a device reported them ([`Fix`]) and as readers get them.
+
+use crate::{PatrolId, Time, UnitId};
+use serde::{Deserialize, Serialize};
+
+/// One position as a device reported it, validated. Its identity is
+/// (unit, `time`, `uuid`): a second one with the same three is the same fix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fix {
+    /// The device's clock.
+    pub time: Time,
+    /// The server's clock.
+    pub received_at: Time,
+    /// Degrees, -90 to 90.
+    pub latitude: f64,
+    /// Degrees, -180 to 180.
+    pub longitude: f64,
+    pub speed_mps: Option<f32>,
+    /// Degrees clockwise from north, 0 to 360.
+    pub heading_deg: Option<f32>,
+    pub accuracy_m: Option<f32>,
+    pub altitude_m: Option<f32>,
+    /// 0 to 1.
+    pub battery: Option<f32>,
+    pub uuid: Option<Box<str>>,
+    pub event: Option<Box<str>>,
+    /// What the device sent beyond this, a JSON object as text, kept as received.
+    pub extras: Option<Box<str>>,
+}
+
+/// Where a unit is, as `/api/v1/units/{id}/location` and the lists tell it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Location {
+    pub unit_id: UnitId,
+    pub patrol_id: Option<PatrolId>,
+    pub latitude: f64,
+    pub longitude: f64,
+    pub speed_mps: Option<f32>,
+    pub heading_deg: Option<f32>,
+    pub accuracy_m: Option<f32>,
+    pub battery: Option<f32>,
+    pub time: Time,
+    pub received_at: Time,
+}
+
+impl Location {
+    pub fn of(unit_id: UnitId, patrol_id: Option<PatrolId>, fix: &Fix) -> Self {
+        Self {
+            unit_id,
+            patrol_id,
+            latitude: fix.latitude,
+            longitude: fix.longitude,
+            speed_mps: fix.speed_mps,
+            heading_deg: fix.heading_deg,
+            accuracy_m: fix.accuracy_m,
+            battery: fix.battery,
+            time: fix.time,
+            received_at: fix.received_at,
+        }
+    }
+}
+
+/// A unit near a point, nearest first in its list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Nearby {
+    #[serde(flatten)]
+    pub location: Location,
+    pub distance_m: f64,
+}
+
+/// A unit's route over a range of time. `total` counts the fixes stored in the
+/// range; `points` may be thinned, first and last kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouteAnswer {
+    pub unit_id: UnitId,
+    pub total: u64,
+    pub points: Vec<RoutePoint>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RoutePoint {
+    pub time: Time,
+    pub latitude: f64,
+    pub longitude: f64,
+    pub speed_mps: Option<f32>,
+    pub heading_deg: Option<f32>,
+}
+
+/// The answer to a native position post.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IngestAnswer {
+    /// Always `ok`.
+    pub status: String,
+    pub accepted: u64,
+    pub duplicates: u64,
+    pub rejected: Vec<RejectedPoint>,
+}
+
+/// A point that was set aside: its place in the batch, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedPoint {
+    pub index: usize,
+    pub reason: String,
+}

@@ -1,0 +1,30 @@
+//! The words Sentinel is built from, written once for server, browser and field tools.
+//!
+//! - [`ids`]: unit, patrol and user ids, parsed at the edge
+//! - [`scope`]: the hierarchy `district > zone > division > station`
+//! - [`time`]: instants with millisecond precision, ISO 8601 in JSON
+//! - [`fix`]: one position as a device reported it, and how it reads back
+//! - [`unit`]: units, their status, patrols
+//! - [`people`]: users, roles, permissions, keys, the sign-in
+//! - [`live`]: frames of the live protocol, in JSON and in postcard
+//! - [`page`]: pages of lists, errors, statistics
+//!
+//! Nothing here knows about sockets, stores or browsers; it is serde and plain data.
+
+pub mod fix;
+pub mod ids;
+pub mod live;
+pub mod page;
+pub mod people;
+pub mod scope;
+pub mod time;
+pub mod unit;
+mod wire;
+
+pub use fix::{Fix, Location, RouteAnswer, RoutePoint};
+pub use ids::{PatrolId, UnitId, UserName};
+pub use page::{ErrorBody, Page};
+pub use people::{Permission, Role};
+pub use scope::{Level, Scope, ScopePath};
+pub use time::Time;
+pub use unit::{Patrol, Unit, UnitStatus};

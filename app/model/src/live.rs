@@ -1,0 +1,285 @@
+//! The live protocol: what travels on `/api/v1/ws` and `/api/v1/stream`.
+//!
+//! A client subscribes to one scope and gets a [`Snapshot`], then [`Positions`]
+//! (the latest per unit since the last frame) and [`Event`]s (ordered, numbered by
+//! `offset`, never dropped). A client that comes back with the `epoch` and `offset`
+//! it has seen gets the events it missed, or a new snapshot where they are gone.
+
+use crate::{PatrolId, Scope, Time, UnitId, UnitStatus, wire::wire_enum};
+use serde::{Deserialize, Serialize};
+
+/// WebSocket subprotocol of JSON text frames.
+pub const SUBPROTOCOL_JSON: &str = "sentinel.v1.json";
+/// WebSocket subprotocol of postcard binary frames.
+pub const SUBPROTOCOL_POSTCARD: &str = "sentinel.v1.postcard";
+
+/// Shortest time between two position frames to one subscriber, in milliseconds.
+pub const INTERVAL_MIN_MS: u32 = 10;
+/// Longest that a subscriber may ask for.
+pub const INTERVAL_MAX_MS: u32 = 60_000;
+
+wire_enum! {
+    /// What the server sends.
+    pub enum ServerFrame tagged "type" {
+        Snapshot(Snapshot),
+        Positions(Positions),
+        Event(Event),
+        Pong(Pong),
+        Error(ErrorFrame),
+    }
+}
+
+wire_enum! {
+    /// What a subscriber sends.
+    pub enum ClientFrame tagged "type" {
+        Subscribe(Subscribe),
+        Unsubscribe(Unsubscribe),
+        Ping(Ping),
+    }
+}
+
+/// A unit on patrol, as the map needs it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveUnit {
+    pub id: UnitId,
+    pub patrol: PatrolId,
+    pub station: Scope,
+    /// Degrees; none while the patrol has no position yet.
+    pub lat: Option<f64>,
+    pub lon: Option<f64>,
+    pub speed_mps: Option<f32>,
+    pub heading_deg: Option<f32>,
+    pub battery: Option<f32>,
+    pub status: UnitStatus,
+    /// Device time of the position.
+    pub time: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub scope: Scope,
+    /// Names this run of the event stream; offsets compare only within one.
+    pub epoch: String,
+    /// The last event that this snapshot already holds.
+    pub offset: u64,
+    pub units: Vec<LiveUnit>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Positions {
+    pub units: Vec<LiveUnit>,
+}
+
+wire_enum! {
+    /// Something that happened in a scope, in order.
+    pub enum Event tagged "kind" {
+        UnitJoined(UnitJoined),
+        UnitLeft(UnitLeft),
+        Status(StatusChanged),
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnitJoined {
+    pub offset: u64,
+    pub at: Time,
+    pub unit: LiveUnit,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnitLeft {
+    pub offset: u64,
+    pub at: Time,
+    pub id: UnitId,
+    pub patrol: PatrolId,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusChanged {
+    pub offset: u64,
+    pub at: Time,
+    pub id: UnitId,
+    pub patrol: PatrolId,
+    pub status: UnitStatus,
+}
+
+impl Event {
+    pub fn offset(&self) -> u64 {
+        match self {
+            Event::UnitJoined(e) => e.offset,
+            Event::UnitLeft(e) => e.offset,
+            Event::Status(e) => e.offset,
+        }
+    }
+
+    /// The same event at another place in a stream: each scope counts its own.
+    pub fn with_offset(mut self, offset: u64) -> Self {
+        match &mut self {
+            Event::UnitJoined(e) => e.offset = offset,
+            Event::UnitLeft(e) => e.offset = offset,
+            Event::Status(e) => e.offset = offset,
+        }
+        self
+    }
+
+    pub fn patrol(&self) -> PatrolId {
+        match self {
+            Event::UnitJoined(e) => e.unit.patrol,
+            Event::UnitLeft(e) => e.patrol,
+            Event::Status(e) => e.patrol,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pong {
+    pub at: Time,
+}
+
+/// Why the server does not do what was asked; the socket may stay open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorFrame {
+    pub code: String,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subscribe {
+    pub scope: Scope,
+    #[serde(default)]
+    pub interval_ms: Option<u32>,
+    #[serde(default)]
+    pub epoch: Option<String>,
+    #[serde(default)]
+    pub offset: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Unsubscribe {}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ping {}
+
+/// Why a socket was closed, and whether to come back. Codes 4000 to 4099 say
+/// "reconnect", 4100 and up say "do not, until something changes".
+pub mod close {
+    /// The server is going down or away; come back at once, with epoch and offset.
+    pub const RESTART: u16 = 4000;
+    /// The reader was too slow; come back.
+    pub const TOO_SLOW: u16 = 4001;
+    /// Nothing was heard from the client for too long; come back.
+    pub const IDLE: u16 = 4002;
+    /// The credential is gone or never was; sign in again.
+    pub const UNAUTHORIZED: u16 = 4100;
+    /// The scope is not the caller's to see.
+    pub const FORBIDDEN: u16 = 4101;
+    /// The client sent what is no frame of this protocol.
+    pub const BAD_FRAME: u16 = 4102;
+
+    pub const fn may_reconnect(code: u16) -> bool {
+        code < 4100
+    }
+}
+
+/// Version byte that begins every binary frame.
+pub const BINARY_VERSION: u8 = 1;
+
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("the frame is empty")]
+    Empty,
+    #[error("the frame is of version {0}, this side speaks version {BINARY_VERSION}")]
+    Version(u8),
+    #[error("the frame does not decode: {0}")]
+    Postcard(#[from] postcard::Error),
+    #[error("the frame does not decode: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+pub fn to_json<T: Serialize>(frame: &T) -> Result<String, FrameError> {
+    Ok(serde_json::to_string(frame)?)
+}
+
+pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FrameError> {
+    Ok(serde_json::from_str(text)?)
+}
+
+/// Version byte, then postcard.
+pub fn to_binary<T: Serialize>(frame: &T) -> Result<Vec<u8>, FrameError> {
+    Ok(postcard::to_extend(frame, vec![BINARY_VERSION])?)
+}
+
+pub fn from_binary<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
+    match bytes.split_first() {
+        None => Err(FrameError::Empty),
+        Some((&BINARY_VERSION, rest)) => Ok(postcard::from_bytes(rest)?),
+        Some((&other, _)) => Err(FrameError::Version(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit() -> LiveUnit {
+        LiveUnit {
+            id: "PC-001".parse().expect("a good id"),
+            patrol: PatrolId(7),
+            station: Scope::station(5),
+            lat: Some(9.9312),
+            lon: Some(76.2673),
+            speed_mps: Some(8.2),
+            heading_deg: None,
+            battery: Some(0.5),
+            status: UnitStatus::OnTask,
+            time: Some(Time(1_795_226_400_123)),
+        }
+    }
+
+    fn frames() -> Vec<ServerFrame> {
+        vec![
+            ServerFrame::Snapshot(Snapshot {
+                scope: Scope::station(5),
+                epoch: "e".into(),
+                offset: 3,
+                units: vec![unit()],
+            }),
+            ServerFrame::Positions(Positions { units: vec![unit(), unit()] }),
+            ServerFrame::Event(Event::UnitJoined(UnitJoined { offset: 4, at: Time(5), unit: unit() })),
+            ServerFrame::Event(Event::Status(StatusChanged {
+                offset: 5,
+                at: Time(6),
+                id: unit().id,
+                patrol: PatrolId(7),
+                status: UnitStatus::Stale,
+            })),
+            ServerFrame::Pong(Pong::default()),
+        ]
+    }
+
+    #[test]
+    fn every_frame_survives_both_encodings() {
+        for frame in frames() {
+            let json = to_json(&frame).expect("encodes");
+            assert_eq!(from_json::<ServerFrame>(&json).expect("decodes"), frame, "{json}");
+            let binary = to_binary(&frame).expect("encodes");
+            assert_eq!(from_binary::<ServerFrame>(&binary).expect("decodes"), frame);
+        }
+    }
+
+    #[test]
+    fn json_frames_say_type_and_kind() {
+        let joined = to_json(&frames()[2]).expect("encodes");
+        assert!(joined.starts_with(r#"{"type":"event","kind":"unit_joined","offset":4,"#), "{joined}");
+        let text = r#"{"type":"subscribe","scope":"zone:3"}"#;
+        assert!(matches!(from_json::<ClientFrame>(text), Ok(ClientFrame::Subscribe(s)) if s.interval_ms.is_none()));
+        assert!(matches!(from_json::<ClientFrame>(r#"{"type":"ping"}"#), Ok(ClientFrame::Ping(_))));
+        assert!(matches!(from_json::<ClientFrame>(r#"{"type":"unsubscribe"}"#), Ok(ClientFrame::Unsubscribe(_))));
+    }
+
+    #[test]
+    fn a_frame_of_another_version_is_refused_not_misread() {
+        assert!(matches!(from_binary::<ServerFrame>(&[9, 0]), Err(FrameError::Version(9))));
+        assert!(matches!(from_binary::<ServerFrame>(&[]), Err(FrameError::Empty)));
+    }
+}

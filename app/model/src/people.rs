@@ -1,0 +1,121 @@
+//! Users, roles, permissions and keys.
+
+use crate::{Scope, Time, UserName};
+use serde::{Deserialize, Serialize};
+
+/// What a person is, within the scope their account is tied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Sees and manages everything of the scope: hierarchy, units, people, keys.
+    Admin,
+    /// Sees the scope, starts and ends patrols, dispatches.
+    Commander,
+    /// Sees the scope and dispatches.
+    Dispatcher,
+    /// Sees a station, starts and ends its patrols.
+    Chief,
+    /// Sees the scope.
+    Viewer,
+}
+
+impl Role {
+    pub const ALL: [Role; 5] = [Role::Admin, Role::Commander, Role::Dispatcher, Role::Chief, Role::Viewer];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Commander => "commander",
+            Role::Dispatcher => "dispatcher",
+            Role::Chief => "chief",
+            Role::Viewer => "viewer",
+        }
+    }
+}
+
+/// What an API key may do within its scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    Ingest,
+    Read,
+    Dispatch,
+    Manage,
+}
+
+/// A person's account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    pub username: UserName,
+    pub name: String,
+    pub role: Role,
+    pub scope: Scope,
+    pub disabled: bool,
+}
+
+/// The body that makes an account.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NewUser {
+    pub username: UserName,
+    #[serde(default)]
+    pub name: Option<String>,
+    pub role: Role,
+    pub scope: Scope,
+    pub password: String,
+}
+
+/// The body that changes an account; what is absent stays.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct UserPatch {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub role: Option<Role>,
+    #[serde(default)]
+    pub scope: Option<Scope>,
+    #[serde(default)]
+    pub password: Option<String>,
+    #[serde(default)]
+    pub disabled: Option<bool>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LoginBody {
+    pub username: String,
+    pub password: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginAnswer {
+    /// A JWT, for `Authorization: Bearer`.
+    pub token: String,
+    pub expires_at: Time,
+    pub user: User,
+}
+
+/// An API key as lists show it; the secret itself is shown once, when it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    pub id: String,
+    pub name: String,
+    pub scope: Scope,
+    pub permissions: Vec<Permission>,
+    pub created_at: Time,
+    pub expires_at: Option<Time>,
+    pub revoked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewApiKey {
+    pub name: String,
+    pub scope: Scope,
+    pub permissions: Vec<Permission>,
+    #[serde(default)]
+    pub expires_at: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewApiKeyAnswer {
+    pub id: String,
+    pub key: String,
+}

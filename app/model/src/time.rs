@@ -1,0 +1,120 @@
+//! Instants. Milliseconds since 1970 inside, ISO 8601 UTC in JSON.
+//!
+//! Milliseconds are what devices send and what every store behind Sentinel keeps;
+//! finer digits are cut at the edge.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use time::{OffsetDateTime, format_description::well_known::Iso8601, macros::format_description};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Time(pub i64);
+
+/// The last instant that four-digit years can write: 9999-12-31T23:59:59.999Z.
+pub const LAST_MS: i64 = 253_402_300_799_999;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a time; write it as 2026-11-21T02:00:00Z, with Z or an offset")]
+pub struct TimeError(pub String);
+
+impl Time {
+    pub const fn from_secs(s: i64) -> Self {
+        Self(s.saturating_mul(1000))
+    }
+
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+
+    pub const fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to this, negative where it is later.
+    pub const fn ms_since(self, earlier: Time) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Reads ISO 8601 with `Z` or an offset (`+05:30`, `-0700`); a time without one is UTC.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        let bad = || TimeError(text.chars().take(64).collect());
+        let parsed = OffsetDateTime::parse(text, &Iso8601::PARSING)
+            .or_else(|_| time::PrimitiveDateTime::parse(text, &Iso8601::PARSING).map(|t| t.assume_utc()))
+            .map_err(|_| bad())?;
+        let ms = parsed.unix_timestamp_nanos().div_euclid(1_000_000);
+        i64::try_from(ms).ok().filter(|ms| (0..=LAST_MS).contains(ms)).map(Self).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0.clamp(0, LAST_MS);
+        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
+            .ok()
+            .and_then(|t| {
+                t.format(format_description!(
+                    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+                ))
+                .ok()
+            })
+            .ok_or(fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            s.collect_str(self)
+        } else {
+            s.serialize_i64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = Time;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time such as 2026-11-21T02:00:00Z")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
+                Time::parse(text).map_err(E::custom)
+            }
+        }
+        if d.is_human_readable() {
+            d.deserialize_str(Text)
+        } else {
+            i64::deserialize(d).map(Self)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_reads_back_to_the_millisecond() {
+        let t = Time::parse("2026-11-21T02:00:00.123Z").map(|t| t.to_string());
+        assert_eq!(t.as_deref(), Ok("2026-11-21T02:00:00.123Z"));
+    }
+
+    #[test]
+    fn offsets_are_taken_into_account() {
+        let utc = Time::parse("2026-11-21T02:00:00Z");
+        for same in ["2026-11-21T07:30:00+05:30", "2026-11-20T19:00:00-0700", "2026-11-21T02:00:00"] {
+            assert_eq!(Time::parse(same), utc, "{same}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["", "now", "2026-13-01T00:00:00Z", "2026-11-21", "1969-12-31T23:59:59Z"] {
+            assert!(Time::parse(text).is_err(), "{text}");
+        }
+    }
+}

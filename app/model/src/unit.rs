@@ -1,0 +1,90 @@
+//! Units and their patrols.
+
+use crate::{Location, PatrolId, Scope, Time, UnitId};
+use serde::{Deserialize, Serialize};
+
+/// How a unit is, by the server's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitStatus {
+    /// On patrol, heard of lately, free.
+    Available,
+    /// On patrol, heard of lately, assigned to something.
+    OnTask,
+    /// On patrol, not heard of for a while.
+    Stale,
+    /// On patrol, not heard of for long.
+    Offline,
+    /// Not on patrol.
+    OffDuty,
+}
+
+impl UnitStatus {
+    pub const ALL: [UnitStatus; 5] = [
+        UnitStatus::Available,
+        UnitStatus::OnTask,
+        UnitStatus::Stale,
+        UnitStatus::Offline,
+        UnitStatus::OffDuty,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UnitStatus::Available => "available",
+            UnitStatus::OnTask => "on_task",
+            UnitStatus::Stale => "stale",
+            UnitStatus::Offline => "offline",
+            UnitStatus::OffDuty => "off_duty",
+        }
+    }
+}
+
+/// A vehicle, driver or person, as lists and look-ups tell it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unit {
+    pub id: UnitId,
+    pub name: String,
+    /// A word of the operator's own, such as `patrol_car`, `van` or `ambulance`.
+    pub kind: String,
+    pub station: Scope,
+    pub status: UnitStatus,
+    pub patrol_id: Option<PatrolId>,
+    pub location: Option<Location>,
+}
+
+/// The answer to making a unit: the one time its ingest token is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewUnitAnswer {
+    #[serde(flatten)]
+    pub unit: Unit,
+    pub ingest_token: String,
+}
+
+/// The body that makes a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewUnit {
+    pub id: UnitId,
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub kind: Option<String>,
+    pub station: Scope,
+}
+
+/// A unit on duty under a station, from start to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patrol {
+    pub id: PatrolId,
+    pub unit_id: UnitId,
+    pub station: Scope,
+    pub started_at: Time,
+    pub ended_at: Option<Time>,
+}
+
+/// Where every unit of a scope was at a moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryAnswer {
+    pub scope: Scope,
+    pub at: Time,
+    pub units: Vec<Location>,
+}

@@ -1,0 +1,59 @@
+//! One enum, two encodings.
+//!
+//! In JSON a frame is an object that says its own kind (`{"type":"positions",…}`),
+//! which is what a person and a scripting language want. Postcard has no field
+//! names, so there the same enum is its variant's number and then its payload.
+//! [`wire_enum!`] writes the type once and derives both from it.
+
+macro_rules! wire_enum {
+    (
+        $(#[$doc:meta])*
+        pub enum $name:ident tagged $tag:literal {
+            $( $(#[$vdoc:meta])* $variant:ident($payload:ty), )*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $name {
+            $( $(#[$vdoc])* $variant($payload), )*
+        }
+
+        const _: () = {
+            #[derive(serde::Serialize)]
+            #[serde(tag = $tag, rename_all = "snake_case")]
+            enum TaggedRef<'a> { $( $variant(&'a $payload), )* }
+
+            #[derive(serde::Serialize)]
+            enum CompactRef<'a> { $( $variant(&'a $payload), )* }
+
+            #[derive(serde::Deserialize)]
+            #[serde(tag = $tag, rename_all = "snake_case")]
+            enum Tagged { $( $variant($payload), )* }
+
+            #[derive(serde::Deserialize)]
+            enum Compact { $( $variant($payload), )* }
+
+            impl serde::Serialize for $name {
+                fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                    if s.is_human_readable() {
+                        match self { $( Self::$variant(p) => TaggedRef::$variant(p), )* }.serialize(s)
+                    } else {
+                        match self { $( Self::$variant(p) => CompactRef::$variant(p), )* }.serialize(s)
+                    }
+                }
+            }
+
+            impl<'de> serde::Deserialize<'de> for $name {
+                fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                    if d.is_human_readable() {
+                        Tagged::deserialize(d).map(|t| match t { $( Tagged::$variant(p) => Self::$variant(p), )* })
+                    } else {
+                        Compact::deserialize(d).map(|t| match t { $( Compact::$variant(p) => Self::$variant(p), )* })
+                    }
+                }
+            }
+        };
+    };
+}
+
+pub(crate) use wire_enum;
