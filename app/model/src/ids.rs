@@ -25,10 +25,7 @@ fn check(text: &str) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty);
     }
-    if let Some(c) = text
-        .chars()
-        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))
-    {
+    if let Some(c) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
         return Err(IdError::BadCharacter(c));
     }
     if text.len() > ID_MAX_CHARS {
@@ -120,19 +117,13 @@ impl fmt::Display for PatrolId {
 impl FromStr for PatrolId {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
-        text.parse()
-            .map(Self)
-            .map_err(|_| IdError::NotANumber(text.chars().take(ID_MAX_CHARS).collect()))
+        text.parse().map(Self).map_err(|_| IdError::NotANumber(text.chars().take(ID_MAX_CHARS).collect()))
     }
 }
 
 impl Serialize for PatrolId {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() {
-            s.collect_str(self)
-        } else {
-            s.serialize_u64(self.0)
-        }
+        if s.is_human_readable() { s.collect_str(self) } else { s.serialize_u64(self.0) }
     }
 }
 
@@ -151,11 +142,7 @@ impl<'de> Deserialize<'de> for PatrolId {
                 text.parse().map_err(E::custom)
             }
         }
-        if d.is_human_readable() {
-            d.deserialize_any(Number)
-        } else {
-            d.deserialize_u64(Number)
-        }
+        if d.is_human_readable() { d.deserialize_any(Number) } else { d.deserialize_u64(Number) }
     }
 }
 

@@ -272,9 +272,14 @@ mod tests {
         let joined = to_json(&frames()[2]).expect("encodes");
         assert!(joined.starts_with(r#"{"type":"event","kind":"unit_joined","offset":4,"#), "{joined}");
         let text = r#"{"type":"subscribe","scope":"zone:3"}"#;
-        assert!(matches!(from_json::<ClientFrame>(text), Ok(ClientFrame::Subscribe(s)) if s.interval_ms.is_none()));
+        assert!(
+            matches!(from_json::<ClientFrame>(text), Ok(ClientFrame::Subscribe(s)) if s.interval_ms.is_none())
+        );
         assert!(matches!(from_json::<ClientFrame>(r#"{"type":"ping"}"#), Ok(ClientFrame::Ping(_))));
-        assert!(matches!(from_json::<ClientFrame>(r#"{"type":"unsubscribe"}"#), Ok(ClientFrame::Unsubscribe(_))));
+        assert!(matches!(
+            from_json::<ClientFrame>(r#"{"type":"unsubscribe"}"#),
+            Ok(ClientFrame::Unsubscribe(_))
+        ));
     }
 
     #[test]

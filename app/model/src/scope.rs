@@ -78,11 +78,7 @@ impl FromStr for Scope {
 
 impl Serialize for Scope {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() {
-            s.collect_str(self)
-        } else {
-            (self.level, self.id).serialize(s)
-        }
+        if s.is_human_readable() { s.collect_str(self) } else { (self.level, self.id).serialize(s) }
     }
 }
 

@@ -65,11 +65,7 @@ impl fmt::Display for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() {
-            s.collect_str(self)
-        } else {
-            s.serialize_i64(self.0)
-        }
+        if s.is_human_readable() { s.collect_str(self) } else { s.serialize_i64(self.0) }
     }
 }
 
@@ -85,11 +81,7 @@ impl<'de> Deserialize<'de> for Time {
                 Time::parse(text).map_err(E::custom)
             }
         }
-        if d.is_human_readable() {
-            d.deserialize_str(Text)
-        } else {
-            i64::deserialize(d).map(Self)
-        }
+        if d.is_human_readable() { d.deserialize_str(Text) } else { i64::deserialize(d).map(Self) }
     }
 }
 
