@@ -1,1 +1,19 @@
+//! Sentinel's server, by the way of one fix:
+//!
+//! - [`http`]: addresses, errors, pages, the socket that is listened on
+//! - [`auth`]: who is asking, and the policy that alone can grant sight of a scope
+//! - [`ingest`]: a posted body becomes validated fixes, durable before the answer
+//! - [`patrols`]: units come on and off duty
+//! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
+//! - [`gateway`]: the WebSocket that carries `live`
+//! - [`reads`]: units, routes, history, bounded by the caller's scope
+//! - [`directory`]: the running copy of hierarchy, units, people, keys
+//! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones
+//! - [`wiring`]: the one place that names engines and puts the parts together
 
+pub mod clock;
+pub mod auth;
+pub mod directory;
+pub mod http;
+pub mod ports;
+pub mod state;

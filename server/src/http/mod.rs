@@ -1,0 +1,3 @@
+//! Addresses and how they answer: one file a resource.
+
+pub mod error;

@@ -1,0 +1,38 @@
+use super::EngineError;
+use async_trait::async_trait;
+use sentinel_model::{Fix, RoutePoint, Time, UnitId};
+
+/// From `from`, included, to `to`, not included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    pub from: Time,
+    pub to: Time,
+}
+
+impl TimeRange {
+    pub const ALL: TimeRange = TimeRange { from: Time(i64::MIN), to: Time(i64::MAX) };
+
+    pub fn contains(&self, t: Time) -> bool {
+        self.from <= t && t < self.to
+    }
+
+    /// What both ranges hold, none where that is empty.
+    pub fn intersect(&self, other: &TimeRange) -> Option<TimeRange> {
+        let both = TimeRange { from: self.from.max(other.from), to: self.to.min(other.to) };
+        (both.from < both.to).then_some(both)
+    }
+}
+
+/// Exact history: each accepted fix once, in order of device time (and uuid, where
+/// a device used one time twice).
+#[async_trait]
+pub trait Archive: Send + Sync + 'static {
+    /// The points of one unit's fixes in a range, in order.
+    async fn points(&self, unit: &UnitId, range: TimeRange) -> Result<Vec<RoutePoint>, EngineError>;
+
+    /// Whole fixes of one unit in a range, in order, at most `limit`.
+    async fn fixes(&self, unit: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError>;
+
+    /// For each unit, its last fix with a device time not after `at`; units without one are left out.
+    async fn last_before(&self, units: &[UnitId], at: Time) -> Result<Vec<(UnitId, Fix)>, EngineError>;
+}

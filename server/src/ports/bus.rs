@@ -1,0 +1,63 @@
+use super::EngineError;
+use async_trait::async_trait;
+use bytes::Bytes;
+use sentinel_model::{PatrolId, Scope, Time, live::Event};
+use std::sync::Arc;
+
+/// Carries what happens to the nodes whose sockets may see it.
+///
+/// Two planes. Positions go by one channel per patrol, as bytes that are passed
+/// through unread; a position may be lost when its reader is cut off, the next one
+/// heals it. Events go by one ordered stream per scope: each has the next offset,
+/// and the last [`EVENT_HISTORY`] are kept, so that a reader who was away gets
+/// exactly what it missed or learns that it cannot.
+#[async_trait]
+pub trait Bus: Send + Sync + 'static {
+    /// Where this node's messages go. Called once, before anything is watched.
+    fn attach(&self, sink: Arc<dyn BusSink>);
+
+    async fn watch_patrol(&self, patrol: PatrolId) -> Result<(), EngineError>;
+    async fn unwatch_patrol(&self, patrol: PatrolId) -> Result<(), EngineError>;
+
+    /// Begins to deliver a scope's events to the sink. Answers where the stream stands:
+    /// every event after that position is delivered.
+    async fn watch_scope(&self, scope: Scope) -> Result<StreamPosition, EngineError>;
+    async fn unwatch_scope(&self, scope: Scope) -> Result<(), EngineError>;
+
+    async fn publish_position(&self, patrol: PatrolId, frame: PositionFrame) -> Result<(), EngineError>;
+
+    /// Appends the event to the stream of each of the scopes.
+    async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError>;
+
+    /// The events of a scope after `since`, none where the stream began anew or
+    /// no longer reaches back that far.
+    async fn events_since(
+        &self,
+        scope: Scope,
+        since: &StreamPosition,
+    ) -> Result<Option<Vec<Arc<Event>>>, EngineError>;
+}
+
+/// How many events of a scope's stream are kept for readers that come back.
+pub const EVENT_HISTORY: usize = 1024;
+
+/// A node's receiving end. Called in order per patrol and per scope; must not block.
+pub trait BusSink: Send + Sync {
+    fn position(&self, patrol: PatrolId, frame: PositionFrame);
+    fn event(&self, scope: Scope, event: Arc<Event>);
+}
+
+/// A unit's position as it travels: the device time, for conflation, and a
+/// postcard-encoded `LiveUnit` that nobody on the way reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PositionFrame {
+    pub time: Time,
+    pub unit: Bytes,
+}
+
+/// A place in a scope's event stream. Offsets compare only within one epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamPosition {
+    pub epoch: Arc<str>,
+    pub offset: u64,
+}

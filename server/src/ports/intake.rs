@@ -1,0 +1,38 @@
+use async_trait::async_trait;
+use sentinel_model::{Fix, UnitId};
+
+/// Durable acceptance of positions.
+///
+/// `accept` answers only once every fix of the submission is on disk: from then on
+/// they survive a kill of every process. A fix whose identity (unit, device time,
+/// uuid) is stored already, or stands twice in the submission, is counted a
+/// duplicate and stored once. A submission is taken whole or not at all.
+#[async_trait]
+pub trait Intake: Send + Sync + 'static {
+    async fn accept(&self, unit: &UnitId, fixes: Vec<Fix>) -> Result<Receipt, IntakeError>;
+
+    /// Submissions waiting for the next commit.
+    fn queued(&self) -> u64;
+
+    /// Waits until everything taken so far is answered; used when stopping.
+    async fn drain(&self);
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Receipt {
+    pub accepted: u64,
+    pub duplicates: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The bounded queue is full: nothing was taken, the caller may try again.
+    #[error("the intake queue is full")]
+    Full,
+    /// The disk refused (full, read-only, failing): nothing was taken.
+    #[error("positions could not be written")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The process is stopping: whether the fixes were stored is not known.
+    #[error("the server is stopping")]
+    Stopping,
+}

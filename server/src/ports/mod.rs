@@ -1,0 +1,43 @@
+//! What Sentinel needs of an engine, and what each must promise.
+//!
+//! Six small traits, each with one contract test suite that every engine passes
+//! (`tests/contracts`). Embedded, SQLite and in-process structures stand behind
+//! them; nothing outside `wiring.rs` knows which.
+
+mod archive;
+mod bus;
+mod intake;
+mod positions;
+mod registry;
+mod rooms;
+
+pub use archive::{Archive, TimeRange};
+pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition};
+pub use intake::{Intake, IntakeError, Receipt};
+pub use positions::{NearbyQuery, Positions, Put};
+pub use registry::{
+    Change, Home, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
+};
+pub use rooms::{RoomMember, Rooms};
+
+/// An engine could not do what was asked. `what` names the operation, the source why.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} failed")]
+pub struct EngineError {
+    what: &'static str,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl EngineError {
+    pub fn new(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { what, source: source.into() }
+    }
+
+    /// For `map_err`: `.map_err(EngineError::during("reading a route"))`.
+    pub fn during<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+        what: &'static str,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::new(what, source)
+    }
+}

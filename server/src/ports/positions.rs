@@ -1,0 +1,38 @@
+use super::EngineError;
+use async_trait::async_trait;
+use sentinel_model::{Location, UnitId};
+
+/// Where every unit is now.
+#[async_trait]
+pub trait Positions: Send + Sync + 'static {
+    /// Takes a newer position. One whose device time is not after the held one's
+    /// changes nothing but is still a sign of life: the held `received_at` moves on.
+    async fn put(&self, location: Location) -> Result<Put, EngineError>;
+
+    async fn get(&self, unit: &UnitId) -> Result<Option<Location>, EngineError>;
+
+    /// In the order asked; none for units without a position.
+    async fn get_many(&self, units: &[UnitId]) -> Result<Vec<Option<Location>>, EngineError>;
+
+    /// Positions around a point, nearest first, of units that `query.keep` keeps.
+    async fn nearby(&self, query: NearbyQuery<'_>) -> Result<Vec<(Location, f64)>, EngineError>;
+
+    /// Forgets a unit's position.
+    async fn remove(&self, unit: &UnitId) -> Result<(), EngineError>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// The position is the unit's newest.
+    Advanced,
+    /// A newer or equal one was held already.
+    Kept,
+}
+
+pub struct NearbyQuery<'a> {
+    pub latitude: f64,
+    pub longitude: f64,
+    pub radius_m: f64,
+    pub limit: usize,
+    pub keep: &'a (dyn Fn(&Location) -> bool + Send + Sync),
+}

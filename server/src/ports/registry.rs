@@ -1,0 +1,119 @@
+use super::{EngineError, TimeRange};
+use async_trait::async_trait;
+use sentinel_model::{
+    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName,
+};
+use serde::{Deserialize, Serialize};
+
+/// The durable records: hierarchy, units, people, keys, sessions, patrols.
+///
+/// The running program works on its own copy in memory (`directory`), loaded at
+/// start; every change is committed here first. A commit is atomic and on disk
+/// before it answers.
+#[async_trait]
+pub trait Registry: Send + Sync + 'static {
+    /// Everything but ended patrols and expired sessions.
+    async fn load(&self, now: Time) -> Result<Records, EngineError>;
+
+    /// All of the changes or none.
+    async fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError>;
+
+    async fn patrol(&self, id: PatrolId) -> Result<Option<Patrol>, EngineError>;
+
+    /// A unit's patrols that overlap a range, oldest first.
+    async fn patrols_of(&self, unit: &UnitId, range: TimeRange) -> Result<Vec<Patrol>, EngineError>;
+
+    /// Every patrol that was active at a moment.
+    async fn patrols_at(&self, at: Time) -> Result<Vec<Patrol>, EngineError>;
+
+    /// The installation's secret of that name, made at first asking: 32 random bytes.
+    async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError>;
+}
+
+#[derive(Debug, Default)]
+pub struct Records {
+    pub scopes: Vec<ScopeRecord>,
+    pub units: Vec<UnitRecord>,
+    pub users: Vec<UserRecord>,
+    pub keys: Vec<KeyRecord>,
+    pub sessions: Vec<SessionRecord>,
+    /// Active ones.
+    pub patrols: Vec<Patrol>,
+}
+
+/// One durable change; `Put` makes or replaces the record of that id.
+#[derive(Debug, Clone)]
+pub enum Change {
+    PutScope(ScopeRecord),
+    PutUnit(UnitRecord),
+    PutUser(UserRecord),
+    PutKey(KeyRecord),
+    PutSession(SessionRecord),
+    DropSession { hash: String },
+    PutPatrol(Patrol),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScopeRecord {
+    pub scope: Scope,
+    pub name: String,
+    pub parent: Option<Scope>,
+    /// Of a station: its ancestors' ids, so that a patrol starts by one look-up.
+    pub path: Option<ScopePath>,
+    /// Of a station: where it stands, degrees.
+    pub site: Option<(f64, f64)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnitRecord {
+    pub id: UnitId,
+    pub name: String,
+    pub kind: String,
+    /// The stations it belonged to, oldest first, never empty; the last is today's.
+    pub homes: Vec<Home>,
+    /// SHA-256 of the ingest token, hex.
+    pub token_hash: String,
+    pub created_at: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// From this time on; the first one's holds for all time before too.
+    pub from: Time,
+    pub path: ScopePath,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserRecord {
+    pub username: UserName,
+    pub name: String,
+    pub role: Role,
+    pub scope: Scope,
+    pub disabled: bool,
+    /// Argon2id, PHC string.
+    pub password_hash: String,
+    /// Counts up when password, role, scope or disabled change: older sessions and JWTs end.
+    pub credentials_version: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    pub id: String,
+    pub name: String,
+    pub scope: Scope,
+    pub permissions: Vec<Permission>,
+    /// SHA-256 of the key, hex.
+    pub hash: String,
+    pub created_at: Time,
+    pub expires_at: Option<Time>,
+    pub revoked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// SHA-256 of the cookie's token, hex.
+    pub hash: String,
+    pub username: UserName,
+    pub credentials_version: u32,
+    pub expires_at: Time,
+}
