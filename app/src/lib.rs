@@ -1,8 +1,21 @@
 //! Sentinel's face: rendered by the server, alive in the browser.
 //!
 //! - [`backend`]: the one port that pages ask their data of, on the server
+//! - [`first_paint`]: what a page is first drawn from, on either side
+//! - `platform`: the same few questions, answered by the request or by the browser
+//! - [`shell`], [`App`]: the document and its routes
+//! - [`pages`]: one file a page
 //!
 //! There is no store, no socket server and no HTTP handler here.
 
 #[cfg(feature = "ssr")]
 pub mod backend;
+
+mod app;
+pub mod first_paint;
+pub mod pages;
+#[cfg_attr(feature = "ssr", path = "platform/server.rs")]
+#[cfg_attr(not(feature = "ssr"), path = "platform/browser.rs")]
+mod platform;
+
+pub use app::{App, shell};

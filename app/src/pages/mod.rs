@@ -1,0 +1,5 @@
+//! One file a page.
+
+pub mod console;
+pub mod login;
+pub mod not_found;
