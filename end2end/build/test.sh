@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# All that must hold before a change is done, in the order in which a failure shows soonest.
+# Goes on after a failure, so that one run tells everything. The last line counts the tests,
+# as `cargo test` and Playwright reported them; the exit code is 0 only where every step
+# succeeded and at least one test of each kind ran.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+LOGS=target/test-logs
+rm -rf "$LOGS" && mkdir -p "$LOGS"
+export CARGO_TERM_COLOR=never
+bad=()
+
+# step name command...
+step() {
+  local name=$1 began=$SECONDS; shift
+  printf '\n== %s\n' "$name"
+  if "$@" </dev/null 2>&1 | tee "$LOGS/$name.log"; then printf '== %s: fine (%d s)\n' "$name" $((SECONDS - began))
+  else bad+=("$name"); printf '== %s: FAILED (%d s)\n' "$name" $((SECONDS - began)); fi
+}
+
+step setup ./setup.sh
+step format make fmt-check
+step build make build
+step lints make clippy
+step browser-lints make clippy-wasm
+step rust-tests make rust-test
+step browser-tests make e2e
+
+node end2end/build/count.mjs "$LOGS" "${bad[@]}" | tee "$LOGS/summary"
