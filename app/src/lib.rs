@@ -1,6 +1,7 @@
 //! Sentinel's face: rendered by the server, alive in the browser.
 //!
 //! - [`backend`]: the one port that pages ask their data of, on the server
+//! - [`map`]: the live map; compiles everywhere, runs in the browser
 //! - [`first_paint`]: what a page is first drawn from, on either side
 //! - `platform`: the same few questions, answered by the request or by the browser
 //! - [`shell`], [`App`]: the document and its routes
@@ -13,6 +14,7 @@ pub mod backend;
 
 mod app;
 pub mod first_paint;
+pub mod map;
 pub mod pages;
 #[cfg_attr(feature = "ssr", path = "platform/server.rs")]
 #[cfg_attr(not(feature = "ssr"), path = "platform/browser.rs")]
