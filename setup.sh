@@ -139,7 +139,7 @@ bindgen() {
   fits || die "wasm-bindgen $wanted was installed, but another one is first on PATH: $(command -v wasm-bindgen)"
 }
 
-# --- npm: wasm-opt, the style sheet's bundler, Leaflet, the typeface, Playwright --------------
+# --- npm: wasm-opt, the style sheet's bundler, Leaflet, Playwright --------------
 
 npm_tools() {
   cmp -s end2end/package-lock.json end2end/node_modules/.installed.json && return

@@ -1,7 +1,6 @@
 // Puts together what the browser downloads, in target/site:
-//   /            everything of public/
+//   /            everything of public/ (the typeface, the icon, the basemap)
 //   /pkg         sentinel.js and sentinel_bg.wasm (made by wasm-bindgen before), sentinel.css, Leaflet
-//   /fonts       the typeface
 // and, unless called with --no-brotli, a .br beside every file that gains from it.
 //
 // A file is written only where its content changed, so that the server (which carries
@@ -53,12 +52,6 @@ site.set('pkg/leaflet.css', bundle({ filename: join(leaflet, 'leaflet.css'), min
 for (const image of filesIn(join(leaflet, 'images'))) {
   site.set(join('pkg/images', image), readFileSync(join(leaflet, 'images', image)));
 }
-
-const inter = join(MODULES, '@fontsource-variable/inter');
-for (const file of filesIn(join(inter, 'files'))) {
-  if (file.endsWith('-wght-normal.woff2')) site.set(join('fonts', file), readFileSync(join(inter, 'files', file)));
-}
-site.set('fonts/LICENSE.txt', readFileSync(join(inter, 'LICENSE')));
 
 // --- write what differs, remove what is no more ------------------------------------------
 
