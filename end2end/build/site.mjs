@@ -42,13 +42,21 @@ for (const path of filesIn(join(SITE, 'pkg'))) {
   }
 }
 
-const style = join(ROOT, 'style/main.css');
-if (existsSync(style)) site.set('pkg/sentinel.css', bundle({ filename: style, minify: true, targets: TARGETS }).code);
+function css(filename) {
+  try {
+    return bundle({ filename, minify: true, targets: TARGETS }).code;
+  } catch (error) {
+    const at = `${relative(ROOT, error.fileName ?? filename)}:${error.loc?.line ?? 1}`;
+    console.error(`site: ${at}: ${error.data === 'ResolverError' ? 'imports a file that is not there' : error.message}`);
+    process.exit(1);
+  }
+}
+site.set('pkg/sentinel.css', css(join(ROOT, 'style/main.css')));
 
 const leaflet = join(MODULES, 'leaflet/dist');
 const leafletJs = readFileSync(join(leaflet, 'leaflet.js'), 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
 site.set('pkg/leaflet.js', Buffer.from(leafletJs));
-site.set('pkg/leaflet.css', bundle({ filename: join(leaflet, 'leaflet.css'), minify: true, targets: TARGETS }).code);
+site.set('pkg/leaflet.css', css(join(leaflet, 'leaflet.css')));
 for (const image of filesIn(join(leaflet, 'images'))) {
   site.set(join('pkg/images', image), readFileSync(join(leaflet, 'images', image)));
 }

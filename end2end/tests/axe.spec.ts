@@ -1,0 +1,49 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { Console } from './support/console';
+import { expect, test } from './support/fixtures';
+
+async function hasNoFault(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
+  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  const told = grave.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map((node) => `  ${node.html}\n  ${node.failureSummary}`).join('\n')}`);
+  expect(told, 'what axe calls serious or critical').toEqual([]);
+}
+
+for (const colorScheme of ['dark', 'light'] as const) {
+  test.describe(`${colorScheme}:`, () => {
+    test.use({ colorScheme });
+
+    test('axe finds no serious fault on the sign-in page', async ({ page }) => {
+      await page.goto('/login');
+      await expect(page.getByLabel('User name')).toBeVisible();
+      await hasNoFault(page);
+    });
+
+    test('axe finds no serious fault on the live map, nor with a unit open', async ({ openAs, page }) => {
+      await openAs('commander');
+      const ui = new Console(page);
+      await ui.isLive();
+      await hasNoFault(page);
+      await ui.open('PC-001');
+      await hasNoFault(page);
+    });
+
+    test('axe finds no serious fault where one has no permission', async ({ openAs, page }) => {
+      await openAs('chief5', '/?scope=zone:1');
+      await expect(page.getByText(/permission|not yours|may not|cannot see/i).first()).toBeVisible();
+      await hasNoFault(page);
+    });
+  });
+}
+
+test.describe('on a phone:', () => {
+  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  test('axe finds no serious fault on the live map', async ({ openAs, page }) => {
+    await openAs('commander');
+    await new Console(page).isLive();
+    await hasNoFault(page);
+  });
+});
