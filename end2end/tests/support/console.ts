@@ -26,8 +26,25 @@ export class Console {
     await expect(this.connection).toHaveText(/\blive\b/i);
   }
 
+  /** Everything asked for has come: what a picture should show. */
+  async settled(): Promise<void> {
+    await this.page.waitForLoadState('networkidle');
+    await this.page.evaluate(() => document.fonts.ready);
+  }
+
   async filter(words: string): Promise<void> {
     await this.page.getByRole('searchbox', { name: /filter|units/i }).fill(words);
+  }
+
+  /** On a narrow screen the list is behind a button. */
+  async showList(): Promise<void> {
+    if (await this.list.isVisible()) return;
+    await this.page.getByRole('button', { name: /units|list/i }).first().click();
+    await expect(this.list).toBeVisible();
+  }
+
+  async chooseTheme(theme: 'light' | 'dark'): Promise<void> {
+    await this.page.getByRole('button', { name: new RegExp(theme, 'i') }).first().click();
   }
 
   async open(id: string): Promise<void> {

@@ -1,0 +1,51 @@
+// Pictures of every page, size and theme, for people to look at: make shots SHOTS=folder
+import { join } from 'node:path';
+import { Console } from './tests/support/console';
+import { expect, test } from './tests/support/fixtures';
+
+const FOLDER = process.env.SENTINEL_SHOTS ?? '.';
+const SIZES = [
+  { name: 'desktop', viewport: { width: 1440, height: 900 }, hasTouch: false, isMobile: false },
+  { name: 'tablet', viewport: { width: 1024, height: 768 }, hasTouch: true, isMobile: false },
+  { name: 'phone', viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+];
+
+for (const { name, ...screen } of SIZES) {
+  for (const colorScheme of ['dark', 'light'] as const) {
+    test.describe(`${name} ${colorScheme}`, () => {
+      test.use({ ...screen, colorScheme });
+
+      test('pictures', async ({ page, openAs, watch }) => {
+        watch.forgive(/./);
+        test.setTimeout(180_000);
+        const shoot = (what: string) => page.screenshot({ path: join(FOLDER, `${what}-${name}-${colorScheme}.png`) });
+        await page.goto('/login');
+        await expect(page.getByLabel('User name')).toBeVisible();
+        await shoot('login');
+        await page.goto('/no-such-page');
+        await shoot('not-found');
+        await openAs('commander');
+        const ui = new Console(page);
+        await ui.isLive();
+        await ui.settled();
+        await shoot('live');
+        await ui.showList();
+        await shoot('list');
+        await ui.open('PC-001');
+        await ui.settled();
+        await shoot('unit');
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('Control+k');
+        await page.keyboard.type('kad');
+        await expect(page.getByRole('dialog').getByRole('option').first()).toBeVisible();
+        await shoot('search');
+        await openAs('chief5', '/?scope=zone:1');
+        await shoot('no-permission');
+        await openAs('chief5');
+        await ui.isLive();
+        await ui.settled();
+        await shoot('chief');
+      });
+    });
+  }
+}
