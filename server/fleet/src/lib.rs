@@ -1,1 +1,10 @@
+//! The field side of Sentinel. Everything here speaks to a server through its public
+//! API, with a key like any other client; there is no privileged way in.
+//!
+//! - [`city`]: the demo city, its roads and its police
+//! - [`simulate`]: made-up units that drive those roads
+//! - [`replay`]: recorded units, posted again at any speed, with an audit
+//! - [`client`]: the API client that both use
 
+pub mod city;
+pub mod load;
