@@ -170,6 +170,11 @@ impl Directory {
         self.tables.read().sessions.get(hash).cloned()
     }
 
+    /// The sessions that `pick` picks.
+    pub fn sessions(&self, pick: impl Fn(&SessionRecord) -> bool) -> Vec<Arc<SessionRecord>> {
+        self.tables.read().sessions.values().filter(|session| pick(session)).cloned().collect()
+    }
+
     pub fn is_empty(&self) -> bool {
         let tables = self.tables.read();
         tables.scopes.is_empty() && tables.users.is_empty() && tables.units.is_empty()

@@ -1,3 +1,29 @@
-//! Who is asking.
+//! Who is asking, and what they may see and do.
+//!
+//! A request's credential becomes a [`Caller`] here and nowhere else
+//! ([`access`]); what a caller may do is decided here and nowhere else
+//! ([`policy`]); a subscription needs a [`ScopeGrant`], which only the policy can
+//! make. Whatever is not granted is denied. When a credential is revoked, its
+//! grants end, and with them the streams that hold them ([`ends`]).
+//!
+//! - [`password`]: argon2id, off the async threads, at one cost for known and unknown names
+//! - [`secret`]: tokens that are shown once and stored as hashes
+//! - [`session`], [`jwt`]: what a browser and a program carry after signing in
+//! - [`throttle`]: how often a password may be tried
+//! - [`origin`]: whether a browser's request comes from our own pages
+//! - [`extract`]: callers as axum hands them to handlers
 
-pub struct Access;
+pub mod access;
+mod ends;
+pub mod extract;
+pub mod jwt;
+pub mod origin;
+pub mod password;
+pub mod policy;
+pub mod secret;
+pub mod session;
+pub mod throttle;
+
+pub use access::{Access, AccessConfig, SignInError, SignedIn};
+pub use extract::{MaybeSigned, Signed};
+pub use policy::{Caller, Denied, ScopeGrant};

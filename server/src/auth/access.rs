@@ -1,0 +1,336 @@
+//! From a request's credential to a [`Caller`], and from a password to a credential.
+//!
+//! A credential is looked for in this order: `Authorization` (Bearer: JWT, API key
+//! or unit token; Basic: key or unit token as the password), `X-API-Key`, `?token=`
+//! (key or unit token), session cookie. The first one given is the one that counts:
+//! a wrong one is refused, not skipped. Unknown, expired and revoked answer alike.
+//!
+//! Everything is checked against the directory on each use, so a revocation holds
+//! from the next request on; streams that run end by their grant's token.
+
+use super::{
+    ends::{Credential, Ends},
+    jwt::Signer,
+    origin,
+    password::{Busy, PasswordCost, Passwords},
+    policy::{Caller, KeyCaller, UnitCaller, UserCaller},
+    secret::{self, Hash, Kind},
+    session,
+    throttle::{Throttle, Wait},
+};
+use crate::{
+    clock::Clock,
+    directory::Directory,
+    http::error::ApiError,
+    ports::{Change, EngineError, SessionRecord, UserRecord},
+};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sentinel_model::{Time, UserName};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
+
+/// Sessions that one person may have open; beyond it the oldest ends.
+const SESSIONS_PER_USER: usize = 32;
+
+#[derive(Debug, Clone)]
+pub struct AccessConfig {
+    /// Whether browsers are told to send the cookie over HTTPS only.
+    pub secure_cookies: bool,
+    /// How long a sign-in lasts, seconds.
+    pub sign_in_ttl_s: i64,
+    pub password_cost: PasswordCost,
+}
+
+impl Default for AccessConfig {
+    fn default() -> Self {
+        Self { secure_cookies: false, sign_in_ttl_s: 12 * 3600, password_cost: PasswordCost::default() }
+    }
+}
+
+pub struct Access {
+    directory: Arc<Directory>,
+    clock: Clock,
+    config: AccessConfig,
+    signer: Signer,
+    passwords: Passwords,
+    throttle: Throttle,
+    ends: Arc<Ends>,
+}
+
+/// A person whose password was right just now; only [`Access::sign_in`] makes one.
+pub struct SignedIn(Arc<UserRecord>);
+
+impl SignedIn {
+    pub fn record(&self) -> &UserRecord {
+        &self.0
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignInError {
+    /// No such name, another password, or disabled: which of them is not said.
+    #[error("this user name and password do not go together")]
+    Wrong,
+    #[error("too many failed sign-ins; wait {retry_after_s} seconds, then try again")]
+    Throttled { retry_after_s: u32 },
+    #[error("too many people sign in right now; try again")]
+    Busy,
+}
+
+impl From<SignInError> for ApiError {
+    fn from(error: SignInError) -> Self {
+        let message = error.to_string();
+        match error {
+            SignInError::Wrong => ApiError::unauthorized(message),
+            SignInError::Throttled { retry_after_s } => ApiError::too_many(message, retry_after_s),
+            SignInError::Busy => ApiError::overloaded(message, 2),
+        }
+    }
+}
+
+const SAY_WHO: &str =
+    "say who you are: sign in, or send an API key or a unit's token as 'Authorization: Bearer …'";
+const NOT_GOOD: &str = "this token or key is not known here, has expired or was revoked";
+
+impl Access {
+    pub async fn open(
+        directory: Arc<Directory>,
+        clock: Clock,
+        config: AccessConfig,
+    ) -> Result<Self, EngineError> {
+        let secret = directory.registry().secret("jwt").await?;
+        Ok(Self {
+            directory,
+            clock,
+            signer: Signer::new(&secret),
+            passwords: Passwords::new(config.password_cost),
+            throttle: Throttle::default(),
+            ends: Arc::default(),
+            config,
+        })
+    }
+
+    /// Who asks. None where no credential is given, or only a cookie that has ended:
+    /// a browser with an old cookie is simply not signed in.
+    pub fn caller(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Option<Caller>, ApiError> {
+        if let Some(token) = given_token(headers, uri.query())? {
+            return self.by_token(&token).map(Some);
+        }
+        let Some(caller) = session::token(headers).and_then(|token| self.by_cookie(token)) else {
+            return Ok(None);
+        };
+        if origin::must_be_own(method, headers) && !origin::is_own(headers, uri) {
+            return Err(ApiError::forbidden(
+                "this request comes from another site's page, so its cookie does not count",
+            ));
+        }
+        Ok(Some(caller))
+    }
+
+    /// Who posts positions: by token or key alone, no cookie, a look-up or two.
+    pub fn ingest_caller(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Caller, ApiError> {
+        match given_token(headers, query)? {
+            Some(token) => self.by_token(&token),
+            None => Err(ApiError::unauthorized(
+                "positions need a unit's token or an API key: as 'Authorization: Bearer …', as the Basic password, or as ?token=",
+            )),
+        }
+    }
+
+    /// What a request without any credential is answered.
+    pub fn say_who() -> ApiError {
+        ApiError::unauthorized(SAY_WHO)
+    }
+
+    fn by_token(&self, token: &Given<'_>) -> Result<Caller, ApiError> {
+        let found = match Kind::of(&token.text) {
+            Some(Kind::Unit) => self.by_unit_token(&token.text),
+            Some(Kind::Key) => self.by_key(&token.text),
+            None if token.may_be_jwt => self.by_jwt(&token.text),
+            None | Some(Kind::Session) => None,
+        };
+        found.ok_or_else(|| ApiError::unauthorized(NOT_GOOD))
+    }
+
+    fn by_unit_token(&self, token: &str) -> Option<Caller> {
+        let entry = self.directory.unit_by_token_hash(Hash::of(token).as_str())?;
+        Some(Caller::Unit(UnitCaller { entry }))
+    }
+
+    fn by_key(&self, token: &str) -> Option<Caller> {
+        let record = self.directory.key_by_hash(Hash::of(token).as_str())?;
+        let expired = record.expires_at.is_some_and(|at| at <= self.clock.now());
+        if record.revoked || expired {
+            return None;
+        }
+        let credential = Credential::Key { id: record.id.as_str().into() };
+        Some(Caller::Key(KeyCaller { record, credential, ends: self.ends.clone() }))
+    }
+
+    fn by_jwt(&self, token: &str) -> Option<Caller> {
+        let claims = self.signer.verify(token, self.clock.now())?;
+        let credential = Credential::Jwt { user: claims.sub.clone() };
+        self.user(&claims.sub, claims.ver, credential, claims.expires_at())
+    }
+
+    fn by_cookie(&self, token: &str) -> Option<Caller> {
+        let session = self.directory.session(Hash::of(token).as_str())?;
+        if session.expires_at <= self.clock.now() {
+            return None;
+        }
+        let user = session.username.clone();
+        let credential = Credential::Session { hash: session.hash.as_str().into(), user };
+        self.user(&session.username, session.credentials_version, credential, session.expires_at)
+    }
+
+    fn user(
+        &self,
+        name: &UserName,
+        version: u32,
+        credential: Credential,
+        expires_at: Time,
+    ) -> Option<Caller> {
+        let record = self.directory.user(name.as_str())?;
+        if record.disabled || record.credentials_version != version {
+            return None;
+        }
+        Some(Caller::User(UserCaller { record, credential, expires_at, ends: self.ends.clone() }))
+    }
+
+    /// Checks a password. Throttled by name and by address, before it is looked at.
+    pub async fn sign_in(
+        &self,
+        username: &str,
+        password: String,
+        peer: Option<IpAddr>,
+    ) -> Result<SignedIn, SignInError> {
+        let admitted = self.throttle.admit(username, peer, self.clock.now());
+        admitted.map_err(|Wait(retry_after_s)| SignInError::Throttled { retry_after_s })?;
+        let record = self.directory.user(username);
+        let hash = record.as_ref().map(|record| record.password_hash.as_str());
+        let matches = self.passwords.verify(hash, password).await.map_err(|Busy| {
+            self.throttle.forgive(username, peer);
+            SignInError::Busy
+        })?;
+        match record.filter(|record| matches && !record.disabled) {
+            Some(record) => {
+                self.throttle.forgive(username, peer);
+                tracing::info!(user = %record.username, "signed in");
+                Ok(SignedIn(record))
+            }
+            None => {
+                // Not the name as typed: people type passwords into the wrong field.
+                tracing::info!(peer = peer.map(tracing::field::display), "a sign-in failed");
+                Err(SignInError::Wrong)
+            }
+        }
+    }
+
+    /// A JWT for a program, and when it ends.
+    pub fn issue_token(&self, who: &SignedIn) -> Result<(String, Time), EngineError> {
+        let SignedIn(user) = who;
+        let (version, ttl_s) = (user.credentials_version, self.config.sign_in_ttl_s);
+        let signed = self.signer.sign(&user.username, version, self.clock.now(), ttl_s);
+        signed.map_err(EngineError::during("signing a token"))
+    }
+
+    /// Begins a browser session; the answer is the `Set-Cookie` value.
+    ///
+    /// Sweeps sessions that have ended, and this person's oldest beyond a limit.
+    pub async fn open_session(&self, who: &SignedIn) -> Result<HeaderValue, EngineError> {
+        let SignedIn(user) = who;
+        let now = self.clock.now();
+        let ttl_s = self.config.sign_in_ttl_s;
+        let made = secret::mint(Kind::Session);
+        let changing = self.directory.change().await;
+        let mut over = self.directory.sessions(|session| session.expires_at <= now);
+        let mut own = self.directory.sessions(|s| s.username == user.username && s.expires_at > now);
+        own.sort_by_key(|session| session.expires_at);
+        over.extend(own.iter().take((own.len() + 1).saturating_sub(SESSIONS_PER_USER)).cloned());
+        let mut changes: Vec<_> =
+            over.iter().map(|session| Change::DropSession { hash: session.hash.clone() }).collect();
+        changes.push(Change::PutSession(SessionRecord {
+            hash: made.hash,
+            username: user.username.clone(),
+            credentials_version: user.credentials_version,
+            expires_at: now.plus_ms(ttl_s.saturating_mul(1000)),
+        }));
+        changing.commit(changes).await?;
+        for session in over {
+            self.session_ended(&session.hash);
+        }
+        Ok(session::begin(&made.text, ttl_s, self.config.secure_cookies))
+    }
+
+    /// Ends the session of a request's cookie, if there is one; answers the `Set-Cookie`
+    /// value that makes the browser forget it.
+    pub async fn close_session(&self, headers: &HeaderMap) -> Result<HeaderValue, EngineError> {
+        if let Some(token) = session::token(headers) {
+            let hash = Hash::of(token).as_str().to_owned();
+            let changing = self.directory.change().await;
+            if self.directory.session(&hash).is_some() {
+                changing.commit(vec![Change::DropSession { hash: hash.clone() }]).await?;
+                self.session_ended(&hash);
+            }
+        }
+        Ok(session::forget(self.config.secure_cookies))
+    }
+
+    /// To be called once a session is dropped from the directory: ends its streams.
+    pub fn session_ended(&self, ended: &str) {
+        self.ends.end(|c| matches!(c, Credential::Session { hash, .. } if **hash == *ended));
+    }
+
+    /// To be called once a person's credentials version has counted up: ends their streams.
+    pub fn user_changed(&self, user: &UserName) {
+        self.ends.end(|credential| credential.user() == Some(user));
+    }
+
+    /// To be called once a key is revoked in the directory: ends its streams.
+    pub fn key_revoked(&self, revoked: &str) {
+        self.ends.end(|c| matches!(c, Credential::Key { id } if **id == *revoked));
+    }
+
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+}
+
+/// A credential other than the cookie, as it was sent.
+struct Given<'a> {
+    text: Cow<'a, str>,
+    /// Only in `Authorization`: addresses end up in logs, and a JWT names no purpose.
+    may_be_jwt: bool,
+}
+
+fn given_token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<Option<Given<'a>>, ApiError> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        return authorization(value).map(Some);
+    }
+    let key = headers.get("x-api-key").map(|key| key.to_str().unwrap_or_default());
+    let in_query = || query?.split('&').find_map(|pair| pair.strip_prefix("token="));
+    Ok(key.or_else(in_query).map(|text| Given { text: text.into(), may_be_jwt: false }))
+}
+
+fn authorization(value: &HeaderValue) -> Result<Given<'_>, ApiError> {
+    let bad = || {
+        ApiError::unauthorized(
+            "Authorization must be 'Bearer <token>', or Basic with the token as the password",
+        )
+    };
+    let (scheme, rest) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(bad)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(Given { text: rest.trim().into(), may_be_jwt: true });
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(bad());
+    }
+    let decoded = STANDARD.decode(rest.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let (_, password) = decoded.as_deref().and_then(|pair| pair.split_once(':')).ok_or_else(bad)?;
+    Ok(Given { text: password.to_owned().into(), may_be_jwt: false })
+}
