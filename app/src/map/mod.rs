@@ -19,6 +19,14 @@
 //! panics elsewhere, so pages mount it in an effect.
 
 mod api;
+mod atlas;
+mod cluster;
+mod fan;
+mod labels;
 pub mod lab;
+mod pick;
+mod project;
+mod slot;
+mod store;
 
 pub use api::{LiveMap, MapError, MapEvents, MapStats, Theme};
