@@ -8,3 +8,4 @@
 
 pub mod city;
 pub mod load;
+pub mod simulate;

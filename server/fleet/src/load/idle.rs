@@ -1,0 +1,97 @@
+//! What an idle live socket costs the server: its memory before and after many are open.
+
+use super::{
+    LoadArgs, figures,
+    setup::Prepared,
+    socket::{Arrival, Socket, SocketOptions},
+    write_json,
+};
+use anyhow::Context;
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// How long memory may settle before it is read.
+const SETTLE: Duration = Duration::from_secs(3);
+/// Sockets that connect at once.
+const CONNECTING: usize = 64;
+/// Opened and closed before the first reading: what a server allocates once is not a socket's.
+const WARM_UP: u32 = 200;
+
+#[derive(Serialize)]
+struct IdleReport {
+    sockets: u32,
+    before_kib: u64,
+    after_kib: u64,
+    kib_per_socket: f64,
+}
+
+pub async fn run(
+    args: &LoadArgs,
+    prepared: &Prepared,
+    sockets: u32,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let pid = args.server_pid.context("--idle-sockets reads the server's memory: give --server-pid")?;
+    let memory =
+        || figures::usage_of(pid).map(|u| u.rss_bytes / 1024).context("--server-pid names no process here");
+    let options = Arc::new(SocketOptions::new(args, &prepared.target, &prepared.key));
+    let scopes = prepared.tree.pick(&args.scopes, sockets as usize)?;
+    let warm = scopes.iter().copied().cycle().take(WARM_UP.min(sockets) as usize).collect();
+    drop(open(&options, warm).await?);
+    wait(SETTLE, shutdown).await?;
+    let before_kib = memory()?;
+    let held = open(&options, scopes).await?;
+    wait(SETTLE, shutdown).await?;
+    let after_kib = memory()?;
+    let report = IdleReport {
+        sockets,
+        before_kib,
+        after_kib,
+        kib_per_socket: (f64::from(u32::try_from(after_kib)?) - f64::from(u32::try_from(before_kib)?))
+            / f64::from(sockets),
+    };
+    println!(
+        "{sockets} idle sockets: the server's memory went from {before_kib} to {after_kib} KiB, {:.2} KiB for each",
+        report.kib_per_socket
+    );
+    drop(held);
+    write_json(args, &report)
+}
+
+/// Opens a socket on each scope and keeps it read, so that pings are answered. Dropping
+/// the set closes them.
+async fn open(
+    options: &Arc<SocketOptions>,
+    scopes: Vec<sentinel_model::Scope>,
+) -> anyhow::Result<JoinSet<()>> {
+    let at_once = Arc::new(Semaphore::new(CONNECTING));
+    let mut opening = JoinSet::new();
+    for scope in scopes {
+        let (options, at_once) = (Arc::clone(options), Arc::clone(&at_once));
+        opening.spawn(async move {
+            let _turn = at_once.acquire().await?;
+            let mut socket = Socket::subscribe(&options, scope)
+                .await
+                .context("a socket did not open (is `ulimit -n` above their number?)")?;
+            match socket.next().await {
+                Arrival::Frame(_) => anyhow::Ok(socket),
+                Arrival::Ended(why) => anyhow::bail!(why),
+            }
+        });
+    }
+    let mut held = JoinSet::new();
+    while let Some(socket) = opening.join_next().await {
+        let mut socket = socket.context("a socket failed")??;
+        held.spawn(async move { while let Arrival::Frame(_) = socket.next().await {} });
+    }
+    Ok(held)
+}
+
+async fn wait(time: Duration, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    tokio::select! {
+        () = tokio::time::sleep(time) => Ok(()),
+        () = shutdown.cancelled() => anyhow::bail!("broken off"),
+    }
+}
