@@ -1,0 +1,326 @@
+//! The records, in `records.db`.
+//!
+//! One thread owns the connection and does what is sent to it in order, one
+//! transaction a commit, so no async thread ever waits for the disk. Its queue is
+//! bounded: when the disk is slow, callers wait. Dropping the registry finishes what
+//! was sent and closes the file.
+//!
+//! What is only loaded whole is kept as JSON by id; patrols, which are queried, have
+//! columns. That a unit has at most one active patrol is a constraint of the file:
+//! a commit that would break it fails whole.
+
+use super::open::{self, Migrations};
+use crate::ports::{Change, EngineError, Records, Registry, TimeRange};
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use sentinel_model::{Patrol, PatrolId, Time, UnitId};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{path::Path, thread::JoinHandle};
+use tokio::sync::{mpsc, oneshot};
+
+const SCHEMA: Migrations = Migrations {
+    steps: &["
+        CREATE TABLE scope (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE unit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE user (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE api_key (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE session (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE secret (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE patrol (
+            id INTEGER PRIMARY KEY,
+            unit TEXT NOT NULL,
+            station TEXT NOT NULL,
+            started_at INTEGER NOT NULL,
+            ended_at INTEGER
+        );
+        CREATE INDEX patrol_of_unit ON patrol (unit, started_at);
+        CREATE INDEX patrol_ended ON patrol (ended_at);
+        CREATE UNIQUE INDEX patrol_active ON patrol (unit) WHERE ended_at IS NULL;
+    "],
+};
+
+/// Requests that may wait for the thread before callers do.
+const QUEUE: usize = 64;
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+pub struct SqliteRegistry {
+    /// None only while dropping.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the {table} record {id:?} does not read")]
+    Body { table: &'static str, id: String, source: serde_json::Error },
+    #[error("a record does not write as JSON")]
+    Encode(#[from] serde_json::Error),
+    #[error("patrol {0} has a number that does not fit")]
+    PatrolNumber(PatrolId),
+    #[error("the stored secret {0:?} has not 32 bytes")]
+    Secret(&'static str),
+    #[error("the thread that owns the records has stopped")]
+    Stopped,
+}
+
+impl SqliteRegistry {
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        make_private(path).map_err(EngineError::during("making the records file"))?;
+        let mut db = open::open(path, &SCHEMA)?;
+        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("records".into())
+            .spawn(move || {
+                while let Some(job) = queue.blocking_recv() {
+                    job(&mut db);
+                }
+            })
+            .map_err(EngineError::during("starting the records thread"))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Runs on the records thread, after everything sent before.
+    async fn run<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        job: impl FnOnce(&mut Connection) -> Result<T, RecordError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |db| {
+            // The asker may be gone; what it asked for is done all the same.
+            let _ = answer.send(job(db));
+        });
+        let jobs = self.jobs.as_ref().expect("the sender is there until drop");
+        let result = match jobs.send(job).await {
+            Ok(()) => answered.await.unwrap_or(Err(RecordError::Stopped)),
+            Err(_) => Err(RecordError::Stopped),
+        };
+        result.map_err(EngineError::during(what))
+    }
+}
+
+impl Drop for SqliteRegistry {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that owns the records panicked");
+        }
+    }
+}
+
+#[async_trait]
+impl Registry for SqliteRegistry {
+    async fn load(&self, now: Time) -> Result<Records, EngineError> {
+        self.run("loading the records", move |db| {
+            // Expired sessions are of no use to anyone: they go at each start.
+            db.execute("DELETE FROM session WHERE expires_at <= ?1", [now.ms()])?;
+            Ok(Records {
+                scopes: bodies(db, "scope")?,
+                units: bodies(db, "unit")?,
+                users: bodies(db, "user")?,
+                keys: bodies(db, "api_key")?,
+                sessions: bodies(db, "session")?,
+                patrols: patrols(db, "ended_at IS NULL ORDER BY id", [])?,
+            })
+        })
+        .await
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError> {
+        self.run("committing records", move |db| {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for change in &changes {
+                apply(&tx, change)?;
+            }
+            Ok(tx.commit()?)
+        })
+        .await
+    }
+
+    async fn patrol(&self, id: PatrolId) -> Result<Option<Patrol>, EngineError> {
+        self.run("reading a patrol", move |db| {
+            let Ok(number) = i64::try_from(id.0) else { return Ok(None) };
+            Ok(patrols(db, "id = ?1", [number])?.pop())
+        })
+        .await
+    }
+
+    async fn patrols_of(&self, unit: &UnitId, range: TimeRange) -> Result<Vec<Patrol>, EngineError> {
+        let unit = unit.clone();
+        self.run("reading a unit's patrols", move |db| {
+            patrols(
+                db,
+                "unit = ?1 AND started_at < ?3 AND (ended_at IS NULL OR ended_at > ?2) ORDER BY started_at, id",
+                params![unit.as_str(), range.from.ms(), range.to.ms()],
+            )
+        })
+        .await
+    }
+
+    async fn patrols_at(&self, at: Time) -> Result<Vec<Patrol>, EngineError> {
+        self.run("reading the patrols of a moment", move |db| {
+            patrols(db, "started_at <= ?1 AND (ended_at IS NULL OR ended_at > ?1) ORDER BY id", [at.ms()])
+        })
+        .await
+    }
+
+    async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {
+        self.run("reading the installation's secret", move |db| {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let fresh: [u8; 32] = rand::random();
+            tx.execute("INSERT OR IGNORE INTO secret (name, bytes) VALUES (?1, ?2)", params![name, fresh])?;
+            let stored: Option<Vec<u8>> = tx
+                .query_row("SELECT bytes FROM secret WHERE name = ?1", [name], |row| row.get(0))
+                .optional()?;
+            tx.commit()?;
+            stored.and_then(|bytes| bytes.try_into().ok()).ok_or(RecordError::Secret(name))
+        })
+        .await
+    }
+}
+
+fn apply(tx: &Transaction<'_>, change: &Change) -> Result<(), RecordError> {
+    match change {
+        Change::PutScope(record) => put(tx, "scope", &record.scope.to_string(), record),
+        Change::PutUnit(record) => put(tx, "unit", record.id.as_str(), record),
+        Change::PutUser(record) => put(tx, "user", record.username.as_str(), record),
+        Change::PutKey(record) => put(tx, "api_key", &record.id, record),
+        Change::PutSession(record) => {
+            tx.prepare_cached("INSERT OR REPLACE INTO session (id, expires_at, body) VALUES (?1, ?2, ?3)")?
+                .execute(params![record.hash, record.expires_at.ms(), serde_json::to_string(record)?])?;
+            Ok(())
+        }
+        Change::DropSession { hash } => {
+            tx.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([hash])?;
+            Ok(())
+        }
+        Change::PutPatrol(patrol) => put_patrol(tx, patrol),
+    }
+}
+
+fn put(
+    tx: &Transaction<'_>,
+    table: &'static str,
+    id: &str,
+    record: &impl Serialize,
+) -> Result<(), RecordError> {
+    let sql = format!("INSERT OR REPLACE INTO {table} (id, body) VALUES (?1, ?2)");
+    tx.prepare_cached(&sql)?.execute(params![id, serde_json::to_string(record)?])?;
+    Ok(())
+}
+
+/// Not `OR REPLACE`: that would quietly remove another active patrol of the unit.
+fn put_patrol(tx: &Transaction<'_>, patrol: &Patrol) -> Result<(), RecordError> {
+    let number = i64::try_from(patrol.id.0).map_err(|_| RecordError::PatrolNumber(patrol.id))?;
+    tx.prepare_cached(
+        "INSERT INTO patrol (id, unit, station, started_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET unit = ?2, station = ?3, started_at = ?4, ended_at = ?5",
+    )?
+    .execute(params![
+        number,
+        patrol.unit_id.as_str(),
+        patrol.station.to_string(),
+        patrol.started_at.ms(),
+        patrol.ended_at.map(Time::ms),
+    ])?;
+    Ok(())
+}
+
+fn bodies<T: DeserializeOwned>(db: &Connection, table: &'static str) -> Result<Vec<T>, RecordError> {
+    let mut statement = db.prepare(&format!("SELECT id, body FROM {table}"))?;
+    let mut rows = statement.query([])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        records.push(serde_json::from_str(body).map_err(|source| RecordError::Body {
+            table,
+            id: row.get(0).unwrap_or_default(),
+            source,
+        })?);
+    }
+    Ok(records)
+}
+
+fn patrols(
+    db: &Connection,
+    condition: &'static str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<Patrol>, RecordError> {
+    let sql = format!("SELECT id, unit, station, started_at, ended_at FROM patrol WHERE {condition}");
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(values, patrol_of)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn patrol_of(row: &Row<'_>) -> rusqlite::Result<Patrol> {
+    let number: i64 = row.get(0)?;
+    Ok(Patrol {
+        id: PatrolId(u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, number))?),
+        unit_id: parsed(row, 1)?,
+        station: parsed(row, 2)?,
+        started_at: Time(row.get(3)?),
+        ended_at: row.get::<_, Option<i64>>(4)?.map(Time),
+    })
+}
+
+fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|source: T::Err| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(source))
+    })
+}
+
+/// The file holds password hashes and the signing secret: its owner's alone.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error;
+
+    #[test]
+    fn a_newer_schema_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("records.db");
+        drop(SqliteRegistry::open(&path).expect("opens"));
+        let db = Connection::open(&path).expect("opens");
+        db.pragma_update(None, "user_version", 99).expect("writes");
+        drop(db);
+        let error = SqliteRegistry::open(&path).err().expect("refused");
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        for part in ["records.db", "99", "up to 1", "newer program"] {
+            assert!(cause.contains(part), "{cause}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error_not_a_panic() {
+        assert!(SqliteRegistry::open(Path::new("/nonexistent/folder/records.db")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("records.db");
+        let _registry = SqliteRegistry::open(&path).expect("opens");
+        let mode = std::fs::metadata(&path).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,304 @@
+//! What every registry engine promises, told once and run over each.
+//!
+//! An engine joins with a [`Store`], which opens the same records each time, and a
+//! line of [`registry_contract!`].
+
+use async_trait::async_trait;
+use sentinel_model::{Level, Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId};
+use sentinel_server::ports::{
+    Change, Home, KeyRecord, Registry, ScopeRecord, SessionRecord, TimeRange, UnitRecord, UserRecord,
+};
+
+/// A place that keeps records while no engine is open on it.
+#[async_trait]
+pub trait Store: Send + Sync {
+    async fn open(&self) -> Box<dyn Registry>;
+}
+
+/// One test a promise, each over a new store.
+#[macro_export]
+macro_rules! registry_contract {
+    ($engine:ident, $store:expr) => {
+        mod $engine {
+            use super::*;
+            $crate::registry_contract!(@tests $store;
+                everything_committed_is_there_after_reopening
+                a_put_replaces_the_record_of_that_id
+                a_commit_is_all_or_nothing
+                a_unit_has_one_active_patrol
+                the_next_patrol_may_start_in_the_commit_that_ends_the_last
+                ended_patrols_are_not_loaded_but_found
+                patrols_of_a_range_are_those_that_overlap_it
+                patrols_of_a_moment_are_those_active_then
+                a_dropped_session_is_gone_and_an_expired_one_not_loaded
+                a_secret_is_made_once
+                commits_from_many_tasks_are_all_kept
+            );
+        }
+    };
+    (@tests $store:expr; $($name:ident)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            $crate::registry::$name(&$store).await;
+        }
+    )*};
+}
+
+mod engines {
+    use super::*;
+    use sentinel_server::sqlite::SqliteRegistry;
+
+    struct Sqlite(tempfile::TempDir);
+
+    impl Sqlite {
+        fn new() -> Self {
+            Self(tempfile::tempdir().expect("a folder"))
+        }
+    }
+
+    #[async_trait]
+    impl Store for Sqlite {
+        async fn open(&self) -> Box<dyn Registry> {
+            Box::new(SqliteRegistry::open(&self.0.path().join("records.db")).expect("opens"))
+        }
+    }
+
+    registry_contract!(sqlite, Sqlite::new());
+}
+
+const NOW: Time = Time(1_795_226_400_000);
+
+fn path() -> ScopePath {
+    ScopePath { district: 1, zone: 3, division: 2, station: 5 }
+}
+
+fn scope(scope: Scope, parent: Option<Scope>) -> ScopeRecord {
+    let is_station = scope.level == Level::Station;
+    ScopeRecord {
+        scope,
+        name: format!("Ward “{scope}” – कोच्चि"),
+        parent,
+        path: is_station.then(path),
+        site: is_station.then_some((9.966_123_456, 76.299_000_1)),
+    }
+}
+
+fn unit(id: &str) -> UnitRecord {
+    UnitRecord {
+        id: unit_id(id),
+        name: id.to_lowercase(),
+        kind: "patrol_car".into(),
+        homes: vec![Home { from: Time(0), path: path() }, Home { from: NOW, path: path() }],
+        token_hash: format!("hash of {id}"),
+        created_at: NOW,
+        patrols_managed: true,
+    }
+}
+
+fn user(name: &str) -> UserRecord {
+    UserRecord {
+        username: name.parse().expect("a good name"),
+        name: "Chief".into(),
+        role: Role::Chief,
+        scope: Scope::station(5),
+        disabled: false,
+        password_hash: "$argon2id$…".into(),
+        credentials_version: 7,
+    }
+}
+
+fn key(id: &str) -> KeyRecord {
+    KeyRecord {
+        id: id.into(),
+        name: "depot".into(),
+        scope: Scope::new(Level::Zone, 3),
+        permissions: vec![Permission::Ingest, Permission::Read],
+        hash: "h".into(),
+        created_at: NOW,
+        expires_at: Some(NOW.plus_ms(1)),
+        revoked: true,
+    }
+}
+
+fn session(hash: &str, expires_at: Time) -> SessionRecord {
+    SessionRecord {
+        hash: hash.into(),
+        username: "chief5".parse().expect("a good name"),
+        credentials_version: 7,
+        expires_at,
+    }
+}
+
+fn unit_id(id: &str) -> UnitId {
+    id.parse().expect("a good id")
+}
+
+fn patrol(id: u64, unit: &str, started: i64, ended: Option<i64>) -> Patrol {
+    Patrol {
+        id: PatrolId(id),
+        unit_id: unit_id(unit),
+        station: Scope::station(5),
+        started_at: Time(started),
+        ended_at: ended.map(Time),
+    }
+}
+
+fn ids(patrols: &[Patrol]) -> Vec<u64> {
+    patrols.iter().map(|patrol| patrol.id.0).collect()
+}
+
+async fn commit(registry: &dyn Registry, changes: Vec<Change>) {
+    registry.commit(changes).await.expect("commits");
+}
+
+pub async fn everything_committed_is_there_after_reopening(store: &impl Store) {
+    let zone = Scope::new(Level::Zone, 3);
+    let scopes = vec![scope(zone, None), scope(Scope::station(5), Some(zone))];
+    let active = patrol(9_007_199_254_740_991, "PC-001", 5, None);
+    let registry = store.open().await;
+    let mut changes: Vec<_> = scopes.iter().cloned().map(Change::PutScope).collect();
+    changes.extend([
+        Change::PutUnit(unit("PC-001")),
+        Change::PutUser(user("chief5")),
+        Change::PutKey(key("k1")),
+        Change::PutSession(session("s1", NOW.plus_ms(1))),
+        Change::PutPatrol(active.clone()),
+    ]);
+    commit(&*registry, changes).await;
+    drop(registry);
+
+    let mut records = store.open().await.load(NOW).await.expect("loads");
+    records.scopes.sort_by_key(|record| record.scope);
+    assert_eq!(records.scopes, scopes);
+    assert_eq!(records.units, [unit("PC-001")]);
+    assert_eq!(records.users, [user("chief5")]);
+    assert_eq!(records.keys, [key("k1")]);
+    assert_eq!(records.sessions, [session("s1", NOW.plus_ms(1))]);
+    assert_eq!(records.patrols, [active]);
+}
+
+pub async fn a_put_replaces_the_record_of_that_id(store: &impl Store) {
+    let registry = store.open().await;
+    commit(&*registry, vec![Change::PutUser(user("chief5")), Change::PutUser(user("zone3"))]).await;
+    let changed = UserRecord { disabled: true, credentials_version: 8, ..user("chief5") };
+    commit(&*registry, vec![Change::PutUser(changed.clone())]).await;
+    let mut users = registry.load(NOW).await.expect("loads").users;
+    users.sort_by(|a, b| a.username.cmp(&b.username));
+    assert_eq!(users, [changed, user("zone3")]);
+}
+
+pub async fn a_commit_is_all_or_nothing(store: &impl Store) {
+    let registry = store.open().await;
+    let second_active = vec![
+        Change::PutPatrol(patrol(1, "PC-001", 0, None)),
+        Change::PutPatrol(patrol(2, "PC-001", 1, None)),
+    ];
+    let changes = [vec![Change::PutUnit(unit("PC-001"))], second_active].concat();
+    assert!(registry.commit(changes).await.is_err());
+    let records = registry.load(NOW).await.expect("loads");
+    assert!(records.units.is_empty() && records.patrols.is_empty());
+    commit(&*registry, vec![Change::PutUnit(unit("PC-001"))]).await;
+}
+
+pub async fn a_unit_has_one_active_patrol(store: &impl Store) {
+    let registry = store.open().await;
+    commit(&*registry, vec![Change::PutPatrol(patrol(1, "PC-001", 0, None))]).await;
+    assert!(registry.commit(vec![Change::PutPatrol(patrol(2, "PC-001", 1, None))]).await.is_err());
+    commit(&*registry, vec![Change::PutPatrol(patrol(3, "PC-002", 1, None))]).await;
+    assert_eq!(registry.patrol(PatrolId(1)).await.expect("reads"), Some(patrol(1, "PC-001", 0, None)));
+    assert_eq!(registry.patrol(PatrolId(2)).await.expect("reads"), None);
+}
+
+pub async fn the_next_patrol_may_start_in_the_commit_that_ends_the_last(store: &impl Store) {
+    let registry = store.open().await;
+    commit(&*registry, vec![Change::PutPatrol(patrol(1, "PC-001", 0, None))]).await;
+    let ended = patrol(1, "PC-001", 0, Some(10));
+    let next = patrol(2, "PC-001", 10, None);
+    commit(&*registry, vec![Change::PutPatrol(ended), Change::PutPatrol(next.clone())]).await;
+    assert_eq!(registry.load(NOW).await.expect("loads").patrols, [next]);
+}
+
+pub async fn ended_patrols_are_not_loaded_but_found(store: &impl Store) {
+    let registry = store.open().await;
+    let ended = patrol(1, "PC-001", 0, Some(10));
+    commit(&*registry, vec![Change::PutPatrol(ended.clone())]).await;
+    assert!(registry.load(NOW).await.expect("loads").patrols.is_empty());
+    assert_eq!(registry.patrol(PatrolId(1)).await.expect("reads"), Some(ended));
+    assert_eq!(registry.patrol(PatrolId(u64::MAX)).await.expect("reads"), None);
+}
+
+pub async fn patrols_of_a_range_are_those_that_overlap_it(store: &impl Store) {
+    let registry = store.open().await;
+    let puts = [
+        patrol(3, "PC-001", 20, None),
+        patrol(1, "PC-001", 0, Some(10)),
+        patrol(2, "PC-001", 10, Some(20)),
+        patrol(4, "PC-002", 0, None),
+    ];
+    commit(&*registry, puts.into_iter().map(Change::PutPatrol).collect()).await;
+    for (from, to, expected) in [
+        (0, 10, vec![1]),
+        (9, 11, vec![1, 2]),
+        (10, 20, vec![2]),
+        (19, 21, vec![2, 3]),
+        (1_000, 2_000, vec![3]),
+        (-10, 0, vec![]),
+    ] {
+        let range = TimeRange { from: Time(from), to: Time(to) };
+        let found = registry.patrols_of(&unit_id("PC-001"), range).await.expect("reads");
+        assert_eq!(ids(&found), expected, "{from}..{to}");
+    }
+    let all = registry.patrols_of(&unit_id("PC-001"), TimeRange::ALL).await.expect("reads");
+    assert_eq!(ids(&all), [1, 2, 3]);
+    assert!(registry.patrols_of(&unit_id("PC-009"), TimeRange::ALL).await.expect("reads").is_empty());
+}
+
+pub async fn patrols_of_a_moment_are_those_active_then(store: &impl Store) {
+    let registry = store.open().await;
+    let puts = [
+        patrol(1, "PC-001", 0, Some(10)),
+        patrol(2, "PC-001", 10, None),
+        patrol(3, "PC-002", 5, Some(15)),
+        patrol(4, "PC-003", 12, None),
+    ];
+    commit(&*registry, puts.into_iter().map(Change::PutPatrol).collect()).await;
+    for (at, expected) in
+        [(-1, vec![]), (0, vec![1]), (9, vec![1, 3]), (10, vec![2, 3]), (14, vec![2, 3, 4]), (99, vec![2, 4])]
+    {
+        let mut found = ids(&registry.patrols_at(Time(at)).await.expect("reads"));
+        found.sort_unstable();
+        assert_eq!(found, expected, "at {at}");
+    }
+}
+
+pub async fn a_dropped_session_is_gone_and_an_expired_one_not_loaded(store: &impl Store) {
+    let registry = store.open().await;
+    let sessions = [("dropped", 10), ("expired", 0), ("open", 1)];
+    let puts = sessions.map(|(hash, ms)| Change::PutSession(session(hash, NOW.plus_ms(ms))));
+    commit(&*registry, puts.to_vec()).await;
+    let drop_session = |hash: &str| Change::DropSession { hash: hash.into() };
+    commit(&*registry, vec![drop_session("dropped"), drop_session("never was")]).await;
+    assert_eq!(registry.load(NOW).await.expect("loads").sessions, [session("open", NOW.plus_ms(1))]);
+}
+
+pub async fn a_secret_is_made_once(store: &impl Store) {
+    let registry = store.open().await;
+    let made = registry.secret("jwt").await.expect("made");
+    assert_ne!(made, [0; 32]);
+    assert_ne!(registry.secret("other").await.expect("made"), made);
+    drop(registry);
+    assert_eq!(store.open().await.secret("jwt").await.expect("reads"), made);
+}
+
+pub async fn commits_from_many_tasks_are_all_kept(store: &impl Store) {
+    let registry = store.open().await;
+    let names: Vec<_> = (0..100).map(|n| format!("PC-{n:03}")).collect();
+    let commits = names.iter().map(|name| registry.commit(vec![Change::PutUnit(unit(name))]));
+    for done in futures::future::join_all(commits).await {
+        done.expect("commits");
+    }
+    drop(registry);
+    let mut kept: Vec<_> = store.open().await.load(NOW).await.expect("loads").units;
+    kept.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(kept, names.iter().map(|name| unit(name)).collect::<Vec<_>>());
+}
