@@ -1,0 +1,2 @@
+mod mover;
+mod track;
