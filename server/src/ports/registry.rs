@@ -74,6 +74,10 @@ pub struct UnitRecord {
     /// SHA-256 of the ingest token, hex.
     pub token_hash: String,
     pub created_at: Time,
+    /// Somebody started or ended a patrol of it: from then on only people and
+    /// programs do, and a fix no longer starts one by itself.
+    #[serde(default)]
+    pub patrols_managed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,22 @@
+//! Live: from what happens to whoever may see it.
+//!
+//! - [`frame`]: a unit, an event or a whole frame, encoded once and shared
+//! - [`room`]: one scope as this node's subscribers see it, and its lanes of frames
+//! - [`hub`]: the rooms of this node, fed by the bus; [`Hub::join`] needs a grant
+//! - [`session`]: one subscriber's place in a room; what it gets next
+//! - [`status`]: stale and offline, by the server's clock
+//!
+//! Guarantees: a subscriber gets a snapshot, then every event in order and the
+//! latest position of every unit; it never waits for another, and memory per
+//! subscriber does not grow with how slow it is.
+
+mod frame;
+mod hub;
+mod room;
+mod session;
+pub mod status;
+
+pub use frame::{Encoding, Frame};
+pub use hub::{Hub, JoinError};
+pub use room::live_unit;
+pub use session::{Session, Wanted};

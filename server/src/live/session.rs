@@ -1,0 +1,146 @@
+//! One subscriber's place in a room.
+
+use super::{
+    frame::{EncodedEvent, Encoding, Frame},
+    room::{Cursor, LaneFrame, Room},
+};
+use crate::{auth::ScopeGrant, ports::StreamPosition};
+use sentinel_model::live::{Event, INTERVAL_MAX_MS, INTERVAL_MIN_MS, Subscribe};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::watch;
+
+/// How a subscriber wants its frames.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub encoding: Encoding,
+    pub interval: Duration,
+    /// The last position in the stream that it has seen.
+    pub resume: Option<StreamPosition>,
+}
+
+impl Wanted {
+    pub fn of(subscribe: &Subscribe, encoding: Encoding) -> Self {
+        Self {
+            encoding,
+            interval: interval(subscribe.interval_ms.unwrap_or(INTERVAL_MIN_MS)),
+            resume: subscribe
+                .epoch
+                .as_deref()
+                .zip(subscribe.offset)
+                .map(|(epoch, offset)| StreamPosition { epoch: epoch.into(), offset }),
+        }
+    }
+}
+
+/// Intervals in steps, so that subscribers share lanes: what is asked for, rounded up.
+fn interval(asked_ms: u32) -> Duration {
+    const STEPS_MS: [u32; 10] = [INTERVAL_MIN_MS, 20, 50, 100, 200, 500, 1000, 5000, 15_000, INTERVAL_MAX_MS];
+    let step = STEPS_MS.iter().copied().find(|step| *step >= asked_ms).unwrap_or(INTERVAL_MAX_MS);
+    Duration::from_millis(u64::from(step))
+}
+
+/// The events a returning subscriber has not seen.
+pub(super) struct Missed {
+    pub after: u64,
+    pub events: Vec<Arc<Event>>,
+}
+
+/// Holds a room open.
+pub(super) struct Seat(pub Arc<Room>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+pub struct Session {
+    seat: Seat,
+    grant: ScopeGrant,
+    encoding: Encoding,
+    lane: watch::Receiver<Arc<LaneFrame>>,
+    head: watch::Receiver<u64>,
+    cursor: Cursor,
+    /// What it gets first: a snapshot, or what it missed.
+    first: Vec<Frame>,
+}
+
+impl Session {
+    pub(super) fn begin(
+        seat: Seat,
+        grant: ScopeGrant,
+        lane: watch::Receiver<Arc<LaneFrame>>,
+        encoding: Encoding,
+        missed: Option<Missed>,
+    ) -> Self {
+        let room = &seat.0;
+        let head = room.heads();
+        let (first, cursor) = match missed {
+            None => {
+                let (snapshot, cursor) = room.snapshot(encoding);
+                (vec![snapshot], cursor)
+            }
+            Some(Missed { after, events }) => {
+                let (everyone, mut cursor) = room.everyone(encoding);
+                // What the room has heard beyond these events is still to be sent.
+                cursor.offset = events.last().map_or(after, |last| last.offset());
+                let mut frames: Vec<Frame> =
+                    events.into_iter().map(|event| EncodedEvent::of(event).frame(encoding)).collect();
+                frames.extend(everyone);
+                (frames, cursor)
+            }
+        };
+        Self { seat, grant, encoding, lane, head, cursor, first }
+    }
+
+    pub fn grant(&self) -> &ScopeGrant {
+        &self.grant
+    }
+
+    /// The next frames for this subscriber, in order; waits until there are some.
+    /// May be dropped while it waits and called again: nothing is lost by that.
+    pub async fn next(&mut self) -> Vec<Frame> {
+        if !self.first.is_empty() {
+            return std::mem::take(&mut self.first);
+        }
+        loop {
+            let lane_frame = tokio::select! {
+                Ok(()) = self.lane.changed() => Some(self.lane.borrow_and_update().clone()),
+                Ok(()) = self.head.changed() => None,
+                else => return std::future::pending().await,
+            };
+            // A frame that begins before where this subscriber stands only repeats itself.
+            if let Some(shared) = &lane_frame
+                && (shared.from..=shared.to).contains(&self.cursor.version)
+                && shared.offset == self.cursor.offset
+                && let Some(frame) = &shared.frame
+            {
+                self.cursor.version = shared.to;
+                return vec![frame.clone()];
+            }
+            if lane_frame.as_ref().is_some_and(|shared| shared.to <= self.cursor.version)
+                && *self.head.borrow() <= self.cursor.offset
+            {
+                continue;
+            }
+            self.head.mark_unchanged();
+            let frames = match self.seat.0.since(self.cursor, self.encoding) {
+                Some((frames, cursor)) => {
+                    self.cursor = cursor;
+                    frames
+                }
+                None => {
+                    let (snapshot, cursor) = self.seat.0.snapshot(self.encoding);
+                    self.cursor = cursor;
+                    vec![snapshot]
+                }
+            };
+            if !frames.is_empty() {
+                return frames;
+            }
+        }
+    }
+}

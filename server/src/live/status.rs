@@ -1,0 +1,99 @@
+//! Stale and offline come from the server's clock: from when it last heard of a
+//! unit, not from what the device says, and they are announced when they happen.
+
+use super::Hub;
+use crate::{
+    clock::Clock,
+    directory::{Directory, UnitEntry},
+    ports::{Bus, EngineError, Positions},
+};
+use sentinel_model::{
+    Location, PatrolId, Time, UnitId, UnitStatus,
+    live::{Event, StatusChanged},
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// After how long without a word a unit on patrol counts as stale, then offline.
+#[derive(Debug, Clone, Copy)]
+pub struct Silence {
+    pub stale_after: Duration,
+    pub offline_after: Duration,
+}
+
+impl Default for Silence {
+    fn default() -> Self {
+        Self { stale_after: Duration::from_secs(60), offline_after: Duration::from_secs(300) }
+    }
+}
+
+impl Silence {
+    /// How a unit is now, from its patrol and the last word of it.
+    pub fn status(&self, unit: &UnitEntry, location: Option<&Location>, now: Time) -> UnitStatus {
+        let Some(patrol) = unit.patrol else {
+            return UnitStatus::OffDuty;
+        };
+        let heard = location.map_or(patrol.started_at, |l| l.received_at.max(patrol.started_at));
+        let silent = u128::try_from(now.ms_since(heard)).unwrap_or(0);
+        if silent >= self.offline_after.as_millis() {
+            UnitStatus::Offline
+        } else if silent >= self.stale_after.as_millis() {
+            UnitStatus::Stale
+        } else {
+            UnitStatus::Available
+        }
+    }
+}
+
+/// Announces units that fall silent and units that are heard of again.
+pub struct StatusWatch {
+    pub clock: Clock,
+    pub directory: Arc<Directory>,
+    pub positions: Arc<dyn Positions>,
+    pub bus: Arc<dyn Bus>,
+    pub hub: Arc<Hub>,
+    pub every: Duration,
+}
+
+impl StatusWatch {
+    pub async fn run(self, stop: CancellationToken) {
+        let mut known: HashMap<PatrolId, UnitStatus> = HashMap::new();
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.look(&mut known).await {
+                tracing::error!(%error, "the status of units could not be looked through; tried again shortly");
+            }
+        }
+    }
+
+    async fn look(&self, known: &mut HashMap<PatrolId, UnitStatus>) -> Result<(), EngineError> {
+        let now = self.clock.now();
+        let units = self.directory.units(None, usize::MAX, |unit| unit.patrol.is_some());
+        let ids: Vec<UnitId> = units.iter().map(|unit| unit.record.id.clone()).collect();
+        let locations = self.positions.get_many(&ids).await?;
+        let mut seen = HashMap::with_capacity(units.len());
+        for (unit, location) in units.iter().zip(&locations) {
+            let Some(patrol) = unit.patrol else { continue };
+            let status = self.hub.silence().status(unit, location.as_ref(), now);
+            let before = known.get(&patrol.id).copied();
+            seen.insert(patrol.id, status);
+            let news = match before {
+                Some(before) => before != status,
+                // First seen: subscribers know it as available unless told otherwise.
+                None => status != UnitStatus::Available,
+            };
+            if news {
+                let id = unit.record.id.clone();
+                let changed = StatusChanged { offset: 0, at: now, id, patrol: patrol.id, status };
+                self.bus.publish_event(&patrol.path.scopes(), Event::Status(changed)).await?;
+            }
+        }
+        *known = seen;
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! The bus of one process: what is published here is handed to this node's sink.
+
+use crate::ports::{Bus, BusSink, EVENT_HISTORY, EngineError, PositionFrame, StreamPosition};
+use async_trait::async_trait;
+use dashmap::{DashMap, DashSet};
+use sentinel_model::{PatrolId, Scope, live::Event};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
+
+pub struct MemoryBus {
+    /// Offsets begin anew with every process, under a new epoch.
+    epoch: Arc<str>,
+    sink: OnceLock<Arc<dyn BusSink>>,
+    patrols: DashSet<PatrolId>,
+    streams: DashMap<Scope, Stream>,
+}
+
+#[derive(Default)]
+struct Stream {
+    watched: bool,
+    offset: u64,
+    events: VecDeque<Arc<Event>>,
+}
+
+impl MemoryBus {
+    /// `epoch` must differ from that of every earlier process.
+    pub fn new(epoch: &str) -> Self {
+        Self {
+            epoch: epoch.into(),
+            sink: OnceLock::new(),
+            patrols: DashSet::new(),
+            streams: DashMap::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Bus for MemoryBus {
+    fn attach(&self, sink: Arc<dyn BusSink>) {
+        if self.sink.set(sink).is_err() {
+            tracing::error!("the bus has a sink already; the second one hears nothing");
+        }
+    }
+
+    async fn watch_patrol(&self, patrol: PatrolId) -> Result<(), EngineError> {
+        self.patrols.insert(patrol);
+        Ok(())
+    }
+
+    async fn unwatch_patrol(&self, patrol: PatrolId) -> Result<(), EngineError> {
+        self.patrols.remove(&patrol);
+        Ok(())
+    }
+
+    async fn watch_scope(&self, scope: Scope) -> Result<StreamPosition, EngineError> {
+        let mut stream = self.streams.entry(scope).or_default();
+        stream.watched = true;
+        Ok(StreamPosition { epoch: self.epoch.clone(), offset: stream.offset })
+    }
+
+    async fn unwatch_scope(&self, scope: Scope) -> Result<(), EngineError> {
+        if let Some(mut stream) = self.streams.get_mut(&scope) {
+            stream.watched = false;
+        }
+        Ok(())
+    }
+
+    async fn publish_position(&self, patrol: PatrolId, frame: PositionFrame) -> Result<(), EngineError> {
+        if self.patrols.contains(&patrol)
+            && let Some(sink) = self.sink.get()
+        {
+            sink.position(patrol, frame);
+        }
+        Ok(())
+    }
+
+    async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
+        for &scope in scopes {
+            let mut stream = self.streams.entry(scope).or_default();
+            stream.offset += 1;
+            let event = Arc::new(event.clone().with_offset(stream.offset));
+            if stream.events.len() == EVENT_HISTORY {
+                stream.events.pop_front();
+            }
+            stream.events.push_back(event.clone());
+            // Under the stream's lock, so that the sink sees a scope's events in order.
+            if stream.watched
+                && let Some(sink) = self.sink.get()
+            {
+                sink.event(scope, event);
+            }
+        }
+        Ok(())
+    }
+
+    async fn events_since(
+        &self,
+        scope: Scope,
+        since: &StreamPosition,
+    ) -> Result<Option<Vec<Arc<Event>>>, EngineError> {
+        if since.epoch != self.epoch {
+            return Ok(None);
+        }
+        let Some(stream) = self.streams.get(&scope) else {
+            return Ok((since.offset == 0).then(Vec::new));
+        };
+        let oldest = stream.offset - stream.events.len() as u64;
+        if since.offset > stream.offset || since.offset < oldest {
+            return Ok(None);
+        }
+        Ok(Some(stream.events.iter().filter(|e| e.offset() > since.offset).cloned().collect()))
+    }
+}

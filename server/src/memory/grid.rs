@@ -1,0 +1,131 @@
+//! A grid over the globe for "who is near": cells of [`CELL_DEG`] degrees.
+//!
+//! Units move all the time, so the index must be cheap to change; moving within a
+//! cell changes nothing. A query visits the cells of its bounding box, or all units
+//! where the box has more cells than there are units.
+
+use sentinel_model::UnitId;
+use std::collections::{HashMap, HashSet};
+
+/// About 1.1 km of latitude.
+const CELL_DEG: f64 = 0.01;
+const COLUMNS: i32 = 36_000;
+
+/// Mean earth radius, metres.
+const EARTH_M: f64 = 6_371_008.8;
+const M_PER_DEG_LATITUDE: f64 = EARTH_M * std::f64::consts::PI / 180.0;
+
+type Cell = (i32, i32);
+
+#[derive(Default)]
+pub struct Grid {
+    cells: HashMap<Cell, HashSet<UnitId>>,
+}
+
+impl Grid {
+    pub fn insert(&mut self, unit: &UnitId, at: (f64, f64)) {
+        self.cells.entry(cell(at)).or_default().insert(unit.clone());
+    }
+
+    pub fn remove(&mut self, unit: &UnitId, at: (f64, f64)) {
+        if let Some(units) = self.cells.get_mut(&cell(at)) {
+            units.remove(unit);
+            if units.is_empty() {
+                self.cells.remove(&cell(at));
+            }
+        }
+    }
+
+    pub fn shift(&mut self, unit: &UnitId, from: (f64, f64), to: (f64, f64)) {
+        if cell(from) != cell(to) {
+            self.remove(unit, from);
+            self.insert(unit, to);
+        }
+    }
+
+    /// Everyone who may be within `radius_m`, and some who are not.
+    pub fn around(&self, (latitude, longitude): (f64, f64), radius_m: f64) -> Vec<UnitId> {
+        let up = radius_m / M_PER_DEG_LATITUDE;
+        let highest = (latitude.abs() + up).min(90.0);
+        let narrowing = highest.to_radians().cos();
+        let aside = if narrowing < 1e-6 { 180.0 } else { (up / narrowing).min(180.0) };
+        let (south, _) = cell((latitude - up, 0.0));
+        let (north, _) = cell((latitude + up, 0.0));
+        let west = column(longitude - aside);
+        let width = (column(longitude + aside) - west).min(COLUMNS - 1);
+        let boxed = (i64::from(north) - i64::from(south) + 1) * (i64::from(width) + 1);
+        if usize::try_from(boxed).is_ok_and(|boxed| boxed <= self.cells.len()) {
+            (south..=north)
+                .flat_map(|row| (west..=west + width).map(move |col| (row, col.rem_euclid(COLUMNS))))
+                .filter_map(|cell| self.cells.get(&cell))
+                .flatten()
+                .cloned()
+                .collect()
+        } else {
+            let inside = |&(row, col): &Cell| {
+                (south..=north).contains(&row) && (col - west).rem_euclid(COLUMNS) <= width
+            };
+            self.cells.iter().filter(|(cell, _)| inside(cell)).flat_map(|(_, units)| units).cloned().collect()
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "degrees over 0.01 fit an i32")]
+fn cell((latitude, longitude): (f64, f64)) -> Cell {
+    ((latitude / CELL_DEG).floor() as i32, column(longitude).rem_euclid(COLUMNS))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "degrees over 0.01 fit an i32")]
+fn column(longitude: f64) -> i32 {
+    (longitude / CELL_DEG).floor() as i32
+}
+
+/// Great-circle distance in metres (haversine).
+pub fn distance_m(a: (f64, f64), b: (f64, f64)) -> f64 {
+    let (lat_a, lat_b) = (a.0.to_radians(), b.0.to_radians());
+    let lat = ((lat_b - lat_a) / 2.0).sin();
+    let lon = ((b.1 - a.1).to_radians() / 2.0).sin();
+    let h = lat * lat + lat_a.cos() * lat_b.cos() * lon * lon;
+    2.0 * EARTH_M * h.sqrt().min(1.0).asin()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn place() -> impl Strategy<Value = (f64, f64)> {
+        prop_oneof![
+            (-90.0..=90.0, -180.0..=180.0),
+            (9.9..10.1, 76.2..76.4),
+            (-0.05..0.05, prop_oneof![179.95..=180.0, -180.0..=-179.95]),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_within_the_radius_is_missed(
+            units in proptest::collection::vec(place(), 1..200),
+            center in place(),
+            radius in prop_oneof![0.0..50_000.0, 0.0..20_000_000.0],
+        ) {
+            let mut grid = Grid::default();
+            for (i, at) in units.iter().enumerate() {
+                let id: UnitId = format!("u{i}").parse().expect("a good id");
+                grid.insert(&id, (0.0, 0.0));
+                grid.shift(&id, (0.0, 0.0), *at);
+            }
+            let found: HashSet<String> = grid.around(center, radius).iter().map(ToString::to_string).collect();
+            for (i, at) in units.iter().enumerate() {
+                if distance_m(center, *at) <= radius {
+                    prop_assert!(found.contains(&format!("u{i}")), "missed {at:?} at {} m", distance_m(center, *at));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_degree_of_latitude_is_111_km() {
+        assert!((distance_m((9.0, 76.0), (10.0, 76.0)) - 111_195.0).abs() < 1.0);
+    }
+}

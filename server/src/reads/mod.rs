@@ -1,0 +1,195 @@
+//! What callers may read of units: bounded by a grant, computed here.
+
+pub mod thin;
+mod windows;
+
+use crate::{
+    auth::{Caller, ScopeGrant},
+    clock::Clock,
+    directory::{Directory, UnitEntry},
+    live::status::Silence,
+    ports::{Archive, EngineError, NearbyQuery, Positions, TimeRange},
+};
+use sentinel_model::{
+    Location, Page, RouteAnswer, Scope, Time, Unit, UnitId, UnitStatus,
+    fix::Nearby,
+    scope::ScopeCounts,
+    unit::HistoryAnswer,
+};
+use std::{collections::HashMap, sync::Arc};
+
+pub struct Reads {
+    pub clock: Clock,
+    pub directory: Arc<Directory>,
+    pub archive: Arc<dyn Archive>,
+    pub positions: Arc<dyn Positions>,
+    pub silence: Silence,
+}
+
+impl Reads {
+    /// The unit if the caller may see it now.
+    pub fn visible(&self, caller: &Caller, id: &UnitId) -> Option<Arc<UnitEntry>> {
+        self.directory.unit(id).filter(|unit| caller.may_view(&unit.path()))
+    }
+
+    pub async fn unit(&self, entry: &UnitEntry) -> Result<Unit, EngineError> {
+        let location = self.positions.get(&entry.record.id).await?;
+        Ok(self.as_unit(entry, location, self.clock.now()))
+    }
+
+    fn as_unit(&self, entry: &UnitEntry, location: Option<Location>, now: Time) -> Unit {
+        let patrol_id = entry.patrol.map(|patrol| patrol.id);
+        Unit {
+            id: entry.record.id.clone(),
+            name: entry.record.name.clone(),
+            kind: entry.record.kind.clone(),
+            station: entry.path().station(),
+            status: self.silence.status(entry, location.as_ref(), now),
+            patrol_id,
+            location: location.map(|location| Location { patrol_id, ..location }),
+        }
+    }
+
+    pub async fn units(
+        &self,
+        grant: &ScopeGrant,
+        cursor: Option<&UnitId>,
+        limit: usize,
+    ) -> Result<Page<Unit>, EngineError> {
+        let mut entries = self.directory.units(cursor, limit + 1, |unit| grant.covers(&unit.path()));
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let next = entries.last().filter(|_| more).map(|last| last.record.id.to_string());
+        let ids: Vec<UnitId> = entries.iter().map(|unit| unit.record.id.clone()).collect();
+        let locations = self.positions.get_many(&ids).await?;
+        let now = self.clock.now();
+        let items =
+            entries.iter().zip(locations).map(|(unit, location)| self.as_unit(unit, location, now)).collect();
+        Ok(Page { items, next })
+    }
+
+    /// Units by status, for every scope that has any.
+    pub async fn counts(&self) -> Result<HashMap<Scope, ScopeCounts>, EngineError> {
+        let entries = self.directory.units(None, usize::MAX, |_| true);
+        let ids: Vec<UnitId> = entries.iter().map(|unit| unit.record.id.clone()).collect();
+        let locations = self.positions.get_many(&ids).await?;
+        let now = self.clock.now();
+        let mut counts: HashMap<Scope, ScopeCounts> = HashMap::new();
+        for (unit, location) in entries.iter().zip(&locations) {
+            let status = self.silence.status(unit, location.as_ref(), now);
+            for scope in unit.path().scopes() {
+                let count = counts.entry(scope).or_default();
+                count.units += 1;
+                match status {
+                    UnitStatus::Available => count.available += 1,
+                    UnitStatus::OnTask => count.on_task += 1,
+                    UnitStatus::Stale => count.stale += 1,
+                    UnitStatus::Offline => count.offline += 1,
+                    UnitStatus::OffDuty => count.off_duty += 1,
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    pub async fn nearby(
+        &self,
+        grant: &ScopeGrant,
+        at: (f64, f64),
+        radius_m: f64,
+        limit: usize,
+        free_only: bool,
+    ) -> Result<Vec<Nearby>, EngineError> {
+        let now = self.clock.now();
+        let keep = |location: &Location| {
+            self.directory.unit(&location.unit_id).is_some_and(|unit| {
+                grant.covers(&unit.path())
+                    && unit.patrol.is_some()
+                    && (!free_only
+                        || self.silence.status(&unit, Some(location), now) == UnitStatus::Available)
+            })
+        };
+        let query = NearbyQuery { latitude: at.0, longitude: at.1, radius_m, limit, keep: &keep };
+        let found = self.positions.nearby(query).await?;
+        Ok(found.into_iter().map(|(location, distance_m)| Nearby { location, distance_m }).collect())
+    }
+
+    /// A unit's route as far as the caller may see it; none where it may see none of
+    /// the unit, now or in the range.
+    pub async fn route(
+        &self,
+        caller: &Caller,
+        id: &UnitId,
+        range: TimeRange,
+        max_points: usize,
+    ) -> Result<Option<RouteAnswer>, EngineError> {
+        let Some(unit) = self.directory.unit(id) else { return Ok(None) };
+        let postings = self.postings(&unit, range).await?;
+        let windows = windows::visible(&postings, range, |path| caller.may_view(path));
+        if windows.is_empty() && !caller.may_view(&unit.path()) {
+            return Ok(None);
+        }
+        let mut points = Vec::new();
+        for window in windows {
+            points.append(&mut self.archive.points(id, window).await?);
+        }
+        let total = points.len() as u64;
+        let points = if points.len() > max_points {
+            tokio::task::spawn_blocking(move || thin::thin(points, max_points))
+                .await
+                .map_err(EngineError::during("thinning a route"))?
+        } else {
+            points
+        };
+        Ok(Some(RouteAnswer { unit_id: id.clone(), total, points }))
+    }
+
+    /// Where every unit was that was under the scope at a moment, by its last fix
+    /// until then that it made under the scope.
+    pub async fn history(&self, grant: &ScopeGrant, at: Time) -> Result<HistoryAnswer, EngineError> {
+        let then: HashMap<UnitId, _> = self
+            .directory
+            .registry()
+            .patrols_at(at)
+            .await?
+            .into_iter()
+            .map(|patrol| (patrol.unit_id.clone(), patrol))
+            .collect();
+        let under = |unit: &UnitEntry| match then.get(&unit.record.id) {
+            Some(patrol) => self.directory.station_path(patrol.station.id),
+            None => Some(home_at(unit, at)),
+        };
+        let units = self.directory.units(None, usize::MAX, |unit| under(unit).is_some_and(|p| grant.covers(&p)));
+        let ids: Vec<UnitId> = units.iter().map(|unit| unit.record.id.clone()).collect();
+        let mut found = Vec::with_capacity(ids.len());
+        for (id, fix) in self.archive.last_before(&ids, at).await? {
+            let patrol = then.get(&id);
+            let same_patrol = patrol.is_some_and(|patrol| patrol.started_at <= fix.time);
+            if !same_patrol {
+                let Some(unit) = self.directory.unit(&id) else { continue };
+                let moment = TimeRange { from: fix.time, to: fix.time.plus_ms(1) };
+                let postings = self.postings(&unit, moment).await?;
+                if windows::visible(&postings, moment, |path| grant.covers(path)).is_empty() {
+                    continue;
+                }
+            }
+            found.push(Location::of(id, patrol.filter(|_| same_patrol).map(|patrol| patrol.id), &fix));
+        }
+        Ok(HistoryAnswer { scope: grant.scope(), at, units: found })
+    }
+
+    async fn postings(
+        &self,
+        unit: &UnitEntry,
+        range: TimeRange,
+    ) -> Result<Vec<(TimeRange, sentinel_model::ScopePath)>, EngineError> {
+        let patrols = self.directory.registry().patrols_of(&unit.record.id, range).await?;
+        Ok(windows::postings(&unit.record.homes, &patrols, |station| self.directory.station_path(station)))
+    }
+}
+
+/// The station a unit belonged to at a moment.
+fn home_at(unit: &UnitEntry, at: Time) -> sentinel_model::ScopePath {
+    let homes = &unit.record.homes;
+    homes.iter().rev().find(|home| home.from <= at).or(homes.first()).map_or_else(|| unit.home(), |home| home.path)
+}
