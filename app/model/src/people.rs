@@ -119,3 +119,13 @@ pub struct NewApiKeyAnswer {
     pub id: String,
     pub key: String,
 }
+
+/// Who the credential of a request stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Me {
+    /// None for an API key.
+    pub user: Option<User>,
+    /// What is seen where a request names no scope.
+    pub scope: Scope,
+    pub expires_at: Option<Time>,
+}

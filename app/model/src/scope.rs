@@ -145,6 +145,27 @@ pub struct ScopeNode {
     pub counts: ScopeCounts,
 }
 
+/// The body that makes a node of the hierarchy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewScope {
+    pub scope: Scope,
+    pub name: String,
+    /// The node above, of the level just above.
+    pub parent: Scope,
+    /// Where a station stands, `[latitude, longitude]` in degrees.
+    #[serde(default)]
+    pub site: Option<(f64, f64)>,
+}
+
+/// The body that changes a node; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScopePatch {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub site: Option<(f64, f64)>,
+}
+
 /// How many units a scope has, and how they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeCounts {

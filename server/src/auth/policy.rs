@@ -206,9 +206,12 @@ impl Caller {
         self.may(Rights::DISPATCH, path)
     }
 
-    /// Whether hierarchy, units, people and keys of `scope` may be changed.
+    /// Whether hierarchy, units, people and keys of `scope` may be changed. Asked while
+    /// the directory is held for a change, so a caller disabled while waiting changes nothing.
     pub fn may_manage(&self, directory: &Directory, scope: Scope) -> bool {
-        self.holds(Rights::MANAGE) && directory.scope_within(scope, self.home_scope())
+        self.holds(Rights::MANAGE)
+            && directory.scope_within(scope, self.home_scope())
+            && self.still_holds(directory)
     }
 
     /// Whether `rights` over `scope` may be given to someone: who manages may pass on

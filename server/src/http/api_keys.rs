@@ -1,0 +1,154 @@
+//! API keys: made for a program, shown once, revoked at will. A key never holds more
+//! than the rights of whoever makes it.
+
+use super::{
+    error::ApiError,
+    input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
+};
+use crate::{
+    auth::{
+        Caller, Denied, Signed,
+        policy::Rights,
+        secret::{self, Kind},
+    },
+    directory::Directory,
+    ports::{Change, KeyRecord},
+    state::Sentinel,
+};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Path, State},
+    http::StatusCode,
+    routing::{delete, get},
+};
+use sentinel_model::{
+    Page, Permission, Time,
+    people::{ApiKey, NewApiKey, NewApiKeyAnswer},
+};
+use std::sync::Arc;
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new()
+        .route("/api/v1/api-keys", get(list).post(make))
+        .route("/api/v1/api-keys/{id}", delete(revoke))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+}
+
+async fn list(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    paging: Paging,
+) -> Result<Json<Page<ApiKey>>, ApiError> {
+    let directory = &state.directory;
+    if !caller.may_manage(directory, caller.home_scope()) {
+        return Err(Denied::NotAllowed("see API keys").into());
+    }
+    let within = |key: &Arc<KeyRecord>| directory.scope_within(key.scope, caller.home_scope());
+    let keys = directory.keys().into_iter().filter(within);
+    Ok(Json(paging.page(keys, |key| key.id.clone(), |key| public(key))?))
+}
+
+async fn make(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Body(new): Body<NewApiKey>,
+) -> Result<(StatusCode, Json<NewApiKeyAnswer>), ApiError> {
+    let name = input::name(&new.name)?;
+    let permissions = distinct(&new.permissions)?;
+    let now = state.clock.now();
+    check_expiry(new.expires_at, now)?;
+    let made = secret::mint(Kind::Key);
+    let record = KeyRecord {
+        id: secret::random_id(),
+        name,
+        scope: new.scope,
+        permissions,
+        hash: made.hash,
+        created_at: now,
+        expires_at: new.expires_at,
+        revoked: false,
+    };
+    let id = record.id.clone();
+    to_its_end(async move {
+        let changing = state.directory.change().await;
+        may_make(&state.directory, &caller, &record)?;
+        tracing::info!(by = %caller, key = record.id, "an API key was made");
+        Ok(changing.commit(vec![Change::PutKey(record)]).await?)
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(NewApiKeyAnswer { id, key: made.text })))
+}
+
+async fn revoke(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+) -> Result<Json<ApiKey>, ApiError> {
+    to_its_end(async move {
+        let changing = state.directory.change().await;
+        let key = state
+            .directory
+            .key(&id)
+            .filter(|key| caller.may_manage(&state.directory, key.scope))
+            .ok_or_else(|| ApiError::not_found("no such key within what you manage"))?;
+        let after = KeyRecord { revoked: true, ..(*key).clone() };
+        if !key.revoked {
+            changing.commit(vec![Change::PutKey(after.clone())]).await?;
+            state.access.key_revoked(&after.id);
+            tracing::info!(by = %caller, key = after.id, "an API key was revoked");
+        }
+        Ok(Json(public(&after)))
+    })
+    .await
+}
+
+fn may_make(directory: &Directory, caller: &Caller, key: &KeyRecord) -> Result<(), Denied> {
+    if !caller.may_manage(directory, key.scope) {
+        return Err(Denied::NotYours(key.scope));
+    }
+    if !caller.may_give(directory, Rights::of_permissions(&key.permissions), key.scope) {
+        return Err(Denied::NotAllowed("give a key more rights than your own"));
+    }
+    // A key that ends must not make one that does not.
+    if let (Caller::Key(own), made) = (caller, key.expires_at)
+        && let Some(own) = own.record().expires_at
+        && made.is_none_or(|made| made > own)
+    {
+        return Err(Denied::NotAllowed("make a key that outlives your own"));
+    }
+    Ok(())
+}
+
+fn distinct(permissions: &[Permission]) -> Result<Vec<Permission>, ApiError> {
+    let mut kept = Vec::new();
+    for permission in permissions {
+        if !kept.contains(permission) {
+            kept.push(*permission);
+        }
+    }
+    if kept.is_empty() {
+        return Err(ApiError::bad_request(
+            "a key needs at least one permission: ingest, read, dispatch or manage",
+        ));
+    }
+    Ok(kept)
+}
+
+fn check_expiry(expires_at: Option<Time>, now: Time) -> Result<(), ApiError> {
+    match expires_at {
+        Some(at) if at <= now => Err(ApiError::bad_request(format!("expires_at {at} is not in the future"))),
+        _ => Ok(()),
+    }
+}
+
+fn public(key: &KeyRecord) -> ApiKey {
+    ApiKey {
+        id: key.id.clone(),
+        name: key.name.clone(),
+        scope: key.scope,
+        permissions: key.permissions.clone(),
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        revoked: key.revoked,
+    }
+}

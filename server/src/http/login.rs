@@ -1,0 +1,164 @@
+//! Signing in and out: for programs as JSON, for browsers as plain forms that work
+//! without JavaScript.
+//!
+//! A form's answer is always a redirect; where it leads after signing in is a path
+//! of this server, whatever the form says.
+
+use super::{
+    error::ApiError,
+    input::{BODY_MAX_BYTES, Body, Peer, to_its_end},
+};
+use crate::{
+    auth::{Caller, SignInError, Signed, origin, policy},
+    state::Sentinel,
+};
+use axum::{
+    Form, Json, Router,
+    extract::{DefaultBodyLimit, State, rejection::FormRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use sentinel_model::people::{LoginAnswer, LoginBody, Me};
+use serde::Deserialize;
+use std::{fmt::Write as _, sync::Arc};
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new()
+        .route("/api/v1/auth/login", post(login))
+        .route("/api/v1/auth/me", get(me))
+        .route("/login", post(login_form))
+        .route("/logout", post(logout))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+}
+
+async fn login(
+    State(state): State<Arc<Sentinel>>,
+    Peer(peer): Peer,
+    Body(body): Body<LoginBody>,
+) -> Result<Json<LoginAnswer>, ApiError> {
+    let who = state.access.sign_in(&body.username, body.password, peer).await?;
+    let (token, expires_at) = state.access.issue_token(&who)?;
+    Ok(Json(LoginAnswer { token, expires_at, user: policy::public(who.record()) }))
+}
+
+async fn me(Signed(caller): Signed) -> Result<Json<Me>, ApiError> {
+    if let Caller::Unit(_) = caller {
+        return Err(ApiError::forbidden("a unit's token posts positions and does nothing else"));
+    }
+    Ok(Json(Me { user: caller.user(), scope: caller.home_scope(), expires_at: caller.expires_at() }))
+}
+
+#[derive(Deserialize)]
+struct LoginForm {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn login_form(
+    State(state): State<Arc<Sentinel>>,
+    Peer(peer): Peer,
+    uri: Uri,
+    headers: HeaderMap,
+    form: Result<Form<LoginForm>, FormRejection>,
+) -> Result<Response, ApiError> {
+    refuse_other_sites(&headers, &uri)?;
+    let Form(form) = form.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
+    let next = own_path(&form.next);
+    let who = match state.access.sign_in(form.username.trim(), form.password, peer).await {
+        Ok(who) => who,
+        Err(error) => return Ok(see_other(&failed(error, next), None)),
+    };
+    // The session that the browser had before ends: who signs in starts afresh.
+    let cookie = to_its_end(async move {
+        state.access.close_session(&headers).await?;
+        Ok(state.access.open_session(&who).await?)
+    })
+    .await?;
+    Ok(see_other(next, Some(cookie)))
+}
+
+async fn logout(
+    State(state): State<Arc<Sentinel>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    refuse_other_sites(&headers, &uri)?;
+    let cookie = to_its_end(async move { Ok(state.access.close_session(&headers).await?) }).await?;
+    Ok(see_other("/login?error=signed_out", Some(cookie)))
+}
+
+/// Another site may neither sign anyone in under its name nor sign anyone out.
+fn refuse_other_sites(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
+    if origin::is_own(headers, uri) {
+        Ok(())
+    } else {
+        Err(ApiError::forbidden(
+            "this form was sent by another site's page; open Sentinel itself and sign in there",
+        ))
+    }
+}
+
+fn failed(error: SignInError, next: &str) -> String {
+    let code = match error {
+        SignInError::Wrong => "credentials",
+        SignInError::Throttled { .. } | SignInError::Busy => "throttled",
+    };
+    let mut to = format!("/login?error={code}&next=");
+    for byte in next.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            to.push(char::from(byte));
+        } else {
+            write!(to, "%{byte:02X}").expect("a string takes what is written to it");
+        }
+    }
+    to
+}
+
+/// The path to go to after signing in: one of this server, else the start page.
+///
+/// Browsers read `//host`, `/\host` and, after dropping control characters,
+/// `/<tab>/host` as another server's address.
+fn own_path(next: &str) -> &str {
+    const MAX_CHARS: usize = 1024;
+    let is_path = next.starts_with('/') && !next.starts_with("//") && next.len() <= MAX_CHARS;
+    let is_plain = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let leads_back = next.starts_with("/login") || next.starts_with("/logout");
+    if is_path && is_plain && !leads_back { next } else { "/" }
+}
+
+fn see_other(to: &str, cookie: Option<HeaderValue>) -> Response {
+    let to = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response();
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_path_of_this_server_is_gone_to() {
+        for good in ["/", "/units?scope=zone:3", "/t/a%20b#c"] {
+            assert_eq!(own_path(good), good);
+        }
+        let elsewhere =
+            ["", "units", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example"];
+        for bad in elsewhere.into_iter().chain(["/a\r\nSet-Cookie: x", "/login?next=/", "/logout", "/é"]) {
+            assert_eq!(own_path(bad), "/", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_failed_sign_in_keeps_where_one_wanted_to_go() {
+        let to = failed(SignInError::Wrong, "/units?scope=zone:3&x=1");
+        assert_eq!(to, "/login?error=credentials&next=/units%3Fscope%3Dzone%3A3%26x%3D1");
+    }
+}

@@ -1,0 +1,164 @@
+//! The hierarchy: the part of it that a caller sees, and making and renaming nodes.
+//!
+//! A node keeps its number and its place for ever: history and grants rely on who
+//! stands above whom.
+
+use super::{
+    error::ApiError,
+    input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
+};
+use crate::{
+    auth::{Denied, Signed},
+    directory::Directory,
+    ports::{Change, ScopeRecord},
+    state::Sentinel,
+};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Path, State},
+    http::StatusCode,
+    routing::{get, patch},
+};
+use sentinel_model::{
+    Level, Page, Scope, ScopePath,
+    scope::{NewScope, ScopeCounts, ScopeNode, ScopePatch},
+};
+use std::{collections::HashMap, sync::Arc};
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new()
+        .route("/api/v1/scopes", get(list).post(make))
+        .route("/api/v1/scopes/{scope}", patch(change))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+}
+
+async fn list(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    paging: Paging,
+) -> Result<Json<Page<ScopeNode>>, ApiError> {
+    let grant = caller.view(&state.directory, caller.home_scope())?;
+    let nodes = state.directory.scopes();
+    let nodes = nodes.into_iter().filter(|node| state.directory.scope_within(node.scope, grant.scope()));
+    let counts = counts(&state.directory, grant.scope());
+    let show = |record: &Arc<ScopeRecord>| {
+        node(record, grant.scope(), counts.get(&record.scope).copied().unwrap_or_default())
+    };
+    Ok(Json(paging.page(nodes, |node| node.scope, show)?))
+}
+
+/// How many units each scope within `top` has, by where they are on duty. Until `reads`
+/// counts by status, whoever is on patrol counts as available.
+fn counts(directory: &Directory, top: Scope) -> HashMap<Scope, ScopeCounts> {
+    let mut counts: HashMap<Scope, ScopeCounts> = HashMap::new();
+    for unit in directory.units(None, usize::MAX, |unit| unit.path().within(top)) {
+        for scope in unit.path().scopes() {
+            let of_scope = counts.entry(scope).or_default();
+            of_scope.units += 1;
+            if unit.patrol.is_some() {
+                of_scope.available += 1;
+            } else {
+                of_scope.off_duty += 1;
+            }
+        }
+    }
+    counts
+}
+
+async fn make(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Body(new): Body<NewScope>,
+) -> Result<(StatusCode, Json<ScopeNode>), ApiError> {
+    let name = input::name(&new.name)?;
+    check_site(new.scope, new.site)?;
+    match new.scope.level.parent() {
+        None => {
+            return Err(ApiError::forbidden(
+                "a district stands outside every scope: it is made on the server's command line",
+            ));
+        }
+        Some(level) if new.parent.level != level => {
+            return Err(ApiError::bad_request(format!(
+                "the parent of a {} is a {}, not {}",
+                new.scope.level.as_str(),
+                level.as_str(),
+                new.parent
+            )));
+        }
+        Some(_) => {}
+    }
+    to_its_end(async move {
+        let changing = state.directory.change().await;
+        if !caller.may_manage(&state.directory, new.parent) {
+            return Err(Denied::NotYours(new.parent).into());
+        }
+        if state.directory.scope(new.scope).is_some() {
+            return Err(ApiError::conflict(format!("{} is taken", new.scope)));
+        }
+        let path = station_path(&state.directory, new.scope, new.parent);
+        let record = ScopeRecord { scope: new.scope, name, parent: Some(new.parent), path, site: new.site };
+        changing.commit(vec![Change::PutScope(record.clone())]).await?;
+        tracing::info!(by = %caller, scope = %record.scope, "a scope was made");
+        Ok((StatusCode::CREATED, Json(node(&record, caller.home_scope(), ScopeCounts::default()))))
+    })
+    .await
+}
+
+async fn change(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(scope): Path<String>,
+    Body(patch): Body<ScopePatch>,
+) -> Result<Json<ScopeNode>, ApiError> {
+    let scope: Scope = scope.parse().map_err(|error| ApiError::bad_request(format!("{error}")))?;
+    let name = patch.name.as_deref().map(input::name).transpose()?;
+    check_site(scope, patch.site)?;
+    to_its_end(async move {
+        let changing = state.directory.change().await;
+        let before = state.directory.scope(scope).filter(|_| caller.may_manage(&state.directory, scope));
+        let mut after = (*before.ok_or(Denied::NotYours(scope))?).clone();
+        after.name = name.unwrap_or(after.name);
+        after.site = patch.site.or(after.site);
+        changing.commit(vec![Change::PutScope(after.clone())]).await?;
+        let counts = counts(&state.directory, scope).remove(&scope).unwrap_or_default();
+        Ok(Json(node(&after, caller.home_scope(), counts)))
+    })
+    .await
+}
+
+/// Of a station: the numbers of everything above it.
+fn station_path(directory: &Directory, scope: Scope, division: Scope) -> Option<ScopePath> {
+    if scope.level != Level::Station {
+        return None;
+    }
+    let zone = directory.scope(division)?.parent?;
+    let district = directory.scope(zone)?.parent?;
+    Some(ScopePath { district: district.id, zone: zone.id, division: division.id, station: scope.id })
+}
+
+fn check_site(scope: Scope, site: Option<(f64, f64)>) -> Result<(), ApiError> {
+    let Some((latitude, longitude)) = site else { return Ok(()) };
+    if scope.level != Level::Station {
+        return Err(ApiError::bad_request("only a station has a site"));
+    }
+    if !((-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude)) {
+        return Err(ApiError::bad_request(
+            "a site is [latitude, longitude] in degrees, -90..90 and -180..180",
+        ));
+    }
+    Ok(())
+}
+
+/// A node as someone whose sight ends at `top` sees it.
+fn node(record: &ScopeRecord, top: Scope, counts: ScopeCounts) -> ScopeNode {
+    // In bounds since `check_site`; rounding keeps what a metre is.
+    let e6 = |degrees: f64| (degrees * 1e6).round() as i32;
+    ScopeNode {
+        scope: record.scope,
+        name: record.name.clone(),
+        parent: record.parent.filter(|_| record.scope != top),
+        site_e6: record.site.map(|(latitude, longitude)| (e6(latitude), e6(longitude))),
+        counts,
+    }
+}

@@ -1,0 +1,175 @@
+//! People's accounts. Who manages a scope makes and changes those within it, never
+//! with more rights than their own; the last admin of a top scope stays.
+
+use super::{
+    error::ApiError,
+    input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
+};
+use crate::{
+    auth::{
+        Caller, Denied, Signed,
+        password::{self, HashError},
+        policy::{Rights, public},
+    },
+    directory::Directory,
+    ports::{Change, UserRecord},
+    state::Sentinel,
+};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Path, State},
+    http::StatusCode,
+    routing::{get, patch},
+};
+use sentinel_model::{
+    Page, Role, Scope, UserName,
+    people::{NewUser, User, UserPatch},
+};
+use std::sync::Arc;
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new()
+        .route("/api/v1/users", get(list).post(make))
+        .route("/api/v1/users/{username}", patch(change).delete(disable))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+}
+
+async fn list(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    paging: Paging,
+) -> Result<Json<Page<User>>, ApiError> {
+    let directory = &state.directory;
+    if !caller.may_manage(directory, caller.home_scope()) {
+        return Err(Denied::NotAllowed("see who has an account").into());
+    }
+    let within = |user: &Arc<UserRecord>| directory.scope_within(user.scope, caller.home_scope());
+    let users = directory.users().into_iter().filter(within);
+    Ok(Json(paging.page(users, |user| user.username.clone(), |user| public(user))?))
+}
+
+async fn make(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Body(new): Body<NewUser>,
+) -> Result<(StatusCode, Json<User>), ApiError> {
+    may_appoint(&state.directory, &caller, new.role, new.scope)?;
+    let name = input::name(new.name.as_deref().unwrap_or(new.username.as_str()))?;
+    let password_hash = hash(&state, &new.username, new.password).await?;
+    let record = UserRecord {
+        username: new.username,
+        name,
+        role: new.role,
+        scope: new.scope,
+        disabled: false,
+        password_hash,
+        credentials_version: 1,
+    };
+    to_its_end(async move {
+        let changing = state.directory.change().await;
+        // Once more: a scope or a right may have gone while the password was hashed.
+        may_appoint(&state.directory, &caller, record.role, record.scope)?;
+        if state.directory.user(record.username.as_str()).is_some() {
+            return Err(ApiError::conflict(format!("the user name {} is taken", record.username)));
+        }
+        changing.commit(vec![Change::PutUser(record.clone())]).await?;
+        tracing::info!(by = %caller, user = %record.username, "an account was made");
+        Ok((StatusCode::CREATED, Json(public(&record))))
+    })
+    .await
+}
+
+async fn change(
+    State(state): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(username): Path<String>,
+    Body(patch): Body<UserPatch>,
+) -> Result<Json<User>, ApiError> {
+    let before = theirs(&state.directory, &caller, &username)?;
+    let name = patch.name.as_deref().map(input::name).transpose()?;
+    let password_hash = match patch.password {
+        Some(password) => Some(hash(&state, &before.username, password).await?),
+        None => None,
+    };
+    to_its_end(async move {
+        let changing = state.directory.change().await;
+        let before = theirs(&state.directory, &caller, &username)?;
+        let mut after = (*before).clone();
+        after.name = name.unwrap_or(after.name);
+        after.role = patch.role.unwrap_or(after.role);
+        after.scope = patch.scope.unwrap_or(after.scope);
+        after.disabled = patch.disabled.unwrap_or(after.disabled);
+        after.password_hash = password_hash.unwrap_or(after.password_hash);
+        may_appoint(&state.directory, &caller, after.role, after.scope)?;
+        leaves_an_admin(&state.directory, &before, &after)?;
+        if credentials_differ(&before, &after) {
+            after.credentials_version = before.credentials_version.wrapping_add(1);
+        }
+        changing.commit(vec![Change::PutUser(after.clone())]).await?;
+        if after.credentials_version != before.credentials_version {
+            state.access.user_changed(&after.username);
+        }
+        tracing::info!(by = %caller, user = %after.username, "an account was changed");
+        Ok(Json(public(&after)))
+    })
+    .await
+}
+
+/// Accounts are disabled, not deleted: what they did keeps its author.
+async fn disable(
+    state: State<Arc<Sentinel>>,
+    signed: Signed,
+    username: Path<String>,
+) -> Result<Json<User>, ApiError> {
+    change(state, signed, username, Body(UserPatch { disabled: Some(true), ..UserPatch::default() })).await
+}
+
+fn may_appoint(directory: &Directory, caller: &Caller, role: Role, scope: Scope) -> Result<(), Denied> {
+    if !caller.may_manage(directory, scope) {
+        return Err(Denied::NotYours(scope));
+    }
+    if !caller.may_give(directory, Rights::of_role(role), scope) {
+        return Err(Denied::NotAllowed("give a role with more rights than your own"));
+    }
+    Ok(())
+}
+
+/// An account that is the caller's to change. One that is not answers like one that
+/// does not exist.
+fn theirs(directory: &Directory, caller: &Caller, username: &str) -> Result<Arc<UserRecord>, ApiError> {
+    directory
+        .user(username)
+        .filter(|user| caller.may_give(directory, Rights::of_role(user.role), user.scope))
+        .ok_or_else(|| ApiError::not_found("no such account within what you manage"))
+}
+
+fn credentials_differ(before: &UserRecord, after: &UserRecord) -> bool {
+    let credentials = |user: &UserRecord| (user.role, user.scope, user.disabled, user.password_hash.clone());
+    credentials(before) != credentials(after)
+}
+
+/// Whoever is the last able to manage a top scope cannot stop being so: nobody would
+/// be left to undo it.
+fn leaves_an_admin(directory: &Directory, before: &UserRecord, after: &UserRecord) -> Result<(), ApiError> {
+    let runs = |user: &UserRecord| user.role == Role::Admin && !user.disabled && user.scope == before.scope;
+    let is_top = directory.scope(before.scope).is_some_and(|scope| scope.parent.is_none());
+    if !is_top || !runs(before) || runs(after) {
+        return Ok(());
+    }
+    let another = directory.users().iter().any(|user| user.username != before.username && runs(user));
+    if another {
+        return Ok(());
+    }
+    Err(ApiError::conflict(format!(
+        "{} is the last admin of {}: make another one first",
+        before.username, before.scope
+    )))
+}
+
+async fn hash(state: &Sentinel, username: &UserName, password: String) -> Result<String, ApiError> {
+    password::check(username.as_str(), &password).map_err(ApiError::bad_request)?;
+    state.access.passwords().hash(password).await.map_err(|error| match error {
+        HashError::Busy(busy) => ApiError::overloaded(busy.to_string(), 2),
+        HashError::Failed(error) => error.into(),
+    })
+}
