@@ -37,7 +37,7 @@ for (const { name, ...screen } of SIZES) {
         await page.keyboard.press('Escape');
         await page.keyboard.press('Control+k');
         await page.keyboard.type('kad');
-        await expect(page.getByRole('dialog').getByRole('option').first()).toBeVisible();
+        await expect(ui.palette.getByRole('option').first()).toBeVisible();
         await shoot('search');
         await openAs('chief5', '/?scope=zone:1');
         await shoot('no-permission');

@@ -12,7 +12,7 @@ async function fits(page: Page): Promise<void> {
 /** Names of visible buttons that a finger would miss: under 44 CSS pixels either way. */
 function smallTargets(page: Page): Promise<string[]> {
   return page.evaluate(() =>
-    [...document.querySelectorAll<HTMLElement>('button, [role="button"], input:not([type="hidden"]), select')]
+    [...document.querySelectorAll<HTMLElement>('button, [role="button"], [role="option"], summary, input:not([type="hidden"]), select')]
       .filter((element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
       .map((element) => ({ element, box: element.getBoundingClientRect() }))
       .filter(({ box }) => box.width > 1 && box.height > 1 && box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight)
@@ -47,13 +47,13 @@ for (const [device, viewport] of [
       expect(await smallTargets(page)).toEqual([]);
 
       await ui.showList();
-      const row = ui.list.getByRole('button').first();
+      const row = ui.list.getByRole('option').first();
       await expect(row).toBeVisible();
       await row.tap();
       await expect(ui.drawer).toBeVisible();
       await fits(page);
       expect(await smallTargets(page)).toEqual([]);
-      await ui.drawer.getByRole('button', { name: /close/i }).tap();
+      await ui.drawer.getByRole('button', { name: 'Close' }).tap();
       await expect(ui.drawer).toBeHidden();
     });
   });

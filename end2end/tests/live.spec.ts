@@ -18,10 +18,11 @@ test('units move: on the map, and in the panel of the one that is open', async (
   };
   await expect.poll(moving).not.toBe('');
   await ui.open(await moving());
-  const place = ui.drawer.getByText(/\d+\.\d{4,}, *\d+\.\d{4,}/).first();
+  const place = ui.fact('Place');
+  await expect(place).toContainText(/\d+\.\d{5}, \d+\.\d{5}/);
   const first = await place.textContent();
   await expect(place).not.toHaveText(first ?? '');
-  await expect(ui.drawer.getByText(/km\/h/).first()).toBeVisible();
+  await expect(ui.fact('Speed')).toContainText('km/h');
 });
 
 test('a unit whose patrol starts appears without a reload, moves, and leaves when it ends', async ({ openAs, api, page }) => {
@@ -35,11 +36,12 @@ test('a unit whose patrol starts appears without a reload, moves, and leaves whe
   const device = await admin.newUnit('E2E-NEW', 'station:5');
   await device.postFix('E2E-NEW', AT_STATION.latitude, AT_STATION.longitude);
   await expect(ui.unit('E2E-NEW')).toBeVisible();
-  await expect(ui.unit('E2E-NEW')).toContainText(/available/i);
+  await expect(ui.unit('E2E-NEW')).toContainText('29 km/h');
 
   await ui.open('E2E-NEW');
   await device.postFix('E2E-NEW', AT_STATION.latitude + 0.001, AT_STATION.longitude);
-  await expect(ui.drawer).toContainText('9.9643');
+  await expect(ui.fact('Place')).toContainText('9.96430, 76.29950');
+  await expect(ui.drawer).toContainText('Available');
 
   const unit = (await admin.units('station:5')).find(({ id }) => id === 'E2E-NEW');
   const end = await admin.fetch('POST', `/api/v1/patrols/${String(unit?.patrol_id)}/end`);
@@ -72,22 +74,31 @@ test('a chief starts and ends a patrol from the page', async ({ openAs, api, pag
   await ui.drawer.getByRole('button', { name: /start patrol/i }).click();
   await expect(ui.drawer).toContainText(/available|stale/i);
   await ui.drawer.getByRole('button', { name: /end patrol/i }).click();
-  const confirm = page.getByRole('dialog').getByRole('button', { name: /end patrol/i });
-  await confirm.or(ui.drawer.getByText(/off duty/i).first()).first().waitFor();
-  if (await confirm.isVisible()) await confirm.click();
+  await page.getByRole('group', { name: 'End this patrol?' }).getByRole('button', { name: 'End patrol' }).click();
   await expect(ui.drawer).toContainText(/off duty/i);
 });
 
-test('choosing another scope shows its units and keeps the address', async ({ openAs, page }) => {
+test('choosing another scope shows its units and keeps the address', async ({ api, openAs, page }) => {
+  const zone3 = await api('zone3');
+  const { items } = await zone3.call<{ items: { scope: string; name: string; parent: string | null }[] }>('GET', '/api/v1/scopes');
+  const station = items.find(({ scope }) => scope === 'station:5');
+  const division = items.find(({ scope }) => scope === station?.parent);
+  const own = (await zone3.units('station:5')).map(({ id }) => id);
+  const other = (await zone3.units('zone:3')).find(({ id }) => !own.includes(id))?.id ?? '';
+
   await openAs('zone3');
   const ui = new Console(page);
   await ui.isLive();
-  await page.getByRole('tree').or(page.getByRole('navigation')).getByText('Kadavanthra').first().click();
+  await ui.goTo(division?.name ?? '', 'Kadavanthra');
   await expect(page).toHaveURL(/scope=station(:|%3A)5/);
   await ui.isLive();
+  await expect(ui.unit(own[0] ?? '')).toBeVisible();
+  await expect(ui.unit(other)).toHaveCount(0);
   await page.reload();
   await expect(page).toHaveURL(/scope=station(:|%3A)5/);
   await ui.isLive();
+  await expect(ui.unit(other)).toHaveCount(0);
   await page.goBack();
   await ui.isLive();
+  await expect(page.getByText(new RegExp(`^${(await zone3.units('zone:3')).length} units$`))).toBeVisible();
 });

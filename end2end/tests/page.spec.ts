@@ -24,10 +24,9 @@ test('a walk through the page leaves the origin nowhere and breaks no policy', a
   await ui.isLive();
   await ui.open('PC-001');
   await page.keyboard.press('Escape');
-  for (const name of [/zoom in/i, /zoom out/i, /fit|whole scope|all units/i]) {
-    await ui.map.getByRole('button', { name }).first().click();
-  }
-  await page.getByRole('button', { name: /theme|light|dark/i }).first().click();
+  for (const name of ['Zoom in', 'Zoom out', 'Show all units']) await page.getByRole('button', { name }).click();
+  await ui.chooseTheme('Light');
+  await page.getByRole('button', { name: 'Legend' }).first().click();
   await ui.isLive();
 });
 
@@ -37,13 +36,13 @@ test('the theme follows the system until one chooses, and the choice stays', asy
   const ui = new Console(page);
   await ui.isLive();
   const dark = await background();
-  await ui.chooseTheme('light');
+  await ui.chooseTheme('Light');
   await expect.poll(background).not.toBe(dark);
   const light = await background();
   await page.reload();
   await ui.isLive();
   expect(await background()).toBe(light);
-  await ui.chooseTheme('dark');
+  await ui.chooseTheme('Dark');
   await expect.poll(background).toBe(dark);
 });
 

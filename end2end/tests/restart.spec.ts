@@ -13,7 +13,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       await page.evaluate(() => Object.assign(window, { sameDocument: true }));
 
       await server.down(signal);
-      await expect(ui.connection).toHaveText(/reconnecting|offline|lost/i);
+      await expect(ui.connection).toHaveText(/: (Reconnecting|Offline)/);
       await server.up();
       await ui.isLive();
       expect(await page.evaluate(() => 'sameDocument' in window), 'the page was not loaded again').toBe(true);

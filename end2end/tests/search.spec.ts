@@ -6,7 +6,7 @@ test('Ctrl-K finds a unit and opens it, without a mouse', async ({ openAs, page 
   const ui = new Console(page);
   await ui.isLive();
   await page.keyboard.press('Control+k');
-  const palette = page.getByRole('dialog', { name: /search/i });
+  const { palette } = ui;
   await expect(palette).toBeVisible();
   await page.keyboard.type('PC-017');
   await expect(palette.getByRole('option').first()).toContainText('PC-017');
@@ -22,9 +22,9 @@ test('the search finds a station too, and says when there is nothing', async ({ 
   const ui = new Console(page);
   await ui.isLive();
   await page.keyboard.press('Control+k');
-  const palette = page.getByRole('dialog', { name: /search/i });
+  const { palette } = ui;
   await page.keyboard.type('no such thing anywhere');
-  await expect(palette).toContainText(/nothing|no match|no unit/i);
+  await expect(palette).toContainText(/Nothing of that name/);
   await page.keyboard.press('Control+a');
   await page.keyboard.type('Kadavan');
   await palette.getByRole('option', { name: /Kadavanthra/ }).first().click();
@@ -33,13 +33,14 @@ test('the search finds a station too, and says when there is nothing', async ({ 
 
 test('Escape leaves the search and gives the focus back', async ({ openAs, page }) => {
   await openAs('commander');
-  await new Console(page).isLive();
-  const opener = page.getByRole('button', { name: /search/i }).first();
+  const ui = new Console(page);
+  await ui.isLive();
+  const opener = page.getByRole('button', { name: /Find a unit or an area/ });
   await opener.focus();
   await page.keyboard.press('Enter');
-  await expect(page.getByRole('dialog', { name: /search/i })).toBeVisible();
+  await expect(ui.palette).toBeVisible();
   await page.keyboard.press('Escape');
-  await expect(page.getByRole('dialog', { name: /search/i })).toBeHidden();
+  await expect(ui.palette).toBeHidden();
   await expect(opener).toBeFocused();
 });
 
@@ -52,5 +53,13 @@ test('the list is filtered by words and by state', async ({ openAs, page }) => {
   await expect(ui.unit('PC-100')).toHaveCount(0);
   await ui.filter('nobody-is-called-this');
   await expect(ui.unit('PC-010')).toHaveCount(0);
-  await expect(page.getByText(/no units?/i).first()).toBeVisible();
+  await expect(page.getByText('No unit is like that')).toBeVisible();
+  await page.getByRole('button', { name: 'Show all' }).click();
+  await expect(ui.unit('PC-010')).toBeVisible();
+
+  const byStatus = page.getByRole('group', { name: 'Show units by status' });
+  await byStatus.getByRole('button', { name: /Offline/ }).click();
+  await expect(page.getByText(/^0 of 200 units$/)).toBeVisible();
+  await byStatus.getByRole('button', { name: /Offline/ }).click();
+  await expect(ui.unit('PC-010')).toBeVisible();
 });

@@ -6,24 +6,38 @@ export class Console {
 
   /** The connection in words, as the top bar says it. */
   get connection(): Locator {
-    return this.page.getByRole('status', { name: /connection/i });
+    return this.page.getByRole('status').filter({ hasText: 'Connection:' });
   }
+  /** The map and what lies on it. */
   get map(): Locator {
-    return this.page.getByRole('region', { name: /map/i });
+    return this.page.getByRole('main');
+  }
+  get areas(): Locator {
+    return this.page.getByRole('region', { name: 'Areas' });
   }
   get list(): Locator {
-    return this.page.getByRole('list', { name: /units/i });
+    return this.page.getByRole('listbox', { name: 'Units' });
   }
   get drawer(): Locator {
-    return this.page.getByRole('complementary', { name: /unit/i });
+    return this.page.getByRole('complementary', { name: /^Unit / });
+  }
+  get palette(): Locator {
+    return this.page.getByRole('dialog', { name: 'Find a unit or an area' });
   }
   /** A unit's row in the list. */
   unit(id: string): Locator {
-    return this.list.getByRole('listitem').filter({ hasText: id });
+    return this.list.getByRole('option').filter({ hasText: id });
+  }
+  /** What the open unit's panel says under a heading, such as "Place". */
+  fact(name: string): Locator {
+    return this.drawer.locator('div', { has: this.page.getByRole('term').filter({ hasText: name }) }).getByRole('definition');
   }
 
   async isLive(): Promise<void> {
-    await expect(this.connection).toHaveText(/\blive\b/i);
+    await expect(this.connection).toHaveText(/: Live/);
+  }
+  async isAlive(): Promise<void> {
+    await expect(this.connection).not.toHaveText(/: Connecting/);
   }
 
   /** Everything asked for has come: what a picture should show. */
@@ -33,29 +47,47 @@ export class Console {
   }
 
   async filter(words: string): Promise<void> {
-    await this.page.getByRole('searchbox', { name: /filter|units/i }).fill(words);
+    await this.page.getByRole('searchbox', { name: 'Search units' }).fill(words);
   }
 
-  /** On a narrow screen the list is behind a button. */
+  /** On a phone the list is behind a button. */
   async showList(): Promise<void> {
     if (await this.list.isVisible()) return;
-    await this.page.getByRole('button', { name: /units|list/i }).first().click();
+    await this.page.getByRole('navigation', { name: 'What stands beside the map' }).getByRole('button', { name: 'Units' }).click();
     await expect(this.list).toBeVisible();
   }
 
-  async chooseTheme(theme: 'light' | 'dark'): Promise<void> {
-    await this.page.getByRole('button', { name: new RegExp(theme, 'i') }).first().click();
+  /** Opens the tree down to an area and chooses it. */
+  async goTo(...line: string[]): Promise<void> {
+    const area = line.pop() ?? '';
+    const link = this.areas.getByRole('link', { name: area });
+    for (const above of line) {
+      if (!(await link.isVisible())) await this.areas.getByRole('button', { name: `What is in ${above}` }).click();
+    }
+    await link.click();
   }
 
   async open(id: string): Promise<void> {
+    await this.showList();
     await this.filter(id);
-    await this.unit(id).getByRole('button').first().click();
-    await expect(this.drawer).toBeVisible();
+    await this.unit(id).click();
     await expect(this.drawer.getByRole('heading', { name: id })).toBeVisible();
   }
 
+  async openMenu(): Promise<Locator> {
+    const group = this.page.getByRole('group', { name: 'Appearance' });
+    if (!(await group.isVisible())) await this.page.getByLabel(/account and preferences/).click();
+    return group;
+  }
+  async chooseTheme(theme: 'Light' | 'Dark' | 'System'): Promise<void> {
+    const group = await this.openMenu();
+    await group.getByRole('button', { name: theme }).click();
+    await this.page.keyboard.press('Escape');
+    await expect(group).toBeHidden();
+  }
+
   async signOut(): Promise<void> {
-    await this.page.getByRole('button', { name: /account|person|signed in/i }).click();
-    await this.page.getByRole('button', { name: /sign out/i }).click();
+    await this.page.getByLabel(/account and preferences/).click();
+    await this.page.getByRole('button', { name: 'Sign out' }).click();
   }
 }
