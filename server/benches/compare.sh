@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# Sentinel beside a peer that does the same job with FastAPI, redis-py and Redis, in one
+# run on one machine: the same load, by turns, both servers pinned to core 0 with all they
+# need (Redis too), the load generator (wrk) pinned to core 1.
+#
+#   server/benches/compare.sh PEER_DIR [RESULT.md]
+#
+# PEER_DIR holds the peer's app.py (POST /locations) and single.lua (its wrk script).
+# Needs: wrk, redis-server, python3 with venv, taskset, and a release build of Sentinel.
+#
+#   SENTINEL      the binary            (target/release/sentinel)
+#   ROUNDS        rounds                (5)
+#   SECONDS_EACH  seconds of each turn  (8)
+#   CONNECTIONS   kept-alive ones       (64)
+#   VENV          where the peer's packages are, or go  (~/.cache/sentinel-peer-venv)
+#
+# A round is: the peer with Redis syncing each write (appendfsync always: like Sentinel, an
+# answer means "on disk"), the peer with Redis syncing each second, Sentinel. Then the same
+# with batches of 100. At the end Sentinel's history must hold exactly what it answered.
+set -euo pipefail
+
+peer=${1:?usage: compare.sh PEER_DIR [RESULT.md]}
+result=${2:-}
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+sentinel=${SENTINEL:-$root/target/release/sentinel}
+rounds=${ROUNDS:-5}
+seconds=${SECONDS_EACH:-8}
+connections=${CONNECTIONS:-64}
+venv=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/sentinel-peer-venv}
+units=100
+password=sentinel-demo
+redis_port=7391 peer_port=7392 sentinel_port=7393
+peer_url=http://127.0.0.1:$peer_port/locations
+sentinel_url=http://127.0.0.1:$sentinel_port
+
+for tool in wrk redis-server redis-cli python3 taskset curl awk; do
+  command -v "$tool" >/dev/null || { echo "compare.sh needs $tool (on Debian: apt-get install wrk redis-server python3-venv util-linux curl)" >&2; exit 2; }
+done
+[ -x "$sentinel" ] || { echo "$sentinel is not built: cargo build --release -p sentinel-server" >&2; exit 2; }
+[ -f "$peer/app.py" ] || { echo "$peer has no app.py" >&2; exit 2; }
+if [ ! -x "$venv/bin/uvicorn" ]; then
+  echo "installing the peer's packages into $venv" >&2
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install -q fastapi 'uvicorn[standard]' redis orjson
+fi
+
+work=$(mktemp -d)
+pids=()
+cleanup() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+wait_for() { # what, url
+  for _ in $(seq 100); do
+    curl -s -o /dev/null "$2" && return
+    sleep 0.1
+  done
+  echo "$1 does not answer at $2:" >&2
+  tail -n 20 "$work"/*.log >&2
+  exit 1
+}
+
+taskset -c 0 redis-server --port $redis_port --dir "$work" --save '' --appendonly yes \
+  --appendfsync always --daemonize no >"$work/redis.log" 2>&1 &
+pids+=($!)
+(cd "$peer" && REDIS_URL=redis://127.0.0.1:$redis_port/0 PYTHONDONTWRITEBYTECODE=1 exec taskset -c 0 \
+  "$venv/bin/uvicorn" app:app --port $peer_port --workers 1 --no-access-log --log-level warning) >"$work/peer.log" 2>&1 &
+pids+=($!)
+taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$sentinel_port --data "$work/data" \
+  ${SENTINEL_SERVE_ARGS:---demo} --unit-rate-limit off >"$work/sentinel.log" 2>&1 &
+pids+=($!)
+wait_for "the peer" "http://127.0.0.1:$peer_port/docs"
+wait_for "Sentinel" "$sentinel_url/readyz"
+python3 "$here/sentinel_api.py" $sentinel_url $password prepare $units "$work/tokens"
+
+answered=0 # fixes that Sentinel answered 2xx
+rows=$work/rows
+base=$(($(date +%s) - 7200))
+
+# One turn of wrk. Prints answered posts per second, p50 and p99 in ms, all answered, and how
+# busy wrk was, percent of its core; refuses any non-2xx.
+turn() { # name, fixes in a post, wrk's arguments
+  local name=$1 batch=$2
+  shift 2
+  TIMEFORMAT='%U %S'
+  { time taskset -c 1 wrk -t1 -c"$connections" -d"${seconds}s" --latency "$@" >"$work/wrk.txt"; } 2>"$work/wrk-cpu.txt"
+  if grep -q 'Non-2xx' "$work/wrk.txt"; then
+    echo "$name refused posts:" >&2
+    cat "$work/wrk.txt" >&2
+    exit 1
+  fi
+  awk -v name="$name" -v batch="$batch" -v busy="$(awk -v s="$seconds" '{ print 100 * ($1 + $2) / s }' "$work/wrk-cpu.txt")" '
+    function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t * 1000 }
+    $1 == "50%" { p50 = ms($2) } $1 == "99%" { p99 = ms($2) }
+    / requests in / { n = $1 }
+    $1 == "Requests/sec:" { rate = $2 }
+    END { printf "%s\t%s\t%.0f\t%.2f\t%.2f\t%d\t%.0f\n", name, batch, rate, p50, p99, n, busy }' "$work/wrk.txt" | tee -a "$rows"
+}
+
+redis_sync() { redis-cli -p $redis_port config set appendfsync "$1" >/dev/null; }
+
+peer_turn() { # name, policy, batch, script
+  redis_sync "$2"
+  redis-cli -p $redis_port del telemetry >/dev/null
+  turn "$1" "$3" -s "$4" "$peer_url" -- - "$base"
+  local held posts
+  held=$(redis-cli -p $redis_port xlen telemetry)
+  posts=$(tail -n1 "$rows" | cut -f6)
+  # What was under way when wrk stopped is stored too.
+  if ((held < posts * $3 || held > (posts + connections) * $3)); then
+    echo "the peer answered $posts posts of $3 and holds $held fixes" >&2
+    exit 1
+  fi
+}
+
+sentinel_turn() { # batch, script
+  turn "Sentinel" "$1" -s "$2" "$sentinel_url/api/v1/locations" -- "$work/tokens" "$base"
+  answered=$((answered + $(tail -n1 "$rows" | cut -f6) * $1))
+  under_way=$((${under_way:-0} + connections * $1))
+  base=$((base + 300))
+}
+
+echo "warming up" >&2
+seconds_real=$seconds seconds=2
+peer_turn warm always 1 "$peer/single.lua" >/dev/null
+sentinel_turn 1 "$here/single.lua" >/dev/null
+seconds=$seconds_real
+: >"$rows"
+
+for round in $(seq "$rounds"); do
+  echo "round $round of $rounds" >&2
+  peer_turn "peer, appendfsync always" always 1 "$peer/single.lua" >&2
+  peer_turn "peer, appendfsync everysec" everysec 1 "$peer/single.lua" >&2
+  sentinel_turn 1 "$here/single.lua" >&2
+  peer_turn "peer, appendfsync always" always 100 "$here/batch.lua" >&2
+  sentinel_turn 100 "$here/batch.lua" >&2
+done
+
+held=$(python3 "$here/sentinel_api.py" $sentinel_url $password stored $units)
+if ((held < answered || held > answered + under_way)); then
+  echo "VOID: Sentinel answered $answered fixes and its history holds $held" >&2
+  exit 1
+fi
+
+report() {
+  echo "$(nproc) cores, $(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo), Linux $(uname -r);" \
+    "$rounds rounds of ${seconds} s, $connections connections, servers on core 0, wrk on core 1;" \
+    "Redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')," \
+    "FastAPI $("$venv/bin/pip" list 2>/dev/null | awk '$1 == "fastapi" { print $2 }')," \
+    "$("$venv/bin/python" --version)."
+  echo
+  python3 - "$rows" <<'PY'
+import statistics, sys
+rows = [line.rstrip("\n").split("\t") for line in open(sys.argv[1])]
+runs = {}
+for name, batch, rate, p50, p99, _, busy in rows:
+    runs.setdefault((int(batch), name), []).append((float(rate), float(p50), float(p99), float(busy)))
+
+def spread(values, digits=0):
+    values = sorted(values)
+    return " / ".join(f"{v:,.{digits}f}" for v in (values[0], statistics.median(values), values[-1]))
+
+print("| fixes in a post | server | posts/s (min / median / max) | fixes/s, median | p50 ms | p99 ms | wrk busy | Sentinel is |")
+print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+for (batch, name), of in sorted(runs.items()):
+    own = runs[(batch, "Sentinel")]
+    rates = [turn[0] for turn in of]
+    # Round by round: both turns of a ratio ran within seconds of each other.
+    ratios = [mine[0] / theirs for mine, theirs in zip(own, rates)]
+    times = "" if name == "Sentinel" else spread(ratios, 1) + " times"
+    median = [statistics.median(column) for column in zip(*of)]
+    print(f"| {batch} | {name} | {spread(rates)} | {median[0] * batch:,.0f} | {median[1]:.2f} | {median[2]:.2f} | {median[3]:.0f} % | {times} |")
+PY
+  echo
+  echo "Audit: Sentinel answered $answered fixes 2xx and its history holds $held" \
+    "(up to $under_way were under way when wrk stopped)."
+}
+report | tee ${result:+"$result"}
