@@ -4,8 +4,11 @@
 //! - [`city`]: the demo city, its roads and its police
 //! - [`simulate`]: made-up units that drive those roads
 //! - [`replay`]: recorded units, posted again at any speed, with an audit
-//! - [`client`]: the API client that both use
+//! - [`load`]: open-loop load, with an audit
+//! - [`client`] and [`access`]: the API client, and who it is to the server
 
+pub mod access;
 pub mod city;
+pub mod client;
 pub mod load;
 pub mod simulate;

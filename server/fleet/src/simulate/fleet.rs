@@ -1,0 +1,296 @@
+//! All units against the clock and the server.
+//!
+//! One loop owns everything: each unit falls due about once an interval, spread evenly;
+//! its fix goes into its outbox; posts are under way for at most [`IN_FLIGHT`] units at
+//! once, one post per unit. When the server cannot be reached the whole fleet holds
+//! back and one unit probes, with growing waits; when one unit is told to slow down
+//! only that unit waits.
+
+use super::{
+    SimulateArgs,
+    outbox::{Outbox, Post, Record},
+    roster::Driver,
+};
+use crate::client::{Api, Backoff, CallError};
+use anyhow::Context;
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use sentinel_model::{Time, fix::IngestAnswer};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Posts under way at once.
+const IN_FLIGHT: usize = 32;
+/// How far a fix may come early or late, of the interval.
+const JITTER: f64 = 0.1;
+/// How long stopping waits for answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// A unit that the server refuses is left alone this long.
+const REFUSED_WAIT: Duration = Duration::from_secs(60);
+/// How often the log says how it goes.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
+
+struct Member {
+    driver: Driver,
+    outbox: Outbox,
+    moved_at: Instant,
+    was_moving: bool,
+    last_time: Time,
+    /// Waiting for its turn, or under way.
+    queued: bool,
+    /// Told to slow down until then.
+    not_before: Option<Instant>,
+    complained: bool,
+}
+
+struct Answer {
+    member: usize,
+    batch: Vec<Record>,
+    result: Result<IngestAnswer, CallError>,
+}
+
+/// The server does not answer.
+struct Outage {
+    since: Instant,
+    retry_at: Instant,
+    announced: bool,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    answered: u64,
+    rejected: u64,
+}
+
+pub struct Fleet {
+    api: Api,
+    members: Vec<Member>,
+    interval: Duration,
+    battery: bool,
+    rng: StdRng,
+    due: BinaryHeap<Reverse<(Instant, usize)>>,
+    ready: VecDeque<usize>,
+    under_way: FuturesUnordered<BoxFuture<'static, Answer>>,
+    outage: Option<Outage>,
+    backoff: Backoff,
+    tally: Tally,
+    report_at: Instant,
+}
+
+impl Fleet {
+    pub fn new(api: Api, drivers: Vec<Driver>, args: &SimulateArgs) -> Self {
+        let now = Instant::now();
+        let share = args.interval.div_f64(drivers.len().max(1) as f64);
+        let due = (0..drivers.len()).map(|i| Reverse((now + share.mul_f64(i as f64), i))).collect();
+        let members = drivers
+            .into_iter()
+            .map(|driver| Member {
+                last_time: driver.newest.unwrap_or_default(),
+                driver,
+                outbox: Outbox::new(args.interval),
+                moved_at: now,
+                was_moving: false,
+                queued: false,
+                not_before: None,
+                complained: false,
+            })
+            .collect();
+        Self {
+            api,
+            members,
+            interval: args.interval,
+            battery: args.battery,
+            rng: StdRng::seed_from_u64(args.seed),
+            due,
+            ready: VecDeque::new(),
+            under_way: FuturesUnordered::new(),
+            outage: None,
+            backoff: Backoff::new(),
+            tally: Tally::default(),
+            report_at: now + REPORT_EVERY,
+        }
+    }
+
+    pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        while !shutdown.is_cancelled() {
+            self.dispatch();
+            let next_due =
+                self.due.peek().map_or_else(|| Instant::now() + self.interval, |Reverse((at, _))| *at);
+            let wake = match &self.outage {
+                Some(outage) if !self.ready.is_empty() && self.under_way.is_empty() => {
+                    next_due.min(outage.retry_at)
+                }
+                _ => next_due,
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                Some(answer) = self.under_way.next() => self.take(answer)?,
+                () = tokio::time::sleep_until(wake) => self.tick(),
+            }
+        }
+        self.finish().await;
+        Ok(())
+    }
+
+    /// Moves the units that are due and notes where they are.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        while let Some(Reverse((at, index))) = self.due.peek().copied().filter(|Reverse((at, _))| *at <= now)
+        {
+            self.due.pop();
+            let jitter = self.rng.random_range(-JITTER..JITTER);
+            // from when it was due, not from now: late fixes must not become fewer fixes
+            let next = (at + self.interval.mul_f64(1.0 + jitter)).max(now);
+            self.due.push(Reverse((next, index)));
+            self.note(index, now);
+        }
+        if now >= self.report_at {
+            self.report_at = now + REPORT_EVERY;
+            self.report();
+        }
+    }
+
+    fn note(&mut self, index: usize, now: Instant) {
+        let member = &mut self.members[index];
+        member.driver.mover.advance(now.duration_since(member.moved_at).as_secs_f64());
+        member.moved_at = now;
+        let state = member.driver.mover.state();
+        let changed = member.was_moving == state.halted;
+        member.was_moving = !state.halted;
+        member.last_time = clock().max(member.last_time.plus_ms(1));
+        let charging = member.driver.charging();
+        member.outbox.push(Record::of(member.last_time, &state, charging, changed, self.battery));
+        let waits = member.not_before.is_some_and(|until| until > now);
+        if !member.queued && !waits {
+            member.queued = true;
+            self.ready.push_back(index);
+        }
+    }
+
+    /// Sends what may be sent.
+    fn dispatch(&mut self) {
+        let limit = match &self.outage {
+            None => IN_FLIGHT,
+            Some(outage) if outage.retry_at <= Instant::now() => 1,
+            Some(_) => 0,
+        };
+        while self.under_way.len() < limit
+            && let Some(index) = self.ready.pop_front()
+        {
+            let member = &self.members[index];
+            let (api, unit, batch) = (self.api.clone(), member.driver.id.clone(), member.outbox.batch());
+            self.under_way.push(Box::pin(async move {
+                let post = Post { unit_id: unit.as_str(), location: &batch };
+                let result = api.post("/api/v1/locations", &post).await;
+                Answer { member: index, batch, result }
+            }));
+        }
+    }
+
+    fn take(&mut self, answer: Answer) -> anyhow::Result<()> {
+        let Answer { member: index, batch, result } = answer;
+        let now = Instant::now();
+        let member = &mut self.members[index];
+        member.queued = false;
+        match result {
+            Ok(answer) => {
+                member.outbox.answered(&batch);
+                member.not_before = None;
+                if !member.outbox.is_empty() && batch.len() == Outbox::BATCH {
+                    member.queued = true;
+                    self.ready.push_back(index);
+                }
+                self.tally.answered += answer.accepted + answer.duplicates;
+                self.tally.rejected += u64::try_from(answer.rejected.len()).unwrap_or(u64::MAX);
+                if let Some(first) = answer.rejected.first() {
+                    tracing::warn!(unit = %member.driver.id, "the server set a fix aside: {}", first.reason);
+                }
+                self.recovered(now);
+            }
+            Err(error) if error.status() == Some(reqwest::StatusCode::TOO_MANY_REQUESTS) => {
+                let wait = error.retry_after().unwrap_or(Duration::from_secs(2));
+                member.not_before = Some(now + wait);
+            }
+            Err(error) if error.is_transient() => {
+                // first again: its oldest fix is as old as anyone's
+                member.queued = true;
+                self.ready.push_front(index);
+                self.failed(&error, now);
+            }
+            Err(error) if error.status() == Some(reqwest::StatusCode::UNAUTHORIZED) => {
+                return Err(error).context("the server does not take this credential any more");
+            }
+            Err(error) => {
+                // resending would only repeat it: these fixes are given up
+                member.outbox.answered(&batch);
+                member.not_before = Some(now + REFUSED_WAIT);
+                if !std::mem::replace(&mut member.complained, true) {
+                    tracing::warn!(unit = %member.driver.id, "{error}; leaving this unit alone for a minute at a time");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, error: &CallError, now: Instant) {
+        let probing = self.outage.as_ref().is_some_and(|o| o.retry_at <= now);
+        if self.outage.is_some() && !probing {
+            return; // one of those that were under way when it began
+        }
+        let retry_at = now + self.backoff.after(error);
+        let outage = self.outage.get_or_insert(Outage { since: now, retry_at, announced: false });
+        outage.retry_at = retry_at;
+        // a single broken connection is no outage
+        if probing && !outage.announced {
+            outage.announced = true;
+            tracing::warn!("{error}; positions are kept for up to an hour and sent when it answers");
+        }
+    }
+
+    fn recovered(&mut self, now: Instant) {
+        self.backoff.reset();
+        if let Some(outage) = self.outage.take().filter(|o| o.announced) {
+            let waiting: usize = self.members.iter().map(|m| m.outbox.len()).sum();
+            let lost: u64 = self.members.iter_mut().map(|m| m.outbox.take_dropped()).sum();
+            tracing::info!(
+                waiting,
+                lost,
+                "the server answers again after {:.0} s; sending what waited",
+                now.duration_since(outage.since).as_secs_f64()
+            );
+        }
+    }
+
+    fn report(&self) {
+        let waiting: usize = self.members.iter().map(|m| m.outbox.len()).sum();
+        tracing::info!(
+            units = self.members.len(),
+            answered = self.tally.answered,
+            rejected = self.tally.rejected,
+            waiting,
+            "simulated units"
+        );
+    }
+
+    /// Waits for the answers under way, not for ever.
+    async fn finish(mut self) {
+        let deadline = Instant::now() + LAST_ANSWERS;
+        while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, self.under_way.next()).await {
+            if let Ok(answer) = answer.result {
+                self.tally.answered += answer.accepted + answer.duplicates;
+            }
+        }
+        self.report();
+    }
+}
+
+/// This machine's clock.
+fn clock() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
