@@ -2,7 +2,7 @@
 
 use crate::{
     pages::{login::LoginPage, not_found::NotFoundPage},
-    platform,
+    prefs::Look,
 };
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_meta::{MetaTags, Title, provide_meta_context};
@@ -17,7 +17,7 @@ use leptos_router::{
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=platform::theme()>
+        <html lang="en" data-theme=Look::chosen().word()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
@@ -48,6 +48,7 @@ pub fn App() -> impl IntoView {
         <Router>
             <Routes fallback=NotFoundPage>
                 <Route path=path!("/") view=crate::pages::console::ConsolePage ssr=SsrMode::Async/>
+                <Route path=path!("/lab/map") view=crate::map::lab::MapLab ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
             </Routes>
         </Router>

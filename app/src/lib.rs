@@ -5,7 +5,8 @@
 //! - [`first_paint`]: what a page is first drawn from, on either side
 //! - `platform`: the same few questions, answered by the request or by the browser
 //! - [`shell`], [`App`]: the document and its routes
-//! - [`pages`]: one file a page
+//! - [`pages`]: one file a page; [`components`]: what they are made of
+//! - [`console`]: what every part of the live page shares; [`live`]: what keeps it alive
 //!
 //! There is no store, no socket server and no HTTP handler here.
 
@@ -13,11 +14,18 @@
 pub mod backend;
 
 mod app;
+pub mod components;
+pub mod console;
 pub mod first_paint;
+mod format;
+pub mod live;
+mod local_time;
 pub mod map;
+mod map_place;
 pub mod pages;
 #[cfg_attr(feature = "ssr", path = "platform/server.rs")]
 #[cfg_attr(not(feature = "ssr"), path = "platform/browser.rs")]
 mod platform;
+mod prefs;
 
 pub use app::{App, shell};

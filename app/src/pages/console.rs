@@ -1,7 +1,27 @@
-//! The live map.
+//! The live map: the page that Sentinel is for.
 
-use crate::{first_paint::NoPaint, platform};
+use crate::{
+    components::{
+        icon::{Glyph, Icon},
+        legend::Legend,
+        map_tools::MapTools,
+        map_view::MapView,
+        palette::Palette,
+        panel::Panel,
+        rail::Rail,
+        status_bar::StatusBar,
+        toast::Toast,
+        top_bar::TopBar,
+        unit_drawer::UnitDrawer,
+        unit_table::UnitTable,
+    },
+    console::{Console, Sheet},
+    first_paint::{FirstPaint, NoPaint},
+    live::{link::Link, run::come_alive},
+    platform,
+};
 use leptos::prelude::*;
+use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_query_map};
 
 #[component]
@@ -12,19 +32,160 @@ pub fn ConsolePage() -> impl IntoView {
     let paint = OnceResource::new_blocking(platform::first_paint(query.get("scope")));
     view! {
         <Suspense>
-            {move || Suspend::new({
+            {move || {
                 let here = here.clone();
-                async move {
+                Suspend::new(async move {
                     match paint.await {
-                        Ok(paint) => view! { <main>{paint.units.items.len()}</main> }.into_any(),
-                        Err(NoPaint::SignedOut) => {
-                            platform::redirect(&format!("/login?next={here}"));
-                            ().into_any()
-                        }
-                        Err(other) => view! { <main>{format!("{other:?}")}</main> }.into_any(),
+                        Ok(paint) => view! { <ConsoleView paint/> }.into_any(),
+                        Err(why) => view! { <NothingToShow why here/> }.into_any(),
                     }
-                }
-            })}
+                })
+            }}
         </Suspense>
     }
+    .into_any()
+}
+
+#[component]
+fn ConsoleView(paint: FirstPaint) -> impl IntoView {
+    let settings = paint.map.clone();
+    let rest_from = paint.units.next.clone();
+    let console = Console::new(paint.clone());
+    provide_context(console);
+    Effect::new(move |before: Option<()>| {
+        if before.is_none() {
+            come_alive(console, rest_from.clone());
+        }
+    });
+    Effect::new(move || {
+        // A unit chosen on a phone is read on the map, not under the list.
+        if console.selected.read().is_some() {
+            console.sheet.set(Sheet::Map);
+        }
+    });
+    let sheet = move || match console.sheet.get() {
+        Sheet::Map => "map",
+        Sheet::Units => "units",
+        Sheet::Areas => "areas",
+    };
+    let title = move || console.scope_name(console.scope.get());
+    view! {
+        <Title text=title/>
+        <a class="skip-link" href="#units" rel="external">"Skip to the units"</a>
+        <div class="console" data-sheet=sheet class:with-drawer=move || console.selected.read().is_some()>
+            <TopBar/>
+            <Rail/>
+            <Panel/>
+            <main class="stage">
+                <h1 class="visually-hidden">"Live map of " {title}</h1>
+                <MapView settings/>
+                <StatusBar/>
+                <EmptyMap/>
+                <MapTools/>
+                <Legend/>
+                <UnitTable paint/>
+            </main>
+            <UnitDrawer/>
+            <LinkEnded/>
+            <Toast/>
+            <Palette/>
+        </div>
+    }
+    .into_any()
+}
+
+/// Nobody on the map, and why.
+#[component]
+fn EmptyMap() -> impl IntoView {
+    let console = Console::of_page();
+    let empty = move || {
+        let counts = console.counts.read();
+        console.link.get() == Link::Live && counts.units == counts.off_duty
+    };
+    view! {
+        <div class="map-empty" hidden=move || !empty()>
+            <p class="empty-title">"No unit of " {move || console.scope_name(console.scope.get())} " is on patrol"</p>
+            <p class="faint">"A unit appears here when its patrol starts, or with its first position."</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The feed has ended for good: what the person can do now.
+#[component]
+fn LinkEnded() -> impl IntoView {
+    let console = Console::of_page();
+    let own = move || console.scope_address(console.viewer.with_value(|v| v.scope));
+    let words = move || match console.link.get() {
+        Link::SignedOut => Some(("Your session has ended", "Sign in again to go on where you were.", "Sign in", "/login".to_string())),
+        Link::NoPermission => Some((
+            "This area is no longer yours to see",
+            "Someone changed what you may see. Your own area is still open to you.",
+            "Open my area",
+            own(),
+        )),
+        Link::Outdated => Some((
+            "This page is older than the server",
+            "The server was updated while the page was open. Load it again to go on.",
+            "Load again",
+            "/".to_string(),
+        )),
+        _ => None,
+    };
+    view! {
+        {move || {
+            words()
+                .map(|(title, text, action, to)| {
+                    view! {
+                        <div class="curtain">
+                            <div class="notice-card" role="alertdialog" aria-label=title>
+                                <Icon glyph=Glyph::Unplugged/>
+                                <h2>{title}</h2>
+                                <p>{text}</p>
+                                <a class="button primary" href=to rel="external">{action}</a>
+                            </div>
+                        </div>
+                    }
+                })
+        }}
+    }
+    .into_any()
+}
+
+/// What stands where the console cannot.
+#[component]
+fn NothingToShow(why: NoPaint, here: String) -> impl IntoView {
+    let (glyph, title, text, action, to) = match why {
+        NoPaint::SignedOut => {
+            let to = format!("/login?next={}", leptos_router::location::Url::escape(&here));
+            platform::redirect(&to);
+            (Glyph::Lock, "Sign in to see this", "You are being taken to the sign-in page.".to_string(), "Sign in", to)
+        }
+        NoPaint::NoPermission { asked, own } => (
+            Glyph::Lock,
+            "This area is not yours to see",
+            format!("Your account does not cover {asked}. If it should, ask an administrator to change your scope."),
+            "Open my area",
+            format!("/?scope={own}"),
+        ),
+        NoPaint::Failed(what) => (
+            Glyph::Warning,
+            "The live map cannot be shown now",
+            format!("The server could not read the units: {what}."),
+            "Try again",
+            here,
+        ),
+    };
+    view! {
+        <Title text=title/>
+        <main class="notice-page">
+            <div class="notice-card">
+                <Icon glyph/>
+                <h1>{title}</h1>
+                <p>{text}</p>
+                <a class="button primary" href=to rel="external">{action}</a>
+            </div>
+        </main>
+    }
+    .into_any()
 }

@@ -1,6 +1,9 @@
 //! No such page.
 
-use crate::platform;
+use crate::{
+    components::icon::{Glyph, Icon},
+    platform,
+};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -10,9 +13,13 @@ pub fn NotFoundPage() -> impl IntoView {
     view! {
         <Title text="Page not found"/>
         <main class="notice-page">
-            <h1>"There is no page here"</h1>
-            <p>"The address may have been typed wrong, or the page has moved."</p>
-            <a class="button primary" href="/" rel="external">"Open the live map"</a>
+            <div class="notice-card">
+                <Icon glyph=Glyph::Map/>
+                <h1>"There is no page at this address"</h1>
+                <p>"It may have been typed wrong, or it is from another version of Sentinel."</p>
+                <a class="button primary" href="/" rel="external">"Open the live map"</a>
+            </div>
         </main>
     }
+    .into_any()
 }

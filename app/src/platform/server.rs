@@ -23,16 +23,12 @@ pub fn signed_in() -> bool {
     viewer().is_some()
 }
 
-/// `dark`, `light` or `system`, as the person last chose.
-pub fn theme() -> &'static str {
-    let parts = use_context::<Parts>();
-    let cookies = parts.iter().flat_map(|p| p.headers.get_all(COOKIE)).filter_map(|v| v.to_str().ok());
-    let chosen = cookies.flat_map(|c| c.split(';')).find_map(|c| c.trim().strip_prefix("sentinel_theme="));
-    match chosen {
-        Some("light") => "light",
-        Some("system") => "system",
-        _ => "dark",
-    }
+pub fn cookie(name: &str) -> Option<String> {
+    let parts = use_context::<Parts>()?;
+    let lines = parts.headers.get_all(COOKIE).into_iter().filter_map(|v| v.to_str().ok());
+    lines
+        .flat_map(|line| line.split(';'))
+        .find_map(|c| c.trim().strip_prefix(name)?.strip_prefix('=').map(str::to_string))
 }
 
 /// Answers this request with a redirect instead of the page.
@@ -83,4 +79,9 @@ async fn paint(backend: &dyn Backend, viewer: Viewer, asked: Option<String>) -> 
         BackendError::Failed(_) => failed(e),
     })?;
     Ok(FirstPaint { viewer: viewer.user, scopes, scope, units, map: backend.map_settings(), now: now() })
+}
+
+/// Makes what only the server sends.
+pub fn on_server<T>(make: impl FnOnce() -> T) -> Option<T> {
+    Some(make())
 }

@@ -1,0 +1,51 @@
+//! The state of the connection, in words.
+
+use crate::{console::Console, live::link::Link, local_time};
+use leptos::prelude::*;
+
+#[component]
+pub fn Connection() -> impl IntoView {
+    let console = Console::of_page();
+    let class = move || match console.link.get() {
+        Link::Connecting => "feed waiting",
+        Link::Live => "feed live",
+        Link::Stale(_) | Link::Reconnecting(_) => "feed shaky",
+        Link::Offline(_) | Link::SignedOut | Link::NoPermission | Link::Outdated => "feed lost",
+    };
+    let words = move || match console.link.get() {
+        Link::Connecting => "Connecting…".to_string(),
+        Link::Live => "Live".to_string(),
+        Link::Stale(at) => format!("Stale since {}", local_time::clock_short(at)),
+        Link::Reconnecting(_) => "Reconnecting…".to_string(),
+        Link::Offline(at) => format!("Offline since {}", local_time::clock_short(at)),
+        Link::SignedOut => "Signed out".to_string(),
+        Link::NoPermission => "No permission".to_string(),
+        Link::Outdated => "Load this page again".to_string(),
+    };
+    view! {
+        <p class=class role="status" aria-live="polite">
+            <span class="feed-dot" aria-hidden="true"></span>
+            <span class="visually-hidden">"Connection: "</span>
+            <span class="feed-words">{words}</span>
+        </p>
+    }
+    .into_any()
+}
+
+/// The clock, in the person's own time zone.
+#[component]
+pub fn Clock() -> impl IntoView {
+    let console = Console::of_page();
+    let (time, zone) = (
+        move || if console.alive.get() { local_time::clock(console.now.get()) } else { "--:--:--".into() },
+        move || if console.alive.get() { local_time::zone(console.now.get()) } else { "UTC".into() },
+    );
+    view! {
+        <p class="clock">
+            <span class="visually-hidden">"Time: "</span>
+            <span class="clock-time">{time}</span>
+            <span class="clock-zone">{zone}</span>
+        </p>
+    }
+    .into_any()
+}

@@ -1,0 +1,63 @@
+//! What the shapes on the map mean.
+
+use super::{
+    icon::{Glyph, Icon},
+    mark::Mark,
+};
+use crate::{console::Console, format::status_word};
+use leptos::prelude::*;
+use sentinel_model::UnitStatus;
+
+const fn meaning(status: UnitStatus) -> &'static str {
+    match status {
+        UnitStatus::Available => "on patrol and free",
+        UnitStatus::OnTask => "on patrol, attending",
+        UnitStatus::Stale => "not heard of for a while",
+        UnitStatus::Offline => "not heard of for long",
+        UnitStatus::OffDuty => "not on patrol, not on the map",
+    }
+}
+
+#[component]
+pub fn Legend() -> impl IntoView {
+    let console = Console::of_page();
+    view! {
+        <section class="legend" aria-label="Legend" hidden=move || !console.show_legend.get()>
+            <header class="card-head">
+                <h2>"Legend"</h2>
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label="Close the legend"
+                    on:click=move |_| console.show_legend.set(false)
+                >
+                    <Icon glyph=Glyph::Close/>
+                </button>
+            </header>
+            <ul>
+                {UnitStatus::ALL
+                    .map(|status| {
+                        view! {
+                            <li>
+                                <Mark status/>
+                                <span>{status_word(status)}</span>
+                                <span class="faint">{meaning(status)}</span>
+                            </li>
+                        }
+                    })
+                    .collect_view()}
+                <li>
+                    <Icon glyph=Glyph::Heading/>
+                    <span>"Heading"</span>
+                    <span class="faint">"the point of a marker"</span>
+                </li>
+                <li>
+                    <span class="cluster-mark" aria-hidden="true">"12"</span>
+                    <span>"Cluster"</span>
+                    <span class="faint">"units close together; click to open"</span>
+                </li>
+            </ul>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,207 @@
+//! The map's place on the page: mounts it, tells it what is chosen, and shows
+//! what it says back.
+
+use super::{mark::Mark, person_menu::theme_of};
+use crate::{
+    console::{Console, Sheet},
+    format::{ago, speed, status_word},
+    map::{LiveMap, MapError, MapEvents},
+    map_place::{put_map, with_map},
+};
+use leptos::{html, prelude::*};
+use sentinel_model::{UnitId, page::MapSettings};
+use std::rc::Rc;
+
+/// Something that stands at a place of the map: which units, and where in pixels.
+type Placed<T> = RwSignal<Option<(T, f64, f64)>>;
+
+fn put_at(element: NodeRef<html::Div>, x: f64, y: f64) {
+    if let Some(element) = element.get_untracked() {
+        // By script, which the security policy allows; a translate of two numbers is valid.
+        let _ = web_sys::HtmlElement::style(&element)
+            .set_property("transform", &format!("translate({x:.0}px, {y:.0}px)"));
+    }
+}
+
+#[component]
+pub fn MapView(settings: MapSettings) -> impl IntoView {
+    let console = Console::of_page();
+    let place = NodeRef::<html::Div>::new();
+    let failed = RwSignal::new(None::<MapError>);
+    let ready = RwSignal::new(false);
+    let tiles = RwSignal::new(settings.tile_url.is_some());
+    let attribution = settings.tile_attribution.clone();
+    let hover: Placed<UnitId> = RwSignal::new(None);
+    let pick: Placed<Vec<UnitId>> = RwSignal::new(None);
+
+    Effect::new(move || {
+        let Some(place) = place.get() else { return };
+        let events = MapEvents {
+            on_select: Rc::new(move |id| {
+                pick.set(None);
+                if id.is_some() {
+                    console.select(id.as_ref());
+                }
+            }),
+            on_pick_many: Rc::new(move |ids, x, y| pick.set(Some((ids, x, y)))),
+            on_hover: Rc::new(move |id, x, y| hover.set(id.map(|id| (id, x, y)))),
+            on_user_moved: Rc::new(move || {
+                console.following.set(false);
+                pick.set(None);
+            }),
+            on_tiles: Rc::new(move |shown| tiles.set(shown)),
+            on_click_map: Rc::new(|_, _| ()),
+        };
+        let theme = theme_of(console.look.get_untracked());
+        match LiveMap::mount(&place, &settings, theme, events) {
+            Ok(map) => {
+                map.replace(&console.fleet.with_value(|f| f.live()));
+                map.select(console.selected.get_untracked().as_ref());
+                put_map(Some(map));
+                ready.set(true);
+            }
+            Err(e) => failed.set(Some(e)),
+        }
+        on_cleanup(|| put_map(None));
+    });
+    Effect::new(move || {
+        let id = console.selected.get();
+        with_map(|m| m.select(id.as_ref()));
+    });
+    Effect::new(move || {
+        let id = console.selected.get().filter(|_| console.following.get());
+        with_map(|m| m.follow(id.as_ref()));
+    });
+    Effect::new(move || {
+        let all = console.statuses.get().is_all() && console.words.read().is_empty();
+        let shown = (!all).then(|| console.fleet.with_value(|f| f.patrols_of(&console.matching.read())));
+        with_map(|m| m.set_filter(shown));
+    });
+    Effect::new(move |before: Option<_>| {
+        let scope = console.scope.get();
+        if before.is_some_and(|b| b != scope) {
+            // The units of the other scope are on their way; look where they will be.
+            set_timeout(|| with_map(|m| m.fit_units()), std::time::Duration::from_millis(600));
+        }
+        scope
+    });
+    Effect::new(move || {
+        let _ = (console.show_areas.get(), console.show_units.get(), console.selected.get(), console.sheet.get());
+        request_animation_frame(|| with_map(|m| m.resize()));
+    });
+
+    view! {
+        <div class="map" node_ref=place></div>
+        <div class="map-wait" hidden=move || ready.get() || failed.read().is_some()>
+            <p class="needs-script">"Loading the map…"</p>
+        </div>
+        <div class="map-failed" role="alert" hidden=move || failed.read().is_none()>
+            <p class="empty-title">"The map cannot be drawn in this browser"</p>
+            <p class="faint">{move || failed.get().map(|e| e.to_string())} ". The list works without it."</p>
+        </div>
+        <p class="attribution" hidden=move || !tiles.get() || attribution.is_none()>
+            {attribution.clone()}
+        </p>
+        <HoverCard hover/>
+        <Chooser pick/>
+    }
+    .into_any()
+}
+
+/// What a pointer over a unit is told.
+#[component]
+fn HoverCard(hover: Placed<UnitId>) -> impl IntoView {
+    let console = Console::of_page();
+    let card = NodeRef::<html::Div>::new();
+    let id = Memo::new(move |_| hover.read().as_ref().map(|h| h.0.clone()));
+    Effect::new(move || {
+        if let Some((_, x, y)) = hover.get() {
+            put_at(card, x + 14.0, y + 12.0);
+        }
+    });
+    view! {
+        <div class="hover-card" role="tooltip" node_ref=card hidden=move || id.read().is_none()>
+            {move || {
+                let id = id.get()?;
+                let (status, place, station) = console.unit(&id, |e| (e.status, e.place, e.station))?;
+                let fast = place.and_then(|p| p.speed_mps).map(|v| speed(v, console.measure.get()));
+                let age = place.map(|p| ago(console.now.get().ms_since(p.time)));
+                let detail = [Some(status_word(status).to_string()), fast, age].into_iter().flatten().collect::<Vec<_>>();
+                Some(view! {
+                    <p class="hover-title">
+                        <Mark status/>
+                        <b>{id.to_string()}</b>
+                        <span class="faint">{console.scope_name(station)}</span>
+                    </p>
+                    <p>{detail.join(" · ")}</p>
+                })
+            }}
+        </div>
+    }
+    .into_any()
+}
+
+/// Several units under one click: which one?
+#[component]
+fn Chooser(pick: Placed<Vec<UnitId>>) -> impl IntoView {
+    /// More than these are found by zooming in.
+    const MOST: usize = 12;
+    let console = Console::of_page();
+    let card = NodeRef::<html::Div>::new();
+    Effect::new(move || {
+        if let Some((_, x, y)) = pick.get() {
+            put_at(card, x + 10.0, y + 10.0);
+            let first = card.get_untracked().and_then(|c| c.query_selector("button").ok().flatten());
+            if let Some(button) = first.and_then(|b| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(b).ok()) {
+                // Focus may be refused in a page that is not in front.
+                let _ = button.focus();
+            }
+        }
+    });
+    view! {
+        <div
+            class="chooser"
+            role="group"
+            aria-label="Units at this place"
+            node_ref=card
+            hidden=move || pick.read().is_none()
+            on:keydown=move |e| {
+                if e.key() == "Escape" {
+                    e.stop_propagation();
+                    pick.set(None);
+                }
+            }
+        >
+            <p class="faint">{move || pick.get().map(|p| format!("{} units here", p.0.len()))}</p>
+            {move || {
+                pick.get()
+                    .map(|(ids, ..)| {
+                        ids.into_iter()
+                            .take(MOST)
+                            .filter_map(|id| {
+                                let status = console.fleet.with_value(|f| f.get(&id).map(|e| e.status))?;
+                                Some(view! {
+                                    <button
+                                        type="button"
+                                        class="menu-item"
+                                        on:click={
+                                            let id = id.clone();
+                                            move |_| {
+                                                pick.set(None);
+                                                console.sheet.set(Sheet::Map);
+                                                console.select(Some(&id));
+                                            }
+                                        }
+                                    >
+                                        <Mark status/>
+                                        {id.to_string()}
+                                    </button>
+                                })
+                            })
+                            .collect_view()
+                    })
+            }}
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,201 @@
+//! Ctrl-K: to any unit or area by typing a part of its name.
+
+use super::{
+    icon::{Glyph, Icon},
+    mark::Mark,
+};
+use crate::{console::Console, format::status_word, live::fleet::Statuses};
+use leptos::{html, prelude::*};
+use sentinel_model::{Scope, UnitId, UnitStatus};
+use wasm_bindgen::JsCast;
+
+/// Results shown of each sort; a longer list is a reason to type one more letter.
+const MOST: usize = 8;
+
+#[derive(Debug, Clone, PartialEq)]
+enum Found {
+    Area { scope: Scope, name: String, level: &'static str },
+    Unit { id: UnitId, status: UnitStatus, station: String },
+}
+
+fn search(console: Console, words: &str) -> Vec<Found> {
+    let parts: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let scopes = console.scopes.get();
+    let areas = scopes
+        .iter()
+        .filter(|n| {
+            let text = format!("{} {}", n.name, n.scope).to_lowercase();
+            parts.iter().all(|p| text.contains(p.as_str()))
+        })
+        .map(|n| Found::Area { scope: n.scope, name: n.name.clone(), level: n.scope.level.as_str() });
+    let name = |s: Scope| scopes.iter().find(|n| n.scope == s).map(|n| n.name.clone()).unwrap_or_default();
+    let units = console.fleet.with_value(|f| {
+        f.matching(Statuses::default(), words, name)
+            .into_iter()
+            .take(MOST)
+            .filter_map(|id| {
+                let e = f.get(&id)?;
+                Some(Found::Unit { status: e.status, station: name(e.station), id })
+            })
+            .collect::<Vec<_>>()
+    });
+    if parts.is_empty() { areas.take(MOST).chain(units).collect() } else { units.into_iter().chain(areas.take(MOST)).collect() }
+}
+
+#[component]
+pub fn Palette() -> impl IntoView {
+    let console = Console::of_page();
+    let dialog = NodeRef::<html::Dialog>::new();
+    let input = NodeRef::<html::Input>::new();
+    let words = RwSignal::new(String::new());
+    let at = RwSignal::new(0usize);
+    let found = Memo::new(move |_| {
+        if !console.palette_open.get() {
+            return Vec::new();
+        }
+        console.shape.track();
+        search(console, &words.read())
+    });
+
+    Effect::new(move || {
+        let Some(dialog) = dialog.get() else { return };
+        if console.palette_open.get() {
+            words.set(String::new());
+            at.set(0);
+            // Refused only where it is open already.
+            let _ = dialog.show_modal();
+            if let Some(input) = input.get_untracked() {
+                let _ = input.focus();
+            }
+        } else {
+            dialog.close();
+        }
+    });
+    Effect::new(move || {
+        let handle = window_event_listener(leptos::ev::keydown, move |e| {
+            let typing = e
+                .target()
+                .and_then(|t| t.dyn_into::<web_sys::Element>().ok())
+                .is_some_and(|t| matches!(t.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
+            let called = (e.ctrl_key() || e.meta_key()) && e.key().eq_ignore_ascii_case("k");
+            if called || (e.key() == "/" && !typing && !e.ctrl_key() && !e.meta_key()) {
+                e.prevent_default();
+                console.palette_open.set(true);
+            } else if e.key() == "Escape" && !console.palette_open.get_untracked() && !typing {
+                console.select(None);
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
+
+    let choose = move |found: &Found| {
+        console.palette_open.set(false);
+        match found {
+            Found::Area { scope, .. } => console.go_to_scope(*scope),
+            Found::Unit { id, .. } => console.select(Some(id)),
+        }
+    };
+    let on_key = move |e: leptos::ev::KeyboardEvent| {
+        let total = found.read_untracked().len().max(1);
+        match e.key().as_str() {
+            "ArrowDown" => at.update(|i| *i = (*i + 1) % total),
+            "ArrowUp" => at.update(|i| *i = (*i + total - 1) % total),
+            "Enter" => {
+                let chosen = found.read_untracked().get(at.get_untracked()).cloned();
+                if let Some(chosen) = chosen {
+                    choose(&chosen);
+                }
+            }
+            _ => return,
+        }
+        e.prevent_default();
+    };
+    view! {
+        <dialog
+            class="palette"
+            aria-label="Find a unit or an area"
+            node_ref=dialog
+            on:close=move |_| console.palette_open.set(false)
+            on:click=move |e| {
+                // A click on the dialog itself is one beside its card.
+                let target = e.target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
+                if target.is_some_and(|t| t.tag_name() == "DIALOG") {
+                    console.palette_open.set(false);
+                }
+            }
+        >
+            <div class="palette-card">
+                <div class="palette-field">
+                    <Icon glyph=Glyph::Search/>
+                    <input
+                        type="text"
+                        role="combobox"
+                        aria-expanded="true"
+                        aria-controls="palette-found"
+                        aria-label="Find a unit or an area"
+                        aria-activedescendant=move || format!("found-{}", at.get())
+                        placeholder="Unit, station, division or zone"
+                        autocomplete="off"
+                        spellcheck="false"
+                        node_ref=input
+                        prop:value=words
+                        on:input=move |e| {
+                            words.set(event_target_value(&e));
+                            at.set(0);
+                        }
+                        on:keydown=on_key
+                    />
+                    <kbd>"Esc"</kbd>
+                </div>
+                <div class="palette-found scroll" id="palette-found" role="listbox" aria-label="Found">
+                    {move || {
+                        found
+                            .get()
+                            .into_iter()
+                            .enumerate()
+                            .map(|(i, item)| {
+                                let chosen = item.clone();
+                                view! {
+                                    <div
+                                        class="found"
+                                        role="option"
+                                        id=format!("found-{i}")
+                                        aria-selected=move || (at.get() == i).to_string()
+                                        on:click=move |_| choose(&chosen)
+                                        on:pointermove=move |_| at.set(i)
+                                    >
+                                        {found_view(item)}
+                                    </div>
+                                }
+                            })
+                            .collect_view()
+                    }}
+                </div>
+                <p class="palette-none" hidden=move || !found.read().is_empty()>
+                    "Nothing of that name in " {move || console.scope_name(console.scope.get())} "."
+                </p>
+                <p class="palette-note faint">
+                    "Units of " {move || console.scope_name(console.scope.get())} ", and every area you may see"
+                </p>
+            </div>
+        </dialog>
+    }
+    .into_any()
+}
+
+fn found_view(item: Found) -> AnyView {
+    match item {
+        Found::Area { name, level, .. } => view! {
+            <Icon glyph=Glyph::Areas/>
+            <span class="found-name">{name}</span>
+            <span class="faint">{level}</span>
+        }
+        .into_any(),
+        Found::Unit { id, status, station } => view! {
+            <Mark status/>
+            <span class="found-name">{id.to_string()}</span>
+            <span class="faint">{format!("{} · {station}", status_word(status))}</span>
+        }
+        .into_any(),
+    }
+}

@@ -1,0 +1,127 @@
+//! The person: who they are, what they like, and the way out. A `details`
+//! element, so that signing out works before and without the wasm.
+
+use super::icon::{Glyph, Icon};
+use crate::{
+    console::Console,
+    format::Measure,
+    map::Theme,
+    map_place::with_map,
+    prefs::{Look, remember_measure},
+};
+use leptos::prelude::*;
+use sentinel_model::Role;
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "Administrator",
+        Role::Commander => "Commander",
+        Role::Dispatcher => "Dispatcher",
+        Role::Chief => "Station chief",
+        Role::Viewer => "Viewer",
+    }
+}
+
+pub fn theme_of(look: Look) -> Theme {
+    if look.is_dark_now() { Theme::Dark } else { Theme::Light }
+}
+
+#[component]
+pub fn PersonMenu() -> impl IntoView {
+    let console = Console::of_page();
+    let viewer = console.viewer.get_value();
+    let menu = NodeRef::<leptos::html::Details>::new();
+    let rights = format!("{}, {}", role_word(viewer.role), console.scope_name(viewer.scope));
+    let initial: String = viewer.name.chars().next().unwrap_or('?').to_uppercase().collect();
+    let shut = move || {
+        if let Some(menu) = menu.get() {
+            menu.set_open(false);
+        }
+    };
+    Effect::new(move || {
+        // A click elsewhere closes it, as menus do.
+        let handle = window_event_listener(leptos::ev::pointerdown, move |event| {
+            let target = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Node>(t).ok());
+            if let Some(menu) = menu.get_untracked()
+                && !menu.contains(target.as_ref())
+            {
+                menu.set_open(false);
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
+    let look = move |choice: Look, word: &'static str| {
+        view! {
+            <button
+                type="button"
+                class="segment"
+                aria-pressed=move || (console.look.get() == choice).to_string()
+                on:click=move |_| {
+                    console.look.set(choice);
+                    choice.apply();
+                    with_map(|m| m.set_theme(theme_of(choice)));
+                }
+            >
+                {word}
+            </button>
+        }
+    };
+    let measure = move |choice: Measure, word: &'static str| {
+        view! {
+            <button
+                type="button"
+                class="segment"
+                aria-pressed=move || (console.measure.get() == choice).to_string()
+                on:click=move |_| {
+                    console.measure.set(choice);
+                    remember_measure(choice);
+                }
+            >
+                {word}
+            </button>
+        }
+    };
+    view! {
+        <details
+            class="menu person"
+            node_ref=menu
+            on:keydown=move |e| {
+                if e.key() == "Escape" {
+                    e.stop_propagation();
+                    shut();
+                }
+            }
+        >
+            <summary class="person-button" aria-label=format!("{}: account and preferences", viewer.name)>
+                <span class="avatar" aria-hidden="true">{initial}</span>
+            </summary>
+            <div class="menu-card">
+                <div class="menu-head">
+                    <p class="menu-name">{viewer.name.clone()}</p>
+                    <p class="menu-note">{rights}</p>
+                </div>
+                <div class="menu-row needs-script" role="group" aria-label="Appearance">
+                    <span>"Appearance"</span>
+                    <div class="segments">
+                        {look(Look::Dark, "Dark")}
+                        {look(Look::Light, "Light")}
+                        {look(Look::System, "System")}
+                    </div>
+                </div>
+                <div class="menu-row needs-script" role="group" aria-label="Speed and distance">
+                    <span>"Speed and distance"</span>
+                    <div class="segments">
+                        {measure(Measure::Metric, "km/h")} {measure(Measure::Imperial, "mph")}
+                    </div>
+                </div>
+                <form method="post" action="/logout" class="menu-foot">
+                    <button class="menu-item">
+                        <Icon glyph=Glyph::SignOut/>
+                        "Sign out"
+                    </button>
+                </form>
+            </div>
+        </details>
+    }
+    .into_any()
+}

@@ -1,0 +1,42 @@
+//! The slim rail: what stands beside the map. On a phone it is the bar below it.
+
+use super::icon::{Glyph, Icon};
+use crate::console::{Console, Sheet};
+use leptos::prelude::*;
+
+#[component]
+fn RailButton(
+    glyph: Glyph,
+    word: &'static str,
+    #[prop(into)] pressed: Signal<bool>,
+    press: impl Fn() + 'static,
+    #[prop(default = "rail-button")] class: &'static str,
+) -> impl IntoView {
+    view! {
+        <button type="button" class=class aria-pressed=move || pressed.get().to_string() on:click=move |_| press()>
+            <Icon glyph/>
+            <span>{word}</span>
+        </button>
+    }
+    .into_any()
+}
+
+#[component]
+pub fn Rail() -> impl IntoView {
+    let console = Console::of_page();
+    let flip = |signal: RwSignal<bool>| move || signal.update(|on| *on = !*on);
+    let sheet = move |sheet: Sheet| Signal::derive(move || console.sheet.get() == sheet);
+    let wide = "rail-button wide-only";
+    let narrow = "rail-button narrow-only";
+    view! {
+        <nav class="rail needs-script" aria-label="What stands beside the map">
+            <RailButton class=wide glyph=Glyph::Areas word="Areas" pressed=console.show_areas press=flip(console.show_areas)/>
+            <RailButton class=wide glyph=Glyph::Units word="Units" pressed=console.show_units press=flip(console.show_units)/>
+            <RailButton class=wide glyph=Glyph::Legend word="Legend" pressed=console.show_legend press=flip(console.show_legend)/>
+            <RailButton class=narrow glyph=Glyph::Map word="Map" pressed=sheet(Sheet::Map) press=move || console.sheet.set(Sheet::Map)/>
+            <RailButton class=narrow glyph=Glyph::Units word="Units" pressed=sheet(Sheet::Units) press=move || console.sheet.set(Sheet::Units)/>
+            <RailButton class=narrow glyph=Glyph::Areas word="Areas" pressed=sheet(Sheet::Areas) press=move || console.sheet.set(Sheet::Areas)/>
+        </nav>
+    }
+    .into_any()
+}

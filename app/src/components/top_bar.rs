@@ -1,0 +1,51 @@
+//! Where one is, how to get elsewhere, and whether what is shown is live.
+
+use super::{
+    connection::{Clock, Connection},
+    icon::{Glyph, Icon},
+    person_menu::PersonMenu,
+};
+use crate::console::Console;
+use leptos::prelude::*;
+
+#[component]
+pub fn TopBar() -> impl IntoView {
+    let console = Console::of_page();
+    view! {
+        <header class="top-bar">
+            <a class="brand" href="/" aria-label="Sentinel: the live map">
+                <img src="/favicon.svg" alt="" width="28" height="28"/>
+            </a>
+            <nav class="crumbs" aria-label="Area on show">
+                <ol>
+                    <For each=move || console.lineage(console.scope.get()) key=|n| n.scope let:node>
+                        <li class="crumb">
+                            <a
+                                href=console.scope_address(node.scope)
+                                aria-current=move || (console.scope.get() == node.scope).then_some("page")
+                            >
+                                {node.name}
+                            </a>
+                        </li>
+                    </For>
+                </ol>
+            </nav>
+            <button
+                type="button"
+                class="search-button needs-script"
+                aria-keyshortcuts="Control+K"
+                on:click=move |_| console.palette_open.set(true)
+            >
+                <Icon glyph=Glyph::Search/>
+                <span class="search-words">"Find a unit or an area"</span>
+                <kbd>"Ctrl K"</kbd>
+            </button>
+            <div class="top-end">
+                <Connection/>
+                <Clock/>
+                <PersonMenu/>
+            </div>
+        </header>
+    }
+    .into_any()
+}

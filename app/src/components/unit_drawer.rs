@@ -1,0 +1,255 @@
+//! The selected unit: how it is, where it is, what may be done with it.
+
+use super::{
+    icon::{Glyph, Icon},
+    mark::{Mark, status_class},
+    patrol_actions::PatrolActions,
+    trail::{SpeedLine, Trail, follow_trail},
+};
+use crate::{
+    console::Console,
+    format::{ago, battery, coordinates, distance, heading, kind, span, speed, status_word},
+    local_time,
+    map_place::with_map,
+};
+use leptos::prelude::*;
+use sentinel_model::{UnitId, UnitStatus};
+
+/// How near the map goes to look at one unit.
+const CLOSE_ZOOM: f64 = 16.0;
+
+#[component]
+pub fn UnitDrawer() -> impl IntoView {
+    let console = Console::of_page();
+    view! {
+        {move || {
+            console
+                .selected
+                .get()
+                .map(|id| {
+                    let label = format!("Unit {id}");
+                    view! {
+                        <aside class="drawer" aria-label=label>
+                            <UnitCard id/>
+                        </aside>
+                    }
+                })
+        }}
+    }
+    .into_any()
+}
+
+#[component]
+fn UnitCard(id: UnitId) -> impl IntoView {
+    let console = Console::of_page();
+    let watched = id.clone();
+    let entry = Memo::new(move |_| console.unit(&watched, Clone::clone));
+    let known = Memo::new(move |_| entry.read().is_some());
+    let status = Signal::derive(move || entry.read().as_ref().map_or(UnitStatus::OffDuty, |e| e.status));
+    let name = move || {
+        entry.read().as_ref().map(|e| if e.kind.is_empty() { e.name.clone() } else { format!("{} · {}", e.name, kind(&e.kind)) })
+    };
+    let title = id.to_string();
+    let body = id.clone();
+    view! {
+        <header class="drawer-head">
+            <span class=move || format!("badge {}", status_class(status.get()))>
+                <Mark status/>
+            </span>
+            <div class="drawer-title">
+                <h2>{title.clone()}</h2>
+                <p class="faint">{name}</p>
+            </div>
+            <button
+                type="button"
+                class="icon-button needs-script"
+                aria-label="Close"
+                on:click=move |_| console.select(None)
+            >
+                <Icon glyph=Glyph::Close/>
+            </button>
+        </header>
+        {move || {
+            if known.get() {
+                view! { <UnitBody id=body.clone() entry status/> }.into_any()
+            } else {
+                view! {
+                    <div class="empty">
+                        <p class="empty-title">"This unit is not here"</p>
+                        <p class="faint">
+                            {title.clone()} " is not a unit of " {move || console.scope_name(console.scope.get())}
+                            ", or it is not yours to see."
+                        </p>
+                    </div>
+                }
+                    .into_any()
+            }
+        }}
+    }
+    .into_any()
+}
+
+#[component]
+fn UnitBody(
+    id: UnitId,
+    entry: Memo<Option<crate::live::fleet::Entry>>,
+    status: Signal<UnitStatus>,
+) -> impl IntoView {
+    let console = Console::of_page();
+    let place = Memo::new(move |_| entry.read().as_ref().and_then(|e| e.place));
+    let patrol = Signal::derive(move || entry.read().as_ref().and_then(|e| e.patrol));
+    let trail = follow_trail(console, &id);
+    let none = || "—".to_string();
+
+    let fast = move || place.get().and_then(|p| p.speed_mps).map_or_else(none, |v| speed(v, console.measure.get()));
+    let to = move || place.get().and_then(|p| p.heading_deg);
+    let charge = move || place.get().and_then(|p| p.battery);
+    let age = move || place.get().map_or_else(|| "no fix yet".into(), |p| ago(console.now.get().ms_since(p.time)));
+    let exact = move || {
+        place.get().map(|p| if console.alive.get() { local_time::exact(p.time) } else { p.time.to_string() })
+    };
+    let stamp = move || place.get().map(|p| p.time.to_string());
+    let station = move || entry.read().as_ref().map(|e| (console.scope_name(e.station), console.scope_address(e.station)));
+    let duty = move || {
+        let entry = entry.read();
+        let Some(entry) = entry.as_ref() else { return String::new() };
+        match (entry.patrol, entry.since) {
+            (None, _) => "Off duty".into(),
+            (Some(_), Some(at)) => {
+                format!("since {} ({})", local_time::clock_short(at), span(console.now.get().ms_since(at)))
+            }
+            (Some(patrol), None) => format!("No. {patrol}"),
+        }
+    };
+    let follow = move |_| {
+        console.following.update(|on| *on = !*on);
+    };
+    let centre = move |_| {
+        if let Some(p) = place.get_untracked() {
+            with_map(|m| m.fly_to(p.lat, p.lon, CLOSE_ZOOM));
+        }
+    };
+    view! {
+        <div class="drawer-body scroll">
+            <p class=move || format!("status-line {}", status_class(status.get()))>
+                <b>{move || status_word(status.get())}</b>
+                <span>
+                    "Last fix " <time datetime=stamp title=exact tabindex="0">{age}</time>
+                </span>
+            </p>
+            <dl class="readouts">
+                <div>
+                    <dt>"Speed"</dt>
+                    <dd>{fast}</dd>
+                </div>
+                <div>
+                    <dt>"Heading"</dt>
+                    <dd>
+                        {move || {
+                            to().map(|deg| {
+                                view! {
+                                    <svg class="needle" viewBox="0 0 16 16" aria-hidden="true">
+                                        <path d="M8 1.5 12.5 14 8 11.2 3.5 14z" transform=format!("rotate({deg:.0} 8 8)")></path>
+                                    </svg>
+                                }
+                            })
+                        }}
+                        {move || to().map_or_else(none, heading)}
+                    </dd>
+                </div>
+                <div>
+                    <dt>"Battery"</dt>
+                    <dd class:low=move || charge().is_some_and(|b| b < 0.2)>{move || charge().map_or_else(none, battery)}</dd>
+                </div>
+            </dl>
+            <div class="actions needs-script">
+                <button type="button" class="button" aria-pressed=move || console.following.get().to_string() on:click=follow>
+                    <Icon glyph=Glyph::Follow/>
+                    {move || if console.following.get() { "Following" } else { "Follow" }}
+                </button>
+                <button type="button" class="button" on:click=centre disabled=move || place.get().is_none()>
+                    <Icon glyph=Glyph::Centre/>
+                    "Show on map"
+                </button>
+            </div>
+            <Today trail/>
+            <dl class="facts">
+                <div>
+                    <dt>"Station"</dt>
+                    <dd>{move || station().map(|(name, to)| view! { <a class="link" href=to>{name}</a> })}</dd>
+                </div>
+                <div>
+                    <dt>"Patrol"</dt>
+                    <dd>{duty}</dd>
+                </div>
+                <div>
+                    <dt>"Place"</dt>
+                    <dd class="with-button">
+                        <span>{move || place.get().map_or_else(none, |p| coordinates(p.lat, p.lon))}</span>
+                        <CopyPlace place=Signal::derive(move || place.get().map(|p| coordinates(p.lat, p.lon)))/>
+                    </dd>
+                </div>
+            </dl>
+            {console.may_manage_patrols().then(|| view! { <PatrolActions id=id.clone() patrol/> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// How far it went today, and how fast.
+#[component]
+fn Today(trail: RwSignal<Trail>) -> impl IntoView {
+    let console = Console::of_page();
+    let parts = Memo::new(move |_| match &*trail.read() {
+        Trail::Ready { speeds, .. } => speeds.clone(),
+        _ => Vec::new(),
+    });
+    let words = move || match &*trail.read() {
+        Trail::Loading => ("…".to_string(), "reading today's trail".to_string()),
+        Trail::Ready { fixes: 0, .. } => ("No fix today".to_string(), "the trail begins with the first".to_string()),
+        Trail::Ready { fixes, distance_m, .. } => {
+            (distance(*distance_m, console.measure.get()), format!("from {fixes} fixes"))
+        }
+        Trail::Failed(e) => ("No trail".to_string(), e.to_string()),
+    };
+    view! {
+        <section class="today" aria-label="Today" class:waiting=move || *trail.read() == Trail::Loading>
+            <div class="today-words">
+                <h3>"Today"</h3>
+                <p>
+                    <b>{move || words().0}</b>
+                    " "
+                    <span class="faint">{move || words().1}</span>
+                </p>
+            </div>
+            <div class="today-line">
+                {move || {
+                    let speeds = parts.get();
+                    (speeds.len() > 2).then(|| view! { <SpeedLine speeds/> })
+                }}
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn CopyPlace(place: Signal<Option<String>>) -> impl IntoView {
+    let console = Console::of_page();
+    let copy = move |_| {
+        let (Some(text), Some(window)) = (place.get_untracked(), web_sys::window()) else { return };
+        let written = window.navigator().clipboard().write_text(&text);
+        leptos::task::spawn_local(async move {
+            match wasm_bindgen_futures::JsFuture::from(written).await {
+                Ok(_) => console.tell(format!("Copied {text}")),
+                Err(_) => console.warn("The browser does not let this page copy. Select the numbers instead."),
+            }
+        });
+    };
+    view! {
+        <button type="button" class="icon-button needs-script" aria-label="Copy the coordinates" on:click=copy>
+            <Icon glyph=Glyph::Copy/>
+        </button>
+    }
+    .into_any()
+}

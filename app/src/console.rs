@@ -1,0 +1,223 @@
+//! What every part of the live page shares: what is on show, what is chosen, and
+//! when to look again.
+//!
+//! The address is the one place that says which scope and unit are on show, so a
+//! link brings a colleague to the same view. The fleet is plain data; two beats
+//! tell readers that it changed: `shape` for who is in it and how they are,
+//! `moved` for where.
+
+use crate::{
+    first_paint::FirstPaint,
+    format::Measure,
+    live::{
+        fleet::{Entry, Fleet, Statuses},
+        link::Link,
+    },
+    prefs::{self, Look},
+};
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+use sentinel_model::{
+    Level, Role, Scope, Time, UnitId,
+    people::User,
+    scope::{ScopeCounts, ScopeNode},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+type Go = Arc<dyn Fn(&str, NavigateOptions) + Send + Sync>;
+
+/// A short word about something that just happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub bad: bool,
+}
+
+/// What the phone's bottom sheet shows; wider screens show everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sheet {
+    Map,
+    Units,
+    Areas,
+}
+
+#[derive(Clone, Copy)]
+pub struct Console {
+    pub viewer: StoredValue<User>,
+    pub scopes: RwSignal<Arc<Vec<ScopeNode>>>,
+    pub scope: Memo<Scope>,
+    pub selected: Memo<Option<UnitId>>,
+    pub fleet: StoredValue<Fleet>,
+    pub moved: RwSignal<u32>,
+    pub shape: RwSignal<u32>,
+    /// Every unit of the scope is known; before, lists show what has come so far.
+    pub complete: RwSignal<bool>,
+    pub words: RwSignal<String>,
+    pub statuses: RwSignal<Statuses>,
+    pub matching: Memo<Arc<Vec<UnitId>>>,
+    pub counts: Memo<ScopeCounts>,
+    pub link: RwSignal<Link>,
+    /// The server's clock, to the second.
+    pub now: RwSignal<Time>,
+    /// The server's clock less this machine's, in milliseconds.
+    pub ahead_ms: StoredValue<i64>,
+    /// Set once the page is alive: from then on it may say what only a browser knows.
+    pub alive: RwSignal<bool>,
+    pub look: RwSignal<Look>,
+    pub measure: RwSignal<Measure>,
+    pub following: RwSignal<bool>,
+    pub notice: RwSignal<Option<Notice>>,
+    pub show_units: RwSignal<bool>,
+    pub show_areas: RwSignal<bool>,
+    pub show_legend: RwSignal<bool>,
+    pub palette_open: RwSignal<bool>,
+    pub sheet: RwSignal<Sheet>,
+    go: StoredValue<Go>,
+}
+
+impl Console {
+    pub fn new(paint: FirstPaint) -> Self {
+        let query = use_query_map();
+        let go: Go = Arc::new(use_navigate());
+        let own = paint.viewer.scope;
+        let scopes = RwSignal::new(Arc::new(paint.scopes));
+        let scope = Memo::new(move |_| {
+            let asked = query.read().get("scope").and_then(|s| s.parse().ok());
+            asked.filter(|s| scopes.read().iter().any(|n| n.scope == *s)).unwrap_or(own)
+        });
+        let selected = Memo::new(move |_| query.read().get("unit").and_then(|u| u.parse().ok()));
+        let fleet = StoredValue::new(Fleet::of(&paint.units.items));
+        let (moved, shape) = (RwSignal::new(0), RwSignal::new(0));
+        let (words, statuses) = (RwSignal::new(String::new()), RwSignal::new(Statuses::default()));
+        let matching = Memo::new(move |_| {
+            shape.track();
+            let scopes = scopes.get();
+            let names: HashMap<Scope, &str> = scopes.iter().map(|n| (n.scope, n.name.as_str())).collect();
+            let station = |s: Scope| names.get(&s).copied().unwrap_or_default().to_string();
+            let words = words.read();
+            Arc::new(fleet.with_value(|f| f.matching(statuses.get(), &words, station)))
+        });
+        let counts = Memo::new(move |_| {
+            shape.track();
+            fleet.with_value(Fleet::counts)
+        });
+        Self {
+            viewer: StoredValue::new(paint.viewer),
+            scopes,
+            scope,
+            selected,
+            fleet,
+            moved,
+            shape,
+            complete: RwSignal::new(paint.units.next.is_none()),
+            words,
+            statuses,
+            matching,
+            counts,
+            link: RwSignal::new(Link::Connecting),
+            now: RwSignal::new(paint.now),
+            ahead_ms: StoredValue::new(0),
+            alive: RwSignal::new(false),
+            look: RwSignal::new(Look::chosen()),
+            measure: RwSignal::new(prefs::measure_chosen()),
+            following: RwSignal::new(false),
+            notice: RwSignal::new(None),
+            show_units: RwSignal::new(true),
+            show_areas: RwSignal::new(true),
+            show_legend: RwSignal::new(false),
+            palette_open: RwSignal::new(false),
+            sheet: RwSignal::new(Sheet::Units),
+            go: StoredValue::new(go),
+        }
+    }
+
+    pub fn of_page() -> Self {
+        expect_context()
+    }
+
+    /// Reads one unit, and again whenever units move or change.
+    pub fn unit<T>(self, id: &UnitId, read: impl FnOnce(&Entry) -> T) -> Option<T> {
+        self.moved.track();
+        self.shape.track();
+        self.fleet.with_value(|f| f.get(id).map(read))
+    }
+
+    pub fn scope_name(self, scope: Scope) -> String {
+        self.scopes
+            .read()
+            .iter()
+            .find(|n| n.scope == scope)
+            .map_or_else(|| scope.to_string(), |n| n.name.clone())
+    }
+
+    /// From the widest the viewer may see down to `scope`.
+    pub fn lineage(self, scope: Scope) -> Vec<ScopeNode> {
+        let scopes = self.scopes.get();
+        let find = |s: Scope| scopes.iter().find(|n| n.scope == s);
+        let mut line: Vec<ScopeNode> =
+            std::iter::successors(find(scope), |n| n.parent.and_then(find)).cloned().collect();
+        line.reverse();
+        line
+    }
+
+    /// The stations of `scope`, itself where it is one.
+    pub fn stations_within(self, scope: Scope) -> HashSet<Scope> {
+        let scopes = self.scopes.get();
+        let mut within: HashSet<Scope> = HashSet::from([scope]);
+        // Widest first, so a parent is always seen before its children.
+        for node in scopes.iter() {
+            if node.parent.is_some_and(|p| within.contains(&p)) {
+                within.insert(node.scope);
+            }
+        }
+        within.retain(|s| s.level == Level::Station);
+        within
+    }
+
+    /// The address of a scope on this page.
+    pub fn scope_address(self, scope: Scope) -> String {
+        format!("/?scope={scope}")
+    }
+
+    pub fn go_to_scope(self, scope: Scope) {
+        self.go(&self.scope_address(scope), false);
+    }
+
+    pub fn select(self, id: Option<&UnitId>) {
+        if self.selected.with_untracked(|s| s.as_ref() == id) {
+            return;
+        }
+        self.following.set(false);
+        let scope = self.scope.get_untracked();
+        let own = self.viewer.with_value(|v| v.scope);
+        let to = match (id, scope == own) {
+            (Some(id), _) => format!("/?scope={scope}&unit={id}"),
+            (None, false) => format!("/?scope={scope}"),
+            (None, true) => "/".to_string(),
+        };
+        self.go(&to, true);
+    }
+
+    fn go(self, to: &str, replace: bool) {
+        let options = NavigateOptions { resolve: false, replace, scroll: false, ..Default::default() };
+        self.go.with_value(|go| go(to, options));
+    }
+
+    pub fn may_manage_patrols(self) -> bool {
+        self.viewer.with_value(|v| matches!(v.role, Role::Admin | Role::Commander | Role::Chief))
+    }
+
+    pub fn tell(self, text: impl Into<String>) {
+        self.notice.set(Some(Notice { text: text.into(), bad: false }));
+    }
+
+    pub fn warn(self, text: impl Into<String>) {
+        self.notice.set(Some(Notice { text: text.into(), bad: true }));
+    }
+}

@@ -1,0 +1,116 @@
+//! Numbers as people read them: always with their unit.
+
+use sentinel_model::UnitStatus;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Measure {
+    #[default]
+    Metric,
+    Imperial,
+}
+
+pub fn status_word(status: UnitStatus) -> &'static str {
+    match status {
+        UnitStatus::Available => "Available",
+        UnitStatus::OnTask => "On task",
+        UnitStatus::Stale => "Stale",
+        UnitStatus::Offline => "Offline",
+        UnitStatus::OffDuty => "Off duty",
+    }
+}
+
+pub fn speed(mps: f32, measure: Measure) -> String {
+    match measure {
+        Measure::Metric => format!("{:.0} km/h", mps * 3.6),
+        Measure::Imperial => format!("{:.0} mph", mps * 2.236_936_3),
+    }
+}
+
+pub fn distance(m: f64, measure: Measure) -> String {
+    match measure {
+        Measure::Metric if m < 1_000.0 => format!("{m:.0} m"),
+        Measure::Metric => format!("{:.1} km", m / 1_000.0),
+        Measure::Imperial if m < 160.934 => format!("{:.0} ft", m / 0.3048),
+        Measure::Imperial => format!("{:.1} mi", m / 1_609.344),
+    }
+}
+
+/// How long ago, in one word and a number. What lies in the future is "now":
+/// devices' clocks run a little ahead.
+pub fn ago(ms: i64) -> String {
+    match ms / 1_000 {
+        i64::MIN..=1 => "now".into(),
+        s @ 2..=59 => format!("{s} s ago"),
+        s @ 60..=3_599 => format!("{} min ago", s / 60),
+        s @ 3_600..=86_399 => format!("{} h ago", s / 3_600),
+        s => format!("{} d ago", s / 86_400),
+    }
+}
+
+/// A length of time, to the minute.
+pub fn span(ms: i64) -> String {
+    let minutes = (ms / 60_000).max(0);
+    if minutes < 60 {
+        format!("{minutes} min")
+    } else {
+        format!("{} h {:02} min", minutes / 60, minutes % 60)
+    }
+}
+
+pub fn heading(deg: f32) -> String {
+    const POINTS: [&str; 8] = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"];
+    let deg = deg.rem_euclid(360.0);
+    let point = POINTS[((deg + 22.5) / 45.0) as usize % 8];
+    format!("{point} {deg:.0}°")
+}
+
+pub fn battery(share: f32) -> String {
+    format!("{:.0} %", share.clamp(0.0, 1.0) * 100.0)
+}
+
+pub fn coordinates(lat: f64, lon: f64) -> String {
+    format!("{lat:.5}, {lon:.5}")
+}
+
+/// `patrol_car` as a person says it.
+pub fn kind(word: &str) -> String {
+    let mut text = word.replace('_', " ");
+    if let Some(first) = text.get_mut(0..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
+pub fn plural(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_speak_in_the_largest_whole_unit() {
+        for (ms, said) in [
+            (-5_000, "now"),
+            (900, "now"),
+            (12_400, "12 s ago"),
+            (61_000, "1 min ago"),
+            (7_300_000, "2 h ago"),
+            (200_000_000, "2 d ago"),
+        ] {
+            assert_eq!(ago(ms), said);
+        }
+    }
+
+    #[test]
+    fn numbers_carry_their_units() {
+        assert_eq!(speed(10.0, Measure::Metric), "36 km/h");
+        assert_eq!(speed(10.0, Measure::Imperial), "22 mph");
+        assert_eq!(heading(359.0), "N 359°");
+        assert_eq!(heading(47.0), "NE 47°");
+        assert_eq!(distance(12_345.0, Measure::Metric), "12.3 km");
+        assert_eq!(kind("patrol_car"), "Patrol car");
+    }
+}

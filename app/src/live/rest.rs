@@ -1,0 +1,86 @@
+//! The few requests a page makes. Each fails with words for a person.
+
+use gloo_net::http::{Request, Response};
+use sentinel_model::{
+    ErrorBody, Page, Patrol, PatrolId, RouteAnswer, Scope, Time, Unit, UnitId, scope::ScopeNode,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RestError {
+    #[error("The server cannot be reached. Check the network, then try again.")]
+    Unreachable,
+    #[error("Your session has ended. Sign in again.")]
+    SignedOut,
+    /// The server's own words.
+    #[error("{message}")]
+    Refused { code: String, message: String },
+    #[error("The server answered what this page does not understand. Load the page again.")]
+    Unreadable,
+}
+
+/// Units per request when a long list is read through.
+const PAGE_LIMIT: usize = 1_000;
+
+async fn read<T: DeserializeOwned>(response: Result<Response, gloo_net::Error>) -> Result<T, RestError> {
+    let response = response.map_err(|_| RestError::Unreachable)?;
+    if response.ok() {
+        return response.json().await.map_err(|_| RestError::Unreadable);
+    }
+    if response.status() == 401 {
+        return Err(RestError::SignedOut);
+    }
+    match response.json::<ErrorBody>().await {
+        Ok(body) => Err(RestError::Refused { code: body.code, message: body.message }),
+        Err(_) => Err(RestError::Unreadable),
+    }
+}
+
+async fn get<T: DeserializeOwned>(address: &str) -> Result<T, RestError> {
+    read(Request::get(address).send().await).await
+}
+
+async fn post<T: DeserializeOwned>(address: &str, body: &impl Serialize) -> Result<T, RestError> {
+    let request = Request::post(address).json(body).map_err(|_| RestError::Unreadable)?;
+    read(request.send().await).await
+}
+
+pub async fn scopes() -> Result<Vec<ScopeNode>, RestError> {
+    let mut all = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let after = cursor.map(|c| format!("&cursor={}", encoded(&c))).unwrap_or_default();
+        let page: Page<ScopeNode> = get(&format!("/api/v1/scopes?limit={PAGE_LIMIT}{after}")).await?;
+        all.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+pub async fn units(scope: Scope, cursor: Option<&str>) -> Result<Page<Unit>, RestError> {
+    let after = cursor.map(|c| format!("&cursor={}", encoded(c))).unwrap_or_default();
+    get(&format!("/api/v1/units?scope={scope}&limit={PAGE_LIMIT}{after}")).await
+}
+
+pub async fn route(unit: &UnitId, from: Time, to: Time, max_points: u32) -> Result<RouteAnswer, RestError> {
+    get(&format!("/api/v1/units/{unit}/route?start_time={from}&end_time={to}&max_points={max_points}")).await
+}
+
+#[derive(Serialize)]
+struct StartPatrol<'a> {
+    unit_id: &'a UnitId,
+}
+
+pub async fn start_patrol(unit: &UnitId) -> Result<Patrol, RestError> {
+    post("/api/v1/patrols", &StartPatrol { unit_id: unit }).await
+}
+
+pub async fn end_patrol(patrol: PatrolId) -> Result<Patrol, RestError> {
+    read(Request::post(&format!("/api/v1/patrols/{patrol}/end")).send().await).await
+}
+
+fn encoded(text: &str) -> String {
+    js_sys::encode_uri_component(text).into()
+}
