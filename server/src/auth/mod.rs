@@ -24,6 +24,9 @@ pub mod secret;
 pub mod session;
 pub mod throttle;
 
+#[cfg(test)]
+mod tests;
+
 pub use access::{Access, AccessConfig, SignInError, SignedIn};
 pub use extract::{MaybeSigned, Signed};
 pub use policy::{Caller, Denied, ScopeGrant};
