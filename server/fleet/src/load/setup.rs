@@ -7,7 +7,7 @@ use anyhow::Context;
 use sentinel_model::{
     Permission, Scope, Time, Unit, UnitId,
     people::{LoginAnswer, LoginBody, NewApiKey, NewApiKeyAnswer},
-    scope::{Level, ScopeNode},
+    scope::{Level, NewScope, ScopeNode},
     unit::{NewUnit, NewUnitAnswer},
 };
 use std::{
@@ -95,7 +95,11 @@ pub fn prepare(args: &LoadArgs) -> anyhow::Result<Prepared> {
     let timeout = Duration::from_secs(args.timeout.max(30));
     let mut admin = Api::new(target.clone(), timeout);
     let (token, top) = sign_in(&mut admin, args)?;
-    let nodes: Vec<ScopeNode> = admin.list("/api/v1/scopes").context("the hierarchy could not be read")?;
+    let mut nodes: Vec<ScopeNode> =
+        admin.list("/api/v1/scopes").context("the hierarchy could not be read")?;
+    if nodes.iter().all(|n| n.scope.level != Level::Station) {
+        make_station(&mut admin, top, &mut nodes)?;
+    }
     let sites: BTreeMap<Scope, Place> = nodes
         .iter()
         .filter(|n| n.scope.level == Level::Station)
@@ -104,11 +108,6 @@ pub fn prepare(args: &LoadArgs) -> anyhow::Result<Prepared> {
             (n.scope, site.unwrap_or(NOWHERE))
         })
         .collect();
-    anyhow::ensure!(
-        !sites.is_empty(),
-        "the server has no station that {} sees; make one first, or start it with --demo",
-        args.username
-    );
     let existing: HashMap<String, Unit> = admin
         .list::<Unit>(&format!("/api/v1/units?scope={top}"))
         .context("the units could not be listed")?
@@ -165,6 +164,25 @@ pub fn sign_in(admin: &mut Api, args: &LoadArgs) -> anyhow::Result<(String, Scop
         admin.post("/api/v1/auth/login", &body).with_context(|| format!("signing in at {}", args.url))?;
     admin.authorize(answer.token.clone());
     Ok((answer.token, answer.user.scope))
+}
+
+/// Makes what is missing between `top` and a first station, in a hierarchy without one.
+fn make_station(admin: &mut Api, top: Scope, nodes: &mut Vec<ScopeNode>) -> anyhow::Result<()> {
+    let mut parent = top;
+    for level in Level::ALL.into_iter().filter(|level| *level > top.level) {
+        if let Some(child) = nodes.iter().find(|n| n.parent == Some(parent)) {
+            parent = child.scope;
+            continue;
+        }
+        let last = nodes.iter().map(|n| n.scope).filter(|s| s.level == level).map(|s| s.id).max();
+        let scope = Scope::new(level, last.unwrap_or(0) + 1);
+        let new = NewScope { scope, name: format!("Load {}", level.as_str()), parent, site: None };
+        let made =
+            admin.post("/api/v1/scopes", &new).with_context(|| format!("{scope} could not be made"))?;
+        nodes.push(made);
+        parent = scope;
+    }
+    Ok(())
 }
 
 fn make_key(admin: &mut Api, scope: Scope) -> anyhow::Result<(String, String)> {
