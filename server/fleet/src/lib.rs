@@ -10,5 +10,10 @@
 pub mod access;
 pub mod city;
 pub mod client;
+mod clock;
 pub mod load;
+mod reach;
+pub mod replay;
 pub mod simulate;
+#[cfg(test)]
+mod stand_in;

@@ -11,7 +11,11 @@ use super::{
     outbox::{Outbox, Post, Record},
     roster::Driver,
 };
-use crate::client::{Api, Backoff, CallError};
+use crate::{
+    client::{Api, CallError},
+    clock,
+    reach::Reach,
+};
 use anyhow::Context;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -19,7 +23,7 @@ use sentinel_model::{Time, fix::IngestAnswer};
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -54,13 +58,6 @@ struct Answer {
     result: Result<IngestAnswer, CallError>,
 }
 
-/// The server does not answer.
-struct Outage {
-    since: Instant,
-    retry_at: Instant,
-    announced: bool,
-}
-
 #[derive(Debug, Default)]
 struct Tally {
     answered: u64,
@@ -76,8 +73,7 @@ pub struct Fleet {
     due: BinaryHeap<Reverse<(Instant, usize)>>,
     ready: VecDeque<usize>,
     under_way: FuturesUnordered<BoxFuture<'static, Answer>>,
-    outage: Option<Outage>,
-    backoff: Backoff,
+    reach: Reach,
     tally: Tally,
     report_at: Instant,
 }
@@ -109,8 +105,7 @@ impl Fleet {
             due,
             ready: VecDeque::new(),
             under_way: FuturesUnordered::new(),
-            outage: None,
-            backoff: Backoff::new(),
+            reach: Reach::default(),
             tally: Tally::default(),
             report_at: now + REPORT_EVERY,
         }
@@ -121,12 +116,9 @@ impl Fleet {
             self.dispatch();
             let next_due =
                 self.due.peek().map_or_else(|| Instant::now() + self.interval, |Reverse((at, _))| *at);
-            let wake = match &self.outage {
-                Some(outage) if !self.ready.is_empty() && self.under_way.is_empty() => {
-                    next_due.min(outage.retry_at)
-                }
-                _ => next_due,
-            };
+            // with nothing under way and something ready, only an outage holds us back
+            let probe = self.reach.retry_at().filter(|_| !self.ready.is_empty() && self.under_way.is_empty());
+            let wake = probe.map_or(next_due, |at| at.min(next_due));
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 Some(answer) = self.under_way.next() => self.take(answer)?,
@@ -162,7 +154,7 @@ impl Fleet {
         let state = member.driver.mover.state();
         let changed = member.was_moving == state.halted;
         member.was_moving = !state.halted;
-        member.last_time = clock().max(member.last_time.plus_ms(1));
+        member.last_time = clock::now().max(member.last_time.plus_ms(1));
         let charging = member.driver.charging();
         member.outbox.push(Record::of(member.last_time, &state, charging, changed, self.battery));
         let waits = member.not_before.is_some_and(|until| until > now);
@@ -174,11 +166,7 @@ impl Fleet {
 
     /// Sends what may be sent.
     fn dispatch(&mut self) {
-        let limit = match &self.outage {
-            None => IN_FLIGHT,
-            Some(outage) if outage.retry_at <= Instant::now() => 1,
-            Some(_) => 0,
-        };
+        let limit = self.reach.allows(IN_FLIGHT, Instant::now());
         while self.under_way.len() < limit
             && let Some(index) = self.ready.pop_front()
         {
@@ -220,7 +208,9 @@ impl Fleet {
                 // first again: its oldest fix is as old as anyone's
                 member.queued = true;
                 self.ready.push_front(index);
-                self.failed(&error, now);
+                if self.reach.failed(&error, now) {
+                    tracing::warn!("{error}; positions are kept for up to an hour and sent when it answers");
+                }
             }
             Err(error) if error.status() == Some(reqwest::StatusCode::UNAUTHORIZED) => {
                 return Err(error).context("the server does not take this credential any more");
@@ -237,31 +227,15 @@ impl Fleet {
         Ok(())
     }
 
-    fn failed(&mut self, error: &CallError, now: Instant) {
-        let probing = self.outage.as_ref().is_some_and(|o| o.retry_at <= now);
-        if self.outage.is_some() && !probing {
-            return; // one of those that were under way when it began
-        }
-        let retry_at = now + self.backoff.after(error);
-        let outage = self.outage.get_or_insert(Outage { since: now, retry_at, announced: false });
-        outage.retry_at = retry_at;
-        // a single broken connection is no outage
-        if probing && !outage.announced {
-            outage.announced = true;
-            tracing::warn!("{error}; positions are kept for up to an hour and sent when it answers");
-        }
-    }
-
     fn recovered(&mut self, now: Instant) {
-        self.backoff.reset();
-        if let Some(outage) = self.outage.take().filter(|o| o.announced) {
+        if let Some(away) = self.reach.answered(now) {
             let waiting: usize = self.members.iter().map(|m| m.outbox.len()).sum();
             let lost: u64 = self.members.iter_mut().map(|m| m.outbox.take_dropped()).sum();
             tracing::info!(
                 waiting,
                 lost,
                 "the server answers again after {:.0} s; sending what waited",
-                now.duration_since(outage.since).as_secs_f64()
+                away.as_secs_f64()
             );
         }
     }
@@ -289,8 +263,90 @@ impl Fleet {
     }
 }
 
-/// This machine's clock.
-fn clock() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        city::{geo::Place, roads},
+        client::Credential,
+        simulate::mover::Mover,
+        stand_in::{StandIn, eventually},
+    };
+    use std::collections::{HashMap, HashSet};
+
+    fn drivers(count: u64) -> Vec<Driver> {
+        let home = Place { lat: 9.966, lon: 76.299 };
+        (0..count)
+            .map(|i| Driver {
+                id: format!("PC-{i:03}").parse().expect("an id"),
+                mover: Mover::new(roads::kochi(), home, None, i),
+                newest: None,
+            })
+            .collect()
+    }
+
+    async fn fleet(server: &StandIn, units: u64) -> Fleet {
+        let url = server.start().await;
+        let args = SimulateArgs { interval: Duration::from_millis(100), ..SimulateArgs::demo(&url, "k") };
+        let api = Api::new(&url, Credential::Key("k".into())).expect("an address");
+        Fleet::new(api, drivers(units), &args)
+    }
+
+    fn times(server: &StandIn) -> HashMap<String, Vec<Time>> {
+        let mut times: HashMap<String, Vec<Time>> = HashMap::new();
+        for post in server.posts() {
+            times.entry(post.unit_id).or_default().extend(post.location.iter().map(|p| p.timestamp));
+        }
+        times
+    }
+
+    #[tokio::test]
+    async fn every_unit_posts_about_once_an_interval_and_stopping_is_prompt() {
+        let server = StandIn::default();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(fleet(&server, 20).await.run(shutdown.clone()));
+        eventually("ten fixes of each", || {
+            let times = times(&server);
+            times.len() == 20 && times.values().all(|t| t.len() >= 10)
+        })
+        .await;
+        shutdown.cancel();
+        running.await.expect("no panic").expect("stopped well");
+        for (unit, times) in times(&server) {
+            assert!(times.windows(2).all(|p| p[0] < p[1]), "{unit} out of order");
+            let span = times[times.len() - 1].ms_since(times[0]);
+            let mean = span / (times.len() as i64 - 1);
+            assert!((80..=400).contains(&mean), "{unit}: every {mean} ms");
+        }
+    }
+
+    #[tokio::test]
+    async fn fixes_of_an_outage_arrive_afterwards_each_once() {
+        let server = StandIn::default();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(fleet(&server, 5).await.run(shutdown.clone()));
+        eventually("some fixes", || server.posts().len() > 10).await;
+        server.set_down(true);
+        let before = server.asked();
+        // the probes grow rarer: 0.2, 0.4, 0.8 s
+        eventually("three probes", || server.asked() >= before + 4).await;
+        server.set_down(false);
+        let down = server.posts().len();
+        eventually("fixes after the outage", || server.posts().len() > down + 15).await;
+        shutdown.cancel();
+        running.await.expect("no panic").expect("stopped well");
+        assert!(server.posts().iter().any(|p| p.location.len() > 5), "no batch");
+        for (unit, times) in times(&server) {
+            assert_eq!(times.iter().collect::<HashSet<_>>().len(), times.len(), "{unit} sent a fix twice");
+            assert!(times.windows(2).all(|p| p[0] < p[1] && p[1].ms_since(p[0]) < 1_000), "{unit} has a gap");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_credential_that_is_withdrawn_ends_the_run_with_a_reason() {
+        let server = StandIn::default();
+        server.fail_next(&[(401, None)]);
+        let ended = fleet(&server, 1).await.run(CancellationToken::new()).await;
+        assert!(ended.is_err_and(|e| format!("{e:#}").contains("credential")));
+    }
 }
