@@ -13,6 +13,7 @@ use crate::{
         fleet::{Entry, Fleet, Statuses},
         link::Link,
     },
+    map_place::with_map,
     prefs::{self, Look},
 };
 use leptos::prelude::*;
@@ -29,6 +30,9 @@ use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
+
+/// How near the map goes to look at one unit.
+const CLOSE_ZOOM: f64 = 15.0;
 
 type Go = Arc<dyn Fn(&str, NavigateOptions) + Send + Sync>;
 
@@ -202,6 +206,14 @@ impl Console {
             (None, true) => "/".to_string(),
         };
         self.go(&to, true);
+    }
+
+    /// Selects a unit that was chosen beside the map, and brings it in sight.
+    pub fn look_at(self, id: &UnitId) {
+        self.select(Some(id));
+        if let Some(place) = self.fleet.with_value(|f| f.get(id).and_then(|e| e.place)) {
+            with_map(|m| m.fly_to(place.lat, place.lon, CLOSE_ZOOM));
+        }
     }
 
     fn go(self, to: &str, replace: bool) {

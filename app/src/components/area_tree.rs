@@ -46,7 +46,7 @@ fn live_counts(console: Console) -> HashMap<Scope, ScopeCounts> {
 /// Which nodes are open at first: all above the scope on show and itself, and the top.
 fn open_at_first(console: Console) -> HashSet<Scope> {
     let scope = console.scope.get_untracked();
-    let mut open: HashSet<Scope> = console.lineage(scope).iter().map(|n| n.scope).collect();
+    let mut open: HashSet<Scope> = untrack(|| console.lineage(scope)).iter().map(|n| n.scope).collect();
     let top = |n: &&ScopeNode| n.parent.is_none();
     open.extend(console.scopes.read_untracked().iter().filter(top).map(|n| n.scope));
     open

@@ -7,10 +7,10 @@ use leptos::prelude::*;
 pub fn Connection() -> impl IntoView {
     let console = Console::of_page();
     let class = move || match console.link.get() {
-        Link::Connecting => "feed waiting",
-        Link::Live => "feed live",
-        Link::Stale(_) | Link::Reconnecting(_) => "feed shaky",
-        Link::Offline(_) | Link::SignedOut | Link::NoPermission | Link::Outdated => "feed lost",
+        Link::Connecting => "needs-script feed waiting",
+        Link::Live => "needs-script feed live",
+        Link::Stale(_) | Link::Reconnecting(_) => "needs-script feed shaky",
+        Link::Offline(_) | Link::SignedOut | Link::NoPermission | Link::Outdated => "needs-script feed lost",
     };
     let words = move || match console.link.get() {
         Link::Connecting => "Connecting…".to_string(),
@@ -41,7 +41,7 @@ pub fn Clock() -> impl IntoView {
         move || if console.alive.get() { local_time::zone(console.now.get()) } else { "UTC".into() },
     );
     view! {
-        <p class="clock">
+        <p class="clock needs-script">
             <span class="visually-hidden">"Time: "</span>
             <span class="clock-time">{time}</span>
             <span class="clock-zone">{zone}</span>

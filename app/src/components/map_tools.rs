@@ -9,6 +9,15 @@ pub fn MapTools() -> impl IntoView {
     let console = Console::of_page();
     view! {
         <div class="map-tools needs-script" role="group" aria-label="Map">
+            <button
+                type="button"
+                class="tool narrow-only"
+                aria-label="Legend"
+                aria-pressed=move || console.show_legend.get().to_string()
+                on:click=move |_| console.show_legend.update(|on| *on = !*on)
+            >
+                <Icon glyph=Glyph::Legend/>
+            </button>
             <button type="button" class="tool" aria-label="Zoom in" on:click=|_| with_map(|m| m.zoom_by(1.0))>
                 <Icon glyph=Glyph::Plus/>
             </button>
@@ -25,15 +34,6 @@ pub fn MapTools() -> impl IntoView {
                 }
             >
                 <Icon glyph=Glyph::Fit/>
-            </button>
-            <button
-                type="button"
-                class="tool narrow-only"
-                aria-label="Legend"
-                aria-pressed=move || console.show_legend.get().to_string()
-                on:click=move |_| console.show_legend.update(|on| *on = !*on)
-            >
-                <Icon glyph=Glyph::Legend/>
             </button>
         </div>
     }

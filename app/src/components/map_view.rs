@@ -56,8 +56,12 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         match LiveMap::mount(&place, &settings, theme, events) {
             Ok(map) => {
                 map.replace(&console.fleet.with_value(|f| f.live()));
-                map.select(console.selected.get_untracked().as_ref());
                 put_map(Some(map));
+                let chosen = console.selected.get_untracked();
+                if let Some(id) = &chosen {
+                    console.look_at(id);
+                }
+                with_map(|m| m.select(chosen.as_ref()));
                 ready.set(true);
             }
             Err(e) => failed.set(Some(e)),

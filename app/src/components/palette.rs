@@ -39,7 +39,11 @@ fn search(console: Console, words: &str) -> Vec<Found> {
             })
             .collect::<Vec<_>>()
     });
-    if parts.is_empty() { areas.take(MOST).chain(units).collect() } else { units.into_iter().chain(areas.take(MOST)).collect() }
+    // What begins with the words is what was meant; a unit before an area that only holds them.
+    let begins = |f: &Found| matches!(f, Found::Area { name, .. } if name.to_lowercase().starts_with(&words.trim().to_lowercase()));
+    let (mut first, after): (Vec<Found>, Vec<Found>) = areas.partition(begins);
+    first.truncate(MOST);
+    first.into_iter().chain(units).chain(after.into_iter().take(MOST)).collect()
 }
 
 #[component]
@@ -92,7 +96,7 @@ pub fn Palette() -> impl IntoView {
         console.palette_open.set(false);
         match found {
             Found::Area { scope, .. } => console.go_to_scope(*scope),
-            Found::Unit { id, .. } => console.select(Some(id)),
+            Found::Unit { id, .. } => console.look_at(id),
         }
     };
     let on_key = move |e: leptos::ev::KeyboardEvent| {

@@ -31,7 +31,7 @@ pub fn PersonMenu() -> impl IntoView {
     let console = Console::of_page();
     let viewer = console.viewer.get_value();
     let menu = NodeRef::<leptos::html::Details>::new();
-    let rights = format!("{}, {}", role_word(viewer.role), console.scope_name(viewer.scope));
+    let rights = untrack(|| format!("{}, {}", role_word(viewer.role), console.scope_name(viewer.scope)));
     let initial: String = viewer.name.chars().next().unwrap_or('?').to_uppercase().collect();
     let shut = move || {
         if let Some(menu) = menu.get() {

@@ -1,6 +1,9 @@
 //! The slim rail: what stands beside the map. On a phone it is the bar below it.
 
-use super::icon::{Glyph, Icon};
+use super::{
+    area_tree::has_tree,
+    icon::{Glyph, Icon},
+};
 use crate::console::{Console, Sheet};
 use leptos::prelude::*;
 
@@ -9,7 +12,7 @@ fn RailButton(
     glyph: Glyph,
     word: &'static str,
     #[prop(into)] pressed: Signal<bool>,
-    press: impl Fn() + 'static,
+    press: impl Fn() + Send + 'static,
     #[prop(default = "rail-button")] class: &'static str,
 ) -> impl IntoView {
     view! {
@@ -30,12 +33,16 @@ pub fn Rail() -> impl IntoView {
     let narrow = "rail-button narrow-only";
     view! {
         <nav class="rail needs-script" aria-label="What stands beside the map">
-            <RailButton class=wide glyph=Glyph::Areas word="Areas" pressed=console.show_areas press=flip(console.show_areas)/>
+            <Show when=move || has_tree(console)>
+                <RailButton class=wide glyph=Glyph::Areas word="Areas" pressed=console.show_areas press=flip(console.show_areas)/>
+            </Show>
             <RailButton class=wide glyph=Glyph::Units word="Units" pressed=console.show_units press=flip(console.show_units)/>
             <RailButton class=wide glyph=Glyph::Legend word="Legend" pressed=console.show_legend press=flip(console.show_legend)/>
             <RailButton class=narrow glyph=Glyph::Map word="Map" pressed=sheet(Sheet::Map) press=move || console.sheet.set(Sheet::Map)/>
             <RailButton class=narrow glyph=Glyph::Units word="Units" pressed=sheet(Sheet::Units) press=move || console.sheet.set(Sheet::Units)/>
-            <RailButton class=narrow glyph=Glyph::Areas word="Areas" pressed=sheet(Sheet::Areas) press=move || console.sheet.set(Sheet::Areas)/>
+            <Show when=move || has_tree(console)>
+                <RailButton class=narrow glyph=Glyph::Areas word="Areas" pressed=sheet(Sheet::Areas) press=move || console.sheet.set(Sheet::Areas)/>
+            </Show>
         </nav>
     }
     .into_any()

@@ -7,10 +7,14 @@ use super::{
 };
 use crate::console::Console;
 use leptos::prelude::*;
+use sentinel_model::Level;
 
 #[component]
 pub fn TopBar() -> impl IntoView {
     let console = Console::of_page();
+    // Said to whoever sees less than a district, so that nobody takes a part for the whole.
+    let own = console.viewer.with_value(|v| v.scope);
+    let only = (own.level != Level::District).then(|| format!("You see {} {} only", own.level.as_str(), own.id));
     view! {
         <header class="top-bar">
             <a class="brand" href="/" aria-label="Sentinel: the live map">
@@ -30,6 +34,14 @@ pub fn TopBar() -> impl IntoView {
                     </For>
                 </ol>
             </nav>
+            {only.map(|words| {
+                view! {
+                    <p class="only">
+                        <Icon glyph=Glyph::Lock/>
+                        {words}
+                    </p>
+                }
+            })}
             <button
                 type="button"
                 class="search-button needs-script"

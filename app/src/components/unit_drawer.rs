@@ -10,13 +10,9 @@ use crate::{
     console::Console,
     format::{ago, battery, coordinates, distance, heading, kind, span, speed, status_word},
     local_time,
-    map_place::with_map,
 };
 use leptos::prelude::*;
 use sentinel_model::{UnitId, UnitStatus};
-
-/// How near the map goes to look at one unit.
-const CLOSE_ZOOM: f64 = 16.0;
 
 #[component]
 pub fn UnitDrawer() -> impl IntoView {
@@ -118,17 +114,14 @@ fn UnitBody(
             (Some(_), Some(at)) => {
                 format!("since {} ({})", local_time::clock_short(at), span(console.now.get().ms_since(at)))
             }
-            (Some(patrol), None) => format!("No. {patrol}"),
+            (Some(patrol), None) => format!("on patrol, no. {patrol}"),
         }
     };
     let follow = move |_| {
         console.following.update(|on| *on = !*on);
     };
-    let centre = move |_| {
-        if let Some(p) = place.get_untracked() {
-            with_map(|m| m.fly_to(p.lat, p.lon, CLOSE_ZOOM));
-        }
-    };
+    let unit = id.clone();
+    let centre = move |_| console.look_at(&unit);
     view! {
         <div class="drawer-body scroll">
             <p class=move || format!("status-line {}", status_class(status.get()))>

@@ -80,6 +80,15 @@ pub fn UnitList() -> impl IntoView {
             list.set_scroll_top((to - seen) as i32);
         }
     };
+    // A unit chosen on the map is shown in the list too.
+    Effect::new(move || {
+        let Some(id) = console.selected.get() else { return };
+        let index = untrack(|| console.matching.read().binary_search(&id).ok());
+        if let Some(index) = index {
+            active.set(Some(index));
+            request_animation_frame(move || reveal(index));
+        }
+    });
     let on_key = move |e: leptos::ev::KeyboardEvent| {
         let total = console.matching.read_untracked().len();
         if total == 0 {
@@ -97,7 +106,10 @@ pub fn UnitList() -> impl IntoView {
             "Enter" | " " => {
                 e.prevent_default();
                 let id = at.and_then(|i| console.matching.read_untracked().get(i).cloned());
-                return console.select(id.as_ref());
+                if let Some(id) = id {
+                    console.look_at(&id);
+                }
+                return;
             }
             _ => return,
         };
@@ -254,7 +266,7 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
             aria-setsize=total
             on:click=move |_| {
                 active.set(Some(index));
-                console.select(Some(&chosen));
+                console.look_at(&chosen);
             }
         >
             <Mark status/>

@@ -95,25 +95,32 @@ pub fn LoginPage() -> impl IntoView {
 fn LoginScene() -> impl IntoView {
     view! {
         <svg class="login-scene" viewBox="0 0 800 800" aria-hidden="true" preserveAspectRatio="xMidYMid slice">
+            <path class="scene-water" d="M-20-20h250c-30 90 40 150 20 240s-90 110-80 210 90 140 60 230-80 90-70 160H-20z"></path>
+            <path class="scene-water" d="M820 470c-80 10-110 60-180 70s-110 60-90 120 90 60 140 110 60 50 150 50z"></path>
+            <g class="scene-lanes">
+                <path d="M250 120c120 20 240 10 380 60s140 60 200 50"></path>
+                <path d="M230 330c140-20 250 20 360 0s150-70 240-60"></path>
+                <path d="M520-20c-10 160 30 260 10 400S420 640 470 820"></path>
+                <path d="M690-20c-20 120 10 240-30 340S540 480 520 560"></path>
+            </g>
             <g class="scene-roads">
-                <path d="M-20 610C140 590 210 520 330 500s240-30 300-130 90-250 200-290"></path>
-                <path d="M120 820c20-150 70-230 160-330S400 250 410-20"></path>
-                <path d="M-20 250c160 10 300 60 420 150s220 230 420 250"></path>
-                <path d="M560 820c-10-130 30-220 20-330S470 250 640 110"></path>
+                <path d="M160 612c90-30 130-90 180-112s240-30 300-130 90-250 200-290"></path>
+                <path d="M240 820c20-150 20-230 60-330S390 250 370-20"></path>
+                <path d="M190 262c90 20 160 60 230 138s120 160 190 240 120 120 220 150"></path>
             </g>
             <g class="scene-rings">
                 <circle cx="400" cy="400" r="120"></circle>
                 <circle cx="400" cy="400" r="230"></circle>
                 <circle cx="400" cy="400" r="340"></circle>
-                <path d="M400 400 640 159"></path>
+                <path d="M400 400 640.4 159.6"></path>
             </g>
             <g class="scene-units">
-                <circle class="s-available" cx="291" cy="508" r="8"></circle>
-                <circle class="s-available" cx="563" cy="452" r="8"></circle>
-                <circle class="s-available" cx="404" cy="166" r="8"></circle>
-                <path class="s-on-task" d="m617 372 10 10-10 10-10-10z"></path>
-                <path class="s-on-task" d="m192 272 10 10-10 10-10-10z"></path>
-                <path class="s-stale" d="m516 664 11 19h-22z"></path>
+                <circle class="s-available" cx="298" cy="517" r="8"></circle>
+                <circle class="s-available" cx="590" cy="424" r="8"></circle>
+                <circle class="s-available" cx="378" cy="190" r="8"></circle>
+                <path class="s-on-task" d="m660 326 10 10-10 10-10-10z"></path>
+                <path class="s-on-task" d="m262 292 10 10-10 10-10-10z"></path>
+                <path class="s-stale" d="m588 604 11 19h-22z"></path>
                 <circle class="scene-centre" cx="400" cy="400" r="5"></circle>
             </g>
         </svg>
