@@ -34,6 +34,8 @@ const IN_FLIGHT: usize = 32;
 const JITTER: f64 = 0.1;
 /// How long stopping waits for answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// More time than this is not caught up with in one move.
+const LONGEST_LEAP: Duration = Duration::from_secs(120);
 /// A unit that the server refuses is left alone this long.
 const REFUSED_WAIT: Duration = Duration::from_secs(60);
 /// How often the log says how it goes.
@@ -149,7 +151,9 @@ impl Fleet {
 
     fn note(&mut self, index: usize, now: Instant) {
         let member = &mut self.members[index];
-        member.driver.mover.advance(now.duration_since(member.moved_at).as_secs_f64());
+        // a machine that slept is not made to drive the night's way at once
+        let passed = now.duration_since(member.moved_at).min(LONGEST_LEAP.max(self.interval));
+        member.driver.mover.advance(passed.as_secs_f64());
         member.moved_at = now;
         let state = member.driver.mover.state();
         let changed = member.was_moving == state.halted;
