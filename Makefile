@@ -62,7 +62,10 @@ $(RAW_BROWSER): always
 $(RAW_DEV): always
 	cargo build -p sentinel-frontend --target $(WASM)
 
-# The two kinds of wasm go to one place: each takes the other's mark away.
+# The two kinds of wasm go to one place: each takes the other's mark away; nothing there, no mark.
+ifeq ($(wildcard $(SITE)/pkg/sentinel_bg.wasm),)
+$(shell rm -f target/made/browser.wasm target/made/dev.wasm)
+endif
 target/made/browser.wasm: $(RAW_BROWSER) Cargo.lock end2end/package-lock.json
 	@mkdir -p $(@D) $(SITE) && rm -f target/made/dev.wasm
 	$(BINDGEN) $<
