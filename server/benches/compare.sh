@@ -56,7 +56,7 @@ trap cleanup EXIT
 
 wait_for() { # what, url
   for _ in $(seq 100); do
-    curl -s -o /dev/null "$2" && return
+    curl -sf -o /dev/null "$2" && return
     sleep 0.1
   done
   echo "$1 does not answer at $2:" >&2
@@ -70,11 +70,19 @@ pids+=($!)
 (cd "$peer" && REDIS_URL=redis://127.0.0.1:$redis_port/0 PYTHONDONTWRITEBYTECODE=1 exec taskset -c 0 \
   "$venv/bin/uvicorn" app:app --port $peer_port --workers 1 --no-access-log --log-level warning) >"$work/peer.log" 2>&1 &
 pids+=($!)
-taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$sentinel_port --data "$work/data" \
-  ${SENTINEL_SERVE_ARGS:---demo} --unit-rate-limit off >"$work/sentinel.log" 2>&1 &
-pids+=($!)
+serve() {
+  taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$sentinel_port --data "$work/data" \
+    --unit-rate-limit off "$@" >>"$work/sentinel.log" 2>&1 &
+  sentinel_pid=$!
+  wait_for "Sentinel" "$sentinel_url/readyz"
+}
+# The demo's stations and sign-ins, then without its own moving units.
+serve --demo
+kill "$sentinel_pid"
+wait "$sentinel_pid" || true
+serve
+pids+=("$sentinel_pid")
 wait_for "the peer" "http://127.0.0.1:$peer_port/docs"
-wait_for "Sentinel" "$sentinel_url/readyz"
 python3 "$here/sentinel_api.py" $sentinel_url $password prepare $units "$work/tokens"
 
 answered=0 # fixes that Sentinel answered 2xx
@@ -124,6 +132,15 @@ sentinel_turn() { # batch, script
   base=$((base + 300))
 }
 
+# Milliseconds for the disk to keep one write of 16 KiB: what every durable answer waits for.
+disk_sync() {
+  local begun
+  begun=$(date +%s%N)
+  dd if=/dev/zero of="$work/sync" bs=16k count=100 oflag=dsync status=none
+  awk -v ns=$(($(date +%s%N) - begun)) 'BEGIN { printf "%.2f", ns / 1e8 }'
+}
+sync_before=$(disk_sync)
+
 echo "warming up" >&2
 seconds_real=$seconds seconds=2
 peer_turn warm always 1 "$peer/single.lua" >/dev/null
@@ -151,7 +168,8 @@ report() {
     "$rounds rounds of ${seconds} s, $connections connections, servers on core 0, wrk on core 1;" \
     "Redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')," \
     "FastAPI $("$venv/bin/pip" list 2>/dev/null | awk '$1 == "fastapi" { print $2 }')," \
-    "$("$venv/bin/python" --version)."
+    "$("$venv/bin/python" --version). The disk keeps a 16 KiB write in $sync_before ms before" \
+    "the run and $(disk_sync) ms after."
   echo
   python3 - "$rows" <<'PY'
 import statistics, sys

@@ -34,10 +34,9 @@ cleanup() {
 }
 trap cleanup EXIT
 
-serve() {
-  # shellcheck disable=SC2086 # several words on purpose
-  taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$port --data "$work/data" \
-    ${SENTINEL_SERVE_ARGS:---demo} --unit-rate-limit off >>"$work/sentinel.log" 2>&1 &
+serve() { # more flags
+  taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$port --data "$work/data" --unit-rate-limit off "$@" \
+    >>"$work/sentinel.log" 2>&1 &
   server=$!
   for _ in $(seq 600); do
     curl -sf -o /dev/null $url/readyz && return
@@ -59,6 +58,10 @@ load() { # title, arguments
 figure() { python3 -c "import json, sys; print(int(json.load(open('$work/last.json'))[sys.argv[1]]))" "$1"; }
 
 main() {
+  # The demo's stations and sign-ins, then without its own moving units.
+  serve --demo
+  kill "$server"
+  wait "$server" || true
   serve
   load "single fixes, as many as it can" --closed --duration "$seconds" --connections 64
   half=$(($(figure answered_fixes_per_s) / 2))
