@@ -19,7 +19,7 @@ pub struct Directory {
     registry: Arc<dyn Registry>,
     /// Held over check and commit of a change, so that changes are serial.
     changing: tokio::sync::Mutex<()>,
-    tables: RwLock<Tables>,
+    tables: Arc<RwLock<Tables>>,
 }
 
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl Directory {
         Ok(Self {
             registry,
             changing: tokio::sync::Mutex::new(()),
-            tables: RwLock::new(Tables::from(records)),
+            tables: Arc::new(RwLock::new(Tables::from(records))),
         })
     }
 
@@ -189,12 +189,17 @@ impl Directory {
 impl Changing<'_> {
     /// Commits to the registry, then shows the changes to readers, all at once.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError> {
-        self.directory.registry.commit(changes.clone()).await?;
-        let mut tables = self.directory.tables.write();
-        for change in changes {
-            tables.apply(change);
-        }
-        Ok(())
+        let (registry, tables) = (self.directory.registry.clone(), self.directory.tables.clone());
+        // A task of its own: a request that is given up must not leave the two apart.
+        let both = tokio::spawn(async move {
+            registry.commit(changes.clone()).await?;
+            let mut tables = tables.write();
+            for change in changes {
+                tables.apply(change);
+            }
+            Ok(())
+        });
+        both.await.map_err(EngineError::during("committing a change"))?
     }
 }
 

@@ -63,6 +63,22 @@ impl Patrols {
     /// Starts a patrol under `path`, or under the unit's own station. Answers the patrol
     /// that is active then, and whether it is new.
     pub async fn start(
+        self: &Arc<Self>,
+        unit: &UnitId,
+        path: Option<ScopePath>,
+        how: Started,
+    ) -> Result<(Patrol, bool), PatrolError> {
+        let (patrols, unit) = (self.clone(), unit.clone());
+        to_its_end(async move { patrols.start_now(&unit, path, how).await }).await
+    }
+
+    /// Ends an active patrol.
+    pub async fn end(self: &Arc<Self>, id: PatrolId) -> Result<Patrol, PatrolError> {
+        let patrols = self.clone();
+        to_its_end(async move { patrols.end_now(id).await }).await
+    }
+
+    async fn start_now(
         &self,
         unit: &UnitId,
         path: Option<ScopePath>,
@@ -100,8 +116,7 @@ impl Patrols {
         Ok((patrol, true))
     }
 
-    /// Ends an active patrol.
-    pub async fn end(&self, id: PatrolId) -> Result<Patrol, PatrolError> {
+    async fn end_now(&self, id: PatrolId) -> Result<Patrol, PatrolError> {
         let changing = self.directory.change().await;
         let entry = self.directory.unit_by_patrol(id).ok_or(PatrolError::NotActive(id))?;
         let active = entry.patrol.filter(|active| active.id == id).ok_or(PatrolError::NotActive(id))?;
@@ -151,6 +166,14 @@ impl Patrols {
         let left = Event::UnitLeft(UnitLeft { offset: 0, at, id: entry.record.id.clone(), patrol });
         self.bus.publish_event(&path.scopes(), left).await
     }
+}
+
+/// Runs a change whole even if the request that asked for it is given up meanwhile:
+/// what is committed must also be in the rooms and told.
+async fn to_its_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, PatrolError>> + Send + 'static,
+) -> Result<T, PatrolError> {
+    tokio::spawn(change).await.map_err(EngineError::during("changing a patrol"))?
 }
 
 fn managed(entry: &UnitEntry) -> Option<Change> {

@@ -1,11 +1,40 @@
 //! The parts of a running Sentinel, as handlers get them.
 
-use crate::{auth::Access, clock::Clock, directory::Directory};
-use std::sync::Arc;
+use crate::{
+    auth::Access,
+    clock::Clock,
+    directory::Directory,
+    ingest::Ingest,
+    live::Hub,
+    patrols::Patrols,
+    ports::{Intake, Positions},
+    reads::Reads,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use sentinel_model::page::MapSettings;
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
 
 /// Shared by every request; made once, in `wiring`.
 pub struct Sentinel {
     pub clock: Clock,
     pub directory: Arc<Directory>,
     pub access: Arc<Access>,
+    pub ingest: Ingest,
+    pub intake: Arc<dyn Intake>,
+    pub positions: Arc<dyn Positions>,
+    pub patrols: Arc<Patrols>,
+    pub reads: Arc<Reads>,
+    pub hub: Arc<Hub>,
+    pub map: MapSettings,
+    /// What `/readyz` says of the engines behind the ports.
+    pub engines: &'static str,
+    pub metrics: PrometheusHandle,
+    pub sockets_open: Arc<AtomicU64>,
+    pub started: Instant,
+    /// Cancelled when the process is asked to stop.
+    pub stop: CancellationToken,
 }

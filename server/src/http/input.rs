@@ -92,6 +92,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     }
 }
 
+/// What the address's query asks for.
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(asked)| Asked(asked)).map_err(|rejection| ApiError::bad_request(rejection.body_text()))
+    }
+}
+
 /// The address that the connection comes from, where the listener says it.
 pub struct Peer(pub Option<IpAddr>);
 

@@ -1,8 +1,59 @@
 //! Addresses and how they answer: one file a resource.
+//!
+//! Around them all: [`edge`] (request ids, logs, headers); under them: [`listen`].
 
 pub mod api_keys;
+mod assets;
+mod edge;
 pub mod error;
 pub mod input;
+pub mod listen;
+mod locations;
 pub mod login;
+mod ops;
+mod pages;
+mod patrols;
 pub mod scopes;
+mod units;
 pub mod users;
+
+use crate::{gateway::websocket, state::Sentinel};
+use axum::{
+    Router,
+    http::{Method, StatusCode, Uri},
+    middleware::from_fn,
+    routing::{any, get},
+};
+use error::ApiError;
+use std::{sync::Arc, time::Duration};
+use tower_http::timeout::TimeoutLayer;
+
+/// A request on a bad network may take this long to arrive and be answered.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+pub fn router(sentinel: Arc<Sentinel>) -> Router {
+    Router::new()
+        .merge(locations::routes())
+        .merge(units::routes())
+        .merge(patrols::routes())
+        .merge(scopes::routes())
+        .merge(users::routes())
+        .merge(api_keys::routes())
+        .merge(login::routes())
+        .merge(ops::routes())
+        .route("/api/v1/ws", get(websocket::open))
+        .route("/api/{*rest}", any(no_address))
+        .with_state(sentinel.clone())
+        .merge(pages::routes(&sentinel))
+        .method_not_allowed_fallback(no_method)
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(from_fn(edge::around))
+}
+
+async fn no_address(uri: Uri) -> ApiError {
+    ApiError::not_found(format!("there is no address {}", uri.path().chars().take(200).collect::<String>()))
+}
+
+async fn no_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::no_method(format!("{method} is not for {}", uri.path().chars().take(200).collect::<String>()))
+}

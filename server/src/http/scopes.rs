@@ -8,7 +8,7 @@ use super::{
     input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
 };
 use crate::{
-    auth::{Denied, Signed},
+    auth::{Caller, Denied, Signed},
     directory::Directory,
     ports::{Change, ScopeRecord},
     state::Sentinel,
@@ -23,7 +23,7 @@ use sentinel_model::{
     Level, Page, Scope, ScopePath,
     scope::{NewScope, ScopeCounts, ScopeNode, ScopePatch},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 pub fn routes() -> Router<Arc<Sentinel>> {
     Router::new()
@@ -37,32 +37,20 @@ async fn list(
     Signed(caller): Signed,
     paging: Paging,
 ) -> Result<Json<Page<ScopeNode>>, ApiError> {
-    let grant = caller.view(&state.directory, caller.home_scope())?;
-    let nodes = state.directory.scopes();
-    let nodes = nodes.into_iter().filter(|node| state.directory.scope_within(node.scope, grant.scope()));
-    let counts = counts(&state.directory, grant.scope());
-    let show = |record: &Arc<ScopeRecord>| {
-        node(record, grant.scope(), counts.get(&record.scope).copied().unwrap_or_default())
-    };
-    Ok(Json(paging.page(nodes, |node| node.scope, show)?))
+    let nodes = visible(&state, &caller).await?;
+    Ok(Json(paging.page(nodes, |node| node.scope, Clone::clone)?))
 }
 
-/// How many units each scope within `top` has, by where they are on duty. Until `reads`
-/// counts by status, whoever is on patrol counts as available.
-fn counts(directory: &Directory, top: Scope) -> HashMap<Scope, ScopeCounts> {
-    let mut counts: HashMap<Scope, ScopeCounts> = HashMap::new();
-    for unit in directory.units(None, usize::MAX, |unit| unit.path().within(top)) {
-        for scope in unit.path().scopes() {
-            let of_scope = counts.entry(scope).or_default();
-            of_scope.units += 1;
-            if unit.patrol.is_some() {
-                of_scope.available += 1;
-            } else {
-                of_scope.off_duty += 1;
-            }
-        }
-    }
-    counts
+/// Every node that the caller sees, widest first, with its units counted by status.
+pub async fn visible(state: &Sentinel, caller: &Caller) -> Result<Vec<ScopeNode>, ApiError> {
+    let grant = caller.view(&state.directory, caller.home_scope())?;
+    let counts = state.reads.counts().await?;
+    let nodes = state.directory.scopes();
+    Ok(nodes
+        .iter()
+        .filter(|record| state.directory.scope_within(record.scope, grant.scope()))
+        .map(|record| node(record, grant.scope(), counts.get(&record.scope).copied().unwrap_or_default()))
+        .collect())
 }
 
 async fn make(
@@ -121,7 +109,7 @@ async fn change(
         after.name = name.unwrap_or(after.name);
         after.site = patch.site.or(after.site);
         changing.commit(vec![Change::PutScope(after.clone())]).await?;
-        let counts = counts(&state.directory, scope).remove(&scope).unwrap_or_default();
+        let counts = state.reads.counts().await?.remove(&scope).unwrap_or_default();
         Ok(Json(node(&after, caller.home_scope(), counts)))
     })
     .await

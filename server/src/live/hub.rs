@@ -122,7 +122,7 @@ impl Hub {
             None => None,
         };
         let lane = room.lane(wanted.encoding, wanted.interval, &self.tasks, &self.stop);
-        Ok(Session::begin(seat, grant, lane, wanted.encoding, missed))
+        Ok(Session::begin(seat, grant, self.clock.now(), lane, wanted.encoding, missed))
     }
 
     async fn fill(&self, room: &Arc<Room>) -> Result<(), EngineError> {

@@ -19,4 +19,4 @@ pub mod status;
 pub use frame::{Encoding, Frame};
 pub use hub::{Hub, JoinError};
 pub use room::live_unit;
-pub use session::{Session, Wanted};
+pub use session::{Ending, Session, Wanted};

@@ -5,12 +5,16 @@ use super::{
     room::{Cursor, LaneFrame, Room},
 };
 use crate::{auth::ScopeGrant, ports::StreamPosition};
-use sentinel_model::live::{Event, INTERVAL_MAX_MS, INTERVAL_MIN_MS, Subscribe};
+use sentinel_model::{
+    Time,
+    live::{Event, INTERVAL_MAX_MS, INTERVAL_MIN_MS, Subscribe},
+};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 /// How a subscriber wants its frames.
 #[derive(Debug, Clone)]
@@ -42,6 +46,32 @@ fn interval(asked_ms: u32) -> Duration {
     Duration::from_millis(u64::from(step))
 }
 
+/// Timers reach this far; a grant that lasts longer is renewed by reconnecting.
+const RUN_OUT_MAX_MS: u64 = 365 * 24 * 3600 * 1000;
+
+/// The end of the right behind a session.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    revoked: CancellationToken,
+    runs_out: Option<Instant>,
+}
+
+impl Ending {
+    /// Returns once the credential is revoked or has run out.
+    pub async fn come(&self) {
+        let run_out = async {
+            match self.runs_out {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.revoked.cancelled() => {}
+            () = run_out => {}
+        }
+    }
+}
+
 /// The events a returning subscriber has not seen.
 pub(super) struct Missed {
     pub after: u64,
@@ -59,7 +89,9 @@ impl Drop for Seat {
 
 pub struct Session {
     seat: Seat,
-    grant: ScopeGrant,
+    /// Held, because dropping it ends the right.
+    _grant: ScopeGrant,
+    ending: Ending,
     encoding: Encoding,
     lane: watch::Receiver<Arc<LaneFrame>>,
     head: watch::Receiver<u64>,
@@ -72,10 +104,15 @@ impl Session {
     pub(super) fn begin(
         seat: Seat,
         grant: ScopeGrant,
+        now: Time,
         lane: watch::Receiver<Arc<LaneFrame>>,
         encoding: Encoding,
         missed: Option<Missed>,
     ) -> Self {
+        let runs_out = grant.expires_at().map(|at| {
+            let left = u64::try_from(at.ms_since(now)).unwrap_or(0).min(RUN_OUT_MAX_MS);
+            Instant::now() + Duration::from_millis(left)
+        });
         let room = &seat.0;
         let head = room.heads();
         let (first, cursor) = match missed {
@@ -93,11 +130,13 @@ impl Session {
                 (frames, cursor)
             }
         };
-        Self { seat, grant, encoding, lane, head, cursor, first }
+        let ending = Ending { revoked: grant.ended(), runs_out };
+        Self { seat, _grant: grant, ending, encoding, lane, head, cursor, first }
     }
 
-    pub fn grant(&self) -> &ScopeGrant {
-        &self.grant
+    /// When the right to this stream goes.
+    pub fn ending(&self) -> Ending {
+        self.ending.clone()
     }
 
     /// The next frames for this subscriber, in order; waits until there are some.

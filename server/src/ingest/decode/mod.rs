@@ -44,7 +44,14 @@ pub enum DecodeError {
 }
 
 pub fn decode(body: &[u8], clock: &Clock) -> Result<Posted, DecodeError> {
-    transistorsoft::decode(body, clock.now())
+    transistorsoft::decode(body, clock.now(), None)
+}
+
+/// For the addresses that name the unit in their path: there a point may leave its
+/// time out and means now.
+pub fn decode_for_unit(body: &[u8], clock: &Clock) -> Result<Posted, DecodeError> {
+    let now = clock.now();
+    transistorsoft::decode(body, now, Some(now))
 }
 
 /// What a format knows of a point, in our units, before it is checked.

@@ -12,7 +12,7 @@ use serde::{
 use serde_json::value::RawValue;
 use std::fmt;
 
-pub fn decode(body: &[u8], received_at: Time) -> Result<Posted, DecodeError> {
+pub fn decode(body: &[u8], received_at: Time, time_unless_given: Option<Time>) -> Result<Posted, DecodeError> {
     let root: Root = serde_json::from_slice(body).map_err(|e| DecodeError::NotJson(e.to_string()))?;
     let records = match root.records {
         Records::None => return Err(DecodeError::Unknown),
@@ -23,7 +23,8 @@ pub fn decode(body: &[u8], received_at: Time) -> Result<Posted, DecodeError> {
     }
     let mut posted = Posted { named: root.named, ..Posted::default() };
     posted.fixes.reserve(records.len());
-    for (index, record) in records.into_iter().enumerate() {
+    for (index, mut record) in records.into_iter().enumerate() {
+        record.point.time = record.point.time.or(time_unless_given.map(Ok));
         if record.sample {
             posted.samples += 1;
             continue;
@@ -379,7 +380,7 @@ mod tests {
     const NOW: Time = Time(1_795_226_400_000);
 
     fn read(body: &str) -> Posted {
-        decode(body.as_bytes(), NOW).expect("a known format")
+        decode(body.as_bytes(), NOW, None).expect("a known format")
     }
 
     const RECORD: &str = r#"{"timestamp":"2026-11-21T02:00:00.500Z","coords":{"latitude":9.93,"longitude":76.26,"speed":8.2,
@@ -456,11 +457,11 @@ mod tests {
 
     #[test]
     fn what_is_no_known_format_is_refused() {
-        assert!(matches!(decode(b"", NOW), Err(DecodeError::NotJson(_))));
-        assert!(matches!(decode(b"{\"location\":", NOW), Err(DecodeError::NotJson(_))));
-        assert!(matches!(decode(b"3", NOW), Err(DecodeError::NotJson(_))));
-        assert_eq!(decode(b"{\"hello\":1}", NOW), Err(DecodeError::Unknown));
+        assert!(matches!(decode(b"", NOW, None), Err(DecodeError::NotJson(_))));
+        assert!(matches!(decode(b"{\"location\":", NOW, None), Err(DecodeError::NotJson(_))));
+        assert!(matches!(decode(b"3", NOW, None), Err(DecodeError::NotJson(_))));
+        assert_eq!(decode(b"{\"hello\":1}", NOW, None), Err(DecodeError::Unknown));
         let many = format!("[{}]", vec!["{}"; POINTS_MAX + 1].join(","));
-        assert_eq!(decode(many.as_bytes(), NOW), Err(DecodeError::TooMany(POINTS_MAX + 1)));
+        assert_eq!(decode(many.as_bytes(), NOW, None), Err(DecodeError::TooMany(POINTS_MAX + 1)));
     }
 }

@@ -1,0 +1,166 @@
+//! How an installation is set up: flags, then `SENTINEL_*` variables, then a TOML file,
+//! then defaults.
+
+use crate::{ingest::limits::UnitRate, live::status::Silence};
+use anyhow::Context;
+use sentinel_model::page::MapSettings;
+use serde::Deserialize;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What `sentinel serve` takes. Each name is also a key of the TOML file (`listen = "…"`).
+#[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServeArgs {
+    /// A TOML file with the settings that neither flags nor variables give
+    #[arg(long, env = "SENTINEL_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:3000]
+    #[arg(long, env = "SENTINEL_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+
+    /// Folder that holds the databases; made where it is missing [default: data]
+    #[arg(long, env = "SENTINEL_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Make a demo city in an empty data folder, and drive its units
+    #[arg(long, env = "SENTINEL_DEMO", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub demo: Option<bool>,
+
+    /// Fixes per second that a unit may post, sustained, or "off" [default: 10]
+    #[arg(long, env = "SENTINEL_UNIT_RATE_LIMIT", value_name = "FIXES|off")]
+    #[serde(deserialize_with = "rate")]
+    pub unit_rate_limit: Option<UnitRate>,
+
+    /// Whether the first fix of a unit that only ever posts positions starts its patrol [default: true]
+    #[arg(long, env = "SENTINEL_PATROL_BY_FIX", value_name = "true|false")]
+    pub patrol_by_fix: Option<bool>,
+
+    /// Seconds of silence after which a unit on patrol is shown as stale [default: 60]
+    #[arg(long, env = "SENTINEL_STALE_AFTER", value_name = "SECONDS")]
+    pub stale_after: Option<u64>,
+
+    /// Seconds of silence after which it is shown as offline [default: 300]
+    #[arg(long, env = "SENTINEL_OFFLINE_AFTER", value_name = "SECONDS")]
+    pub offline_after: Option<u64>,
+
+    /// Map tiles, such as https://tiles.example/{z}/{x}/{y}.png; none draws the bundled outlines
+    #[arg(long, env = "SENTINEL_TILE_URL", value_name = "URL")]
+    pub tile_url: Option<String>,
+
+    /// The credit that the tiles' makers ask to be shown
+    #[arg(long, env = "SENTINEL_TILE_ATTRIBUTION", value_name = "TEXT")]
+    pub tile_attribution: Option<String>,
+
+    /// Tell browsers to send the session cookie over HTTPS only; set it behind TLS [default: false]
+    #[arg(long, env = "SENTINEL_SECURE_COOKIES", value_name = "true|false")]
+    pub secure_cookies: Option<bool>,
+}
+
+fn rate<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<UnitRate>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Rate {
+        Number(u32),
+        Text(String),
+    }
+    let text = match Rate::deserialize(d)? {
+        Rate::Number(n) => n.to_string(),
+        Rate::Text(text) => text,
+    };
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Settled settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub demo: bool,
+    pub unit_rate: UnitRate,
+    pub patrol_by_fix: bool,
+    pub silence: Silence,
+    pub map: MapSettings,
+    pub secure_cookies: bool,
+}
+
+impl ServeArgs {
+    /// Puts flags and variables, the file and the defaults together.
+    pub fn settle(self) -> anyhow::Result<Config> {
+        let file = match &self.config {
+            Some(path) => read(path)?,
+            None => ServeArgs::default(),
+        };
+        let silence = Silence::default();
+        let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+        let config = Config {
+            listen: self.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
+            data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
+            demo: self.demo.or(file.demo).unwrap_or(false),
+            unit_rate: self.unit_rate_limit.or(file.unit_rate_limit).unwrap_or_default(),
+            patrol_by_fix: self.patrol_by_fix.or(file.patrol_by_fix).unwrap_or(true),
+            silence: Silence {
+                stale_after: seconds(self.stale_after.or(file.stale_after), silence.stale_after),
+                offline_after: seconds(self.offline_after.or(file.offline_after), silence.offline_after),
+            },
+            map: MapSettings {
+                tile_url: self.tile_url.or(file.tile_url),
+                tile_attribution: self.tile_attribution.or(file.tile_attribution),
+                ..MapSettings::default()
+            },
+            secure_cookies: self.secure_cookies.or(file.secure_cookies).unwrap_or(false),
+        };
+        anyhow::ensure!(
+            config.silence.stale_after <= config.silence.offline_after,
+            "stale-after ({:?}) must not be longer than offline-after ({:?})",
+            config.silence.stale_after,
+            config.silence.offline_after
+        );
+        if let Some(url) = &config.map.tile_url {
+            let fits = url.starts_with("https://") || url.starts_with("http://") || url.starts_with('/');
+            anyhow::ensure!(
+                fits && ["{z}", "{x}", "{y}"].iter().all(|part| url.contains(part)),
+                "tile-url {url:?} does not look like https://tiles.example/{{z}}/{{x}}/{{y}}.png"
+            );
+        }
+        Ok(config)
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<ServeArgs> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the settings file {} could not be read", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("the settings file {} does not read", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gives_what_flags_do_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:4000\"\nunit-rate-limit = 3\nstale-after = 5\n").expect("writes");
+        let args = ServeArgs {
+            config: Some(path.clone()),
+            unit_rate_limit: Some(UnitRate(None)),
+            ..ServeArgs::default()
+        };
+        let config = args.settle().expect("settles");
+        assert_eq!(config.listen.port(), 4000);
+        assert_eq!(config.unit_rate, UnitRate(None), "a flag goes before the file");
+        assert_eq!(config.silence.stale_after, Duration::from_secs(5));
+        assert_eq!(config.data, PathBuf::from("data"));
+
+        std::fs::write(&path, "lisen = \"127.0.0.1:4000\"").expect("writes");
+        let args = ServeArgs { config: Some(path), ..ServeArgs::default() };
+        let error = format!("{:#}", args.settle().expect_err("a misspelt key is refused"));
+        assert!(error.contains("lisen") && error.contains("s.toml"), "{error}");
+    }
+}

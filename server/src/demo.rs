@@ -1,0 +1,125 @@
+//! `serve --demo`: a city police to look at, made in an empty data folder.
+
+use crate::{
+    auth::{
+        password::{PasswordCost, hash_now},
+        secret,
+    },
+    config::Config,
+    directory::Directory,
+    ports::{Change, EngineError, Home, KeyRecord, ScopeRecord, UnitRecord, UserRecord},
+};
+use sentinel_fleet::city::{City, DEMO_PASSWORD, kochi};
+use sentinel_model::{Level, Permission, Scope, ScopePath, Time, page::MapSettings};
+
+/// Name of the key that the demo's own simulator posts with.
+const SIMULATOR_KEY: &str = "demo simulator";
+const BASEMAP: &str = "/basemap/kochi.geojson";
+/// Where the demo's map opens, degrees: Ernakulam.
+const CENTER: (f64, f64) = (9.975, 76.29);
+
+pub fn map_settings(config: &Config) -> MapSettings {
+    let demo = config.demo;
+    MapSettings {
+        city_basemap: demo.then(|| BASEMAP.to_owned()),
+        center: demo.then_some(CENTER),
+        zoom: demo.then_some(13),
+        ..config.map.clone()
+    }
+}
+
+/// Whether somebody can still sign in with a demo password.
+pub fn has_demo_sign_ins(directory: &Directory) -> bool {
+    let demo = kochi().users;
+    directory.users().iter().any(|user| {
+        demo.iter().any(|d| d.username == user.username) && user.credentials_version == 0 && !user.disabled
+    })
+}
+
+pub async fn make(directory: &Directory, now: Time) -> Result<(), EngineError> {
+    let city = kochi();
+    let hash = tokio::task::spawn_blocking(|| hash_now(PasswordCost::default(), DEMO_PASSWORD))
+        .await
+        .map_err(EngineError::during("hashing the demo password"))??;
+    let mut changes = scopes(&city);
+    changes.extend(city.units.iter().filter_map(|unit| {
+        Some(Change::PutUnit(UnitRecord {
+            id: unit.id.clone(),
+            name: unit.name.clone(),
+            kind: unit.kind.into(),
+            homes: vec![Home { from: now, path: path(&city, unit.station)? }],
+            token_hash: secret::mint(secret::Kind::Unit).hash,
+            created_at: now,
+            patrols_managed: false,
+        }))
+    }));
+    changes.extend(city.users.iter().map(|user| {
+        Change::PutUser(UserRecord {
+            username: user.username.clone(),
+            name: user.name.into(),
+            role: user.role,
+            scope: user.scope,
+            disabled: false,
+            password_hash: hash.clone(),
+            credentials_version: 0,
+        })
+    }));
+    directory.change().await.commit(changes).await
+}
+
+/// A key for this process's simulator; the ones of earlier processes end.
+pub async fn simulator_key(directory: &Directory, now: Time) -> Result<String, EngineError> {
+    let changing = directory.change().await;
+    let mut changes: Vec<Change> = directory
+        .keys()
+        .iter()
+        .filter(|key| key.name == SIMULATOR_KEY && !key.revoked)
+        .map(|key| Change::PutKey(KeyRecord { revoked: true, ..(**key).clone() }))
+        .collect();
+    let minted = secret::mint(secret::Kind::Key);
+    changes.push(Change::PutKey(KeyRecord {
+        id: secret::random_id(),
+        name: SIMULATOR_KEY.into(),
+        scope: Scope::new(Level::District, kochi().district.id),
+        permissions: vec![Permission::Ingest, Permission::Read],
+        hash: minted.hash,
+        created_at: now,
+        expires_at: None,
+        revoked: false,
+    }));
+    changing.commit(changes).await?;
+    Ok(minted.text)
+}
+
+fn path(city: &City, station: u32) -> Option<ScopePath> {
+    let station = city.stations.iter().find(|s| s.id == station)?;
+    let division = city.divisions.iter().find(|d| d.id == station.division)?;
+    Some(ScopePath {
+        district: city.district.id,
+        zone: division.zone,
+        division: division.id,
+        station: station.id,
+    })
+}
+
+fn scopes(city: &City) -> Vec<Change> {
+    let node = |level, id, name: &str, parent| ScopeRecord {
+        scope: Scope::new(level, id),
+        name: name.into(),
+        parent,
+        path: None,
+        site: None,
+    };
+    let district = Scope::new(Level::District, city.district.id);
+    let mut records = vec![node(Level::District, city.district.id, city.district.name, None)];
+    records.extend(city.zones.iter().map(|zone| node(Level::Zone, zone.id, zone.name, Some(district))));
+    records.extend(city.divisions.iter().map(|division| {
+        node(Level::Division, division.id, division.name, Some(Scope::new(Level::Zone, division.zone)))
+    }));
+    records.extend(city.stations.iter().map(|station| ScopeRecord {
+        path: path(city, station.id),
+        site: Some((station.lat, station.lon)),
+        ..node(Level::Station, station.id, station.name, Some(Scope::new(Level::Division, station.division)))
+    }));
+    records.into_iter().map(Change::PutScope).collect()
+}

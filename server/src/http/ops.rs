@@ -1,0 +1,69 @@
+//! For operators and their tools: `/healthz`, `/readyz`, `/metrics`, `/api/v1/stats`.
+
+use super::error::ApiError;
+use crate::{auth::Signed, state::Sentinel};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use sentinel_model::page::Stats;
+use serde_json::json;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/stats", get(stats))
+}
+
+/// Whether requests should be sent here: no longer once the process is stopping.
+async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
+    let stopping = sentinel.stop.is_cancelled();
+    let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let word = if stopping { "stopping" } else { "ready" };
+    (status, Json(json!({ "status": word, "engines": sentinel.engines })))
+}
+
+async fn metrics(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
+    let (units, patrols) = sentinel.directory.counts();
+    let counts = &sentinel.ingest.counts;
+    gauge("sentinel_units", units);
+    gauge("sentinel_patrols_active", patrols);
+    gauge("sentinel_sockets", usize::try_from(sentinel.sockets_open.load(Relaxed)).unwrap_or(usize::MAX));
+    gauge("sentinel_intake_queue", usize::try_from(sentinel.intake.queued()).unwrap_or(usize::MAX));
+    metrics::counter!("sentinel_fixes_total", "outcome" => "accepted").absolute(counts.accepted.load(Relaxed));
+    metrics::counter!("sentinel_fixes_total", "outcome" => "duplicate").absolute(counts.duplicates.load(Relaxed));
+    metrics::counter!("sentinel_fixes_total", "outcome" => "rejected").absolute(counts.rejected.load(Relaxed));
+    sentinel.metrics.run_upkeep();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sentinel.metrics.render())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count")]
+fn gauge(name: &'static str, value: usize) {
+    metrics::gauge!(name).set(value as f64);
+}
+
+/// Counts of what the caller may see, and of the process.
+async fn stats(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+) -> Result<Json<Stats>, ApiError> {
+    let grant = caller.view(&sentinel.directory, caller.home_scope())?;
+    let units = sentinel.directory.units(None, usize::MAX, |unit| grant.covers(&unit.path()));
+    let counts = &sentinel.ingest.counts;
+    Ok(Json(Stats {
+        units: units.len() as u64,
+        patrols_active: units.iter().filter(|unit| unit.patrol.is_some()).count() as u64,
+        sockets: sentinel.sockets_open.load(Relaxed),
+        fixes_accepted: counts.accepted.load(Relaxed),
+        fixes_duplicate: counts.duplicates.load(Relaxed),
+        fixes_rejected: counts.rejected.load(Relaxed),
+        intake_queue: sentinel.intake.queued(),
+        uptime_s: sentinel.started.elapsed().as_secs(),
+    }))
+}

@@ -1,0 +1,103 @@
+//! Units come on and off duty: `/api/v1/patrols`.
+
+use super::{error::ApiError, input::Body};
+use crate::{
+    auth::Signed,
+    patrols::{PatrolError, Started},
+    state::Sentinel,
+};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::post,
+};
+use sentinel_model::{Patrol, PatrolId, Scope, UnitId};
+use serde::Deserialize;
+use std::sync::Arc;
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new()
+        .route("/api/v1/patrols", post(start))
+        .route("/start_patrol", post(start))
+        .route("/api/v1/patrols/{id}/end", post(end))
+}
+
+#[derive(Deserialize)]
+struct Start {
+    unit_id: UnitId,
+    station: Option<Scope>,
+    /// As an earlier system had it: a number, or the number as text.
+    station_id: Option<NumberOrText>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(u32),
+    Text(String),
+}
+
+impl Start {
+    fn station(&self) -> Result<Option<Scope>, ApiError> {
+        let id = match (&self.station, &self.station_id) {
+            (Some(station), _) => return Ok(Some(*station)),
+            (None, None) => return Ok(None),
+            (None, Some(NumberOrText::Number(id))) => Some(*id),
+            (None, Some(NumberOrText::Text(text))) => text.trim().parse().ok(),
+        };
+        id.map(|id| Some(Scope::station(id)))
+            .ok_or_else(|| ApiError::bad_request("station_id is the station's number, such as 5"))
+    }
+}
+
+/// 201 with the new patrol, 200 with the one that is active already.
+async fn start(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Body(start): Body<Start>,
+) -> Result<(StatusCode, Json<Patrol>), ApiError> {
+    let not_yours =
+        || ApiError::forbidden(format!("there is no unit {} that you may start a patrol for", start.unit_id));
+    let unit = sentinel.directory.unit(&start.unit_id).ok_or_else(not_yours)?;
+    // Who starts it needs the unit as well as the station it will be under.
+    if !caller.may_run_patrol(&unit.home()) && !caller.may_run_patrol(&unit.path()) {
+        return Err(not_yours());
+    }
+    let path = match start.station()? {
+        None => unit.home(),
+        Some(station) => Some(station)
+            .filter(|station| station.level == sentinel_model::Level::Station)
+            .and_then(|station| sentinel.directory.station_path(station.id))
+            .filter(|path| caller.may_run_patrol(path))
+            .ok_or_else(|| ApiError::forbidden(format!("{station} is no station that you may start patrols under")))?,
+    };
+    if !caller.may_run_patrol(&path) || unit.patrol.is_some_and(|active| !caller.may_run_patrol(&active.path)) {
+        return Err(not_yours());
+    }
+    let (patrol, new) = sentinel.patrols.start(&start.unit_id, Some(path), Started::ByHand).await?;
+    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(patrol)))
+}
+
+async fn end(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+) -> Result<Json<Patrol>, ApiError> {
+    let none = || ApiError::not_found("there is no active patrol of that id that you may end");
+    let id: PatrolId = id.parse().map_err(|_| none())?;
+    let unit = sentinel.directory.unit_by_patrol(id).ok_or_else(none)?;
+    if !caller.may_run_patrol(&unit.path()) {
+        return Err(none());
+    }
+    Ok(Json(sentinel.patrols.end(id).await?))
+}
+
+impl From<PatrolError> for ApiError {
+    fn from(error: PatrolError) -> Self {
+        match error {
+            PatrolError::NoUnit(_) | PatrolError::NotActive(_) => ApiError::not_found(error.to_string()),
+            PatrolError::Engine(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Units, where they are and were: `/api/v1/units`, `/api/v1/history`.
+
+use super::{
+    error::ApiError,
+    input::{Asked, Body, NAME_MAX_CHARS, Paging},
+};
+use crate::{
+    auth::{Signed, secret},
+    ports::{Change, Home, TimeRange, UnitRecord},
+    state::Sentinel,
+};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use sentinel_model::{
+    Location, Page, RouteAnswer, Scope, Time, Unit, UnitId,
+    fix::Nearby,
+    unit::{HistoryAnswer, NewUnit, NewUnitAnswer},
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Points of a route unless asked otherwise, and at most.
+const POINTS_DEFAULT: usize = 2_000;
+const POINTS_MAX: usize = 100_000;
+const NEARBY_RADIUS_DEFAULT_M: f64 = 5_000.0;
+const NEARBY_RADIUS_MAX_M: f64 = 500_000.0;
+const KIND_MAX_CHARS: usize = 32;
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new()
+        .route("/api/v1/units", get(list).post(create))
+        .route("/api/v1/units/nearby", get(nearby))
+        .route("/api/v1/units/{id}", get(one).patch(change))
+        .route("/api/v1/units/{id}/token", post(renew_token))
+        .route("/api/v1/units/{id}/location", get(location))
+        .route("/api/v1/drivers/{id}/location", get(location))
+        .route("/api/v1/units/{id}/route", get(route))
+        .route("/api/v1/drivers/{id}/route", get(route))
+        .route("/api/v1/history", get(history))
+}
+
+#[derive(Deserialize)]
+struct InScope {
+    scope: Option<Scope>,
+}
+
+async fn list(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Asked(asked): Asked<InScope>,
+    paging: Paging,
+) -> Result<Json<Page<Unit>>, ApiError> {
+    let scope = asked.scope.unwrap_or_else(|| caller.home_scope());
+    let grant = caller.view(&sentinel.directory, scope)?;
+    let cursor = paging.after::<UnitId>()?;
+    Ok(Json(sentinel.reads.units(&grant, cursor.as_ref(), paging.limit()).await?))
+}
+
+fn no_unit(id: &str) -> ApiError {
+    let id: String = id.chars().take(sentinel_model::ids::ID_MAX_CHARS).collect();
+    ApiError::not_found(format!("there is no unit {id:?} that you may see"))
+}
+
+async fn one(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+) -> Result<Json<Unit>, ApiError> {
+    let unit = id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
+    Ok(Json(sentinel.reads.unit(&unit).await?))
+}
+
+async fn location(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+) -> Result<Json<Location>, ApiError> {
+    let unit = id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
+    let location = sentinel.reads.unit(&unit).await?.location;
+    location.map(Json).ok_or_else(|| ApiError::not_found(format!("unit {id} has posted no position yet")))
+}
+
+async fn create(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Body(new): Body<NewUnit>,
+) -> Result<(StatusCode, Json<NewUnitAnswer>), ApiError> {
+    if !caller.may_manage(&sentinel.directory, new.station) {
+        return Err(ApiError::forbidden(format!("you may not make units under {}", new.station)));
+    }
+    let path = station_path(&sentinel, new.station)?;
+    let name = short("name", new.name, NAME_MAX_CHARS)?.unwrap_or_else(|| new.id.to_string());
+    let kind = short("kind", new.kind, KIND_MAX_CHARS)?.unwrap_or_else(|| "vehicle".into());
+    let token = secret::mint(secret::Kind::Unit);
+    let now = sentinel.clock.now();
+    let changing = sentinel.directory.change().await;
+    if sentinel.directory.unit(&new.id).is_some() {
+        return Err(ApiError::conflict(format!("there is a unit {} already; choose another id", new.id)));
+    }
+    let record = UnitRecord {
+        id: new.id.clone(),
+        name,
+        kind,
+        homes: vec![Home { from: now, path }],
+        token_hash: token.hash,
+        created_at: now,
+        patrols_managed: false,
+    };
+    changing.commit(vec![Change::PutUnit(record)]).await?;
+    drop(changing);
+    let entry = sentinel.directory.unit(&new.id).ok_or_else(|| no_unit(new.id.as_str()))?;
+    let unit = sentinel.reads.unit(&entry).await?;
+    Ok((StatusCode::CREATED, Json(NewUnitAnswer { unit, ingest_token: token.text })))
+}
+
+/// What may change of a unit; what is absent stays.
+#[derive(Deserialize)]
+struct UnitPatch {
+    name: Option<String>,
+    kind: Option<String>,
+    station: Option<Scope>,
+}
+
+async fn change(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+    Body(patch): Body<UnitPatch>,
+) -> Result<Json<Unit>, ApiError> {
+    let changing = sentinel.directory.change().await;
+    let unit = managed(&sentinel, &caller, &id)?;
+    let mut record = unit.record.clone();
+    if let Some(name) = short("name", patch.name, NAME_MAX_CHARS)? {
+        record.name = name;
+    }
+    if let Some(kind) = short("kind", patch.kind, KIND_MAX_CHARS)? {
+        record.kind = kind;
+    }
+    if let Some(station) = patch.station {
+        if !caller.may_manage(&sentinel.directory, station) {
+            return Err(ApiError::forbidden(format!("you may not move units to {station}")));
+        }
+        let path = station_path(&sentinel, station)?;
+        if path != unit.home() {
+            record.homes.push(Home { from: sentinel.clock.now(), path });
+        }
+    }
+    changing.commit(vec![Change::PutUnit(record)]).await?;
+    drop(changing);
+    let unit = sentinel.directory.unit(&unit.record.id).ok_or_else(|| no_unit(&id))?;
+    Ok(Json(sentinel.reads.unit(&unit).await?))
+}
+
+/// The old token stops working at once; the new one is shown this once.
+async fn renew_token(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+) -> Result<Json<NewUnitAnswer>, ApiError> {
+    let changing = sentinel.directory.change().await;
+    let unit = managed(&sentinel, &caller, &id)?;
+    let token = secret::mint(secret::Kind::Unit);
+    let mut record = unit.record.clone();
+    record.token_hash = token.hash;
+    changing.commit(vec![Change::PutUnit(record)]).await?;
+    drop(changing);
+    let unit = sentinel.reads.unit(&unit).await?;
+    Ok(Json(NewUnitAnswer { unit, ingest_token: token.text }))
+}
+
+fn managed(
+    sentinel: &Sentinel,
+    caller: &crate::auth::Caller,
+    id: &str,
+) -> Result<Arc<crate::directory::UnitEntry>, ApiError> {
+    let unit = id.parse().ok().and_then(|id: UnitId| sentinel.directory.unit(&id));
+    unit.filter(|unit| caller.may_manage(&sentinel.directory, unit.home().station()))
+        .ok_or_else(|| ApiError::not_found(format!("there is no unit {:?} that you may change", id.chars().take(64).collect::<String>())))
+}
+
+fn station_path(sentinel: &Sentinel, station: Scope) -> Result<sentinel_model::ScopePath, ApiError> {
+    Some(station)
+        .filter(|station| station.level == sentinel_model::Level::Station)
+        .and_then(|station| sentinel.directory.station_path(station.id))
+        .ok_or_else(|| ApiError::bad_request(format!("{station} is no station; a unit belongs to one")))
+}
+
+fn short(what: &str, text: Option<String>, max_chars: usize) -> Result<Option<String>, ApiError> {
+    match text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) {
+        Some(text) if text.chars().count() > max_chars => {
+            Err(ApiError::bad_request(format!("{what} has at most {max_chars} characters")))
+        }
+        text => Ok(text),
+    }
+}
+
+#[derive(Deserialize)]
+struct Around {
+    lat: f64,
+    lng: f64,
+    /// Metres.
+    radius: Option<f64>,
+    #[serde(default)]
+    free: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn nearby(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Asked(around): Asked<Around>,
+) -> Result<Json<Page<Nearby>>, ApiError> {
+    if !(around.lat.abs() <= 90.0 && around.lng.abs() <= 180.0) {
+        return Err(ApiError::bad_request("lat is within -90..90 and lng within -180..180, in degrees"));
+    }
+    let radius_m = around.radius.unwrap_or(NEARBY_RADIUS_DEFAULT_M);
+    if !(0.0..=NEARBY_RADIUS_MAX_M).contains(&radius_m) {
+        return Err(ApiError::bad_request(format!("radius is metres, 0 to {NEARBY_RADIUS_MAX_M}")));
+    }
+    let free_only = match around.free.as_deref() {
+        None | Some("" | "false" | "0") => false,
+        Some("true" | "1") => true,
+        Some(_) => return Err(ApiError::bad_request("free is true or false")),
+    };
+    let limit = around.limit.unwrap_or(50).clamp(1, Paging::LIMIT_MAX);
+    let grant = caller.view(&sentinel.directory, caller.home_scope())?;
+    let at = (around.lat, around.lng);
+    let items = sentinel.reads.nearby(&grant, at, radius_m, limit, free_only).await?;
+    Ok(Json(Page { items, next: None }))
+}
+
+#[derive(Deserialize)]
+struct Range {
+    start_time: Option<Time>,
+    end_time: Option<Time>,
+    max_points: Option<usize>,
+    format: Option<String>,
+}
+
+async fn route(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+    Asked(asked): Asked<Range>,
+) -> Result<Json<RouteAnswer>, ApiError> {
+    if asked.format.as_deref().is_some_and(|format| format != "json") {
+        return Err(ApiError::bad_request("format is json; others are not built yet"));
+    }
+    let max_points = asked.max_points.unwrap_or(POINTS_DEFAULT);
+    if !(2..=POINTS_MAX).contains(&max_points) {
+        return Err(ApiError::bad_request(format!("max_points is 2 to {POINTS_MAX}")));
+    }
+    // Without a start, the last day; an end is part of the range.
+    let to = asked.end_time.unwrap_or_else(|| sentinel.clock.now().plus_ms(300_000));
+    let from = asked.start_time.unwrap_or_else(|| to.plus_ms(-24 * 3600 * 1000));
+    if from > to {
+        return Err(ApiError::bad_request("start_time is after end_time"));
+    }
+    let unit: UnitId = id.parse().map_err(|_| no_unit(&id))?;
+    let range = TimeRange { from, to: to.plus_ms(1) };
+    let found = sentinel.reads.route(&caller, &unit, range, max_points).await?;
+    found.map(Json).ok_or_else(|| no_unit(&id))
+}
+
+#[derive(Deserialize)]
+struct Moment {
+    scope: Option<Scope>,
+    at: Time,
+}
+
+async fn history(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Asked(moment): Asked<Moment>,
+) -> Result<Json<HistoryAnswer>, ApiError> {
+    let scope = moment.scope.unwrap_or_else(|| caller.home_scope());
+    let grant = caller.view(&sentinel.directory, scope)?;
+    Ok(Json(sentinel.reads.history(&grant, moment.at).await?))
+}

@@ -1,0 +1,81 @@
+//! `sentinel serve`: from settings to a socket that answers, and back down without loss.
+
+use crate::{
+    clock::Clock,
+    config::{Config, ServeArgs},
+    demo, http,
+    wiring::{self, Running},
+};
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use sentinel_fleet::{
+    city::{DEMO_PASSWORD, kochi},
+    simulate::{self, SimulateArgs},
+};
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()> {
+    let config = args.settle()?;
+    let metrics = PrometheusBuilder::new().install_recorder().context("metrics could not be set up")?;
+    // The port first: a second Sentinel on it is noticed before it touches the data.
+    let listener = listen(config.listen).await?;
+    let address = listener.local_addr().context("the listening address could not be read")?;
+    let running = wiring::embedded(&config, Clock::system(), metrics, stop.clone()).await?;
+    let directory = &running.sentinel.directory;
+    anyhow::ensure!(
+        address.ip().is_loopback() || !demo::has_demo_sign_ins(directory),
+        "the data folder {} has sign-ins with the demo's well-known password, so {address} is not listened on: \
+         use 127.0.0.1, or change those passwords, or begin with an empty folder",
+        config.data.display()
+    );
+    say_where(&config, address, &running);
+    let simulator = if config.demo { Some(start_simulator(&running, address, stop.clone()).await?) } else { None };
+    http::listen::serve(listener, http::router(running.sentinel.clone()), stop.clone()).await;
+    // Also when the listener ended by itself.
+    stop.cancel();
+    if let Some(simulator) = simulator {
+        simulator.await.ok();
+    }
+    running.end().await;
+    tracing::info!("stopped; everything that was answered is on disk");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{address} could not be listened on; is it taken? Give another with --listen, such as --listen 127.0.0.1:3001")
+    })
+}
+
+async fn start_simulator(
+    running: &Running,
+    address: SocketAddr,
+    stop: CancellationToken,
+) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let sentinel = &running.sentinel;
+    let key = demo::simulator_key(&sentinel.directory, sentinel.clock.now()).await?;
+    let args = SimulateArgs::demo(format!("http://{address}"), key);
+    Ok(tokio::spawn(async move {
+        if let Err(error) = simulate::run(args, stop).await {
+            tracing::error!("the demo's units stopped moving: {error:#}");
+        }
+    }))
+}
+
+fn say_where(config: &Config, address: SocketAddr, running: &Running) {
+    let (units, patrols) = running.sentinel.directory.counts();
+    tracing::info!(%address, data = %config.data.display(), units, patrols, "listening");
+    println!("Sentinel is at http://{address}");
+    if config.demo {
+        let people = kochi().users;
+        println!("Sign in with the password {DEMO_PASSWORD} as");
+        for person in people {
+            println!("  {:<12} {} ({})", person.username, person.name, person.scope);
+        }
+    }
+    if running.sentinel.directory.users().is_empty() {
+        println!("Nobody can sign in yet: make the first account with  sentinel user add --data {}", config.data.display());
+    }
+}

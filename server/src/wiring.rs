@@ -1,0 +1,165 @@
+//! Puts the parts together. The one place that names engines.
+
+use crate::{
+    auth::{Access, AccessConfig},
+    clock::Clock,
+    config::Config,
+    directory::Directory,
+    ingest::{Counts, Ingest, limits::UnitLimits},
+    live::{Hub, status::StatusWatch},
+    memory::{MemoryBus, MemoryPositions, MemoryRooms},
+    patrols::Patrols,
+    ports::{Archive, Bus, EngineError, Intake, Positions, Registry, Rooms},
+    reads::Reads,
+    sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
+    state::Sentinel,
+};
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sentinel_model::{Location, Time, UnitId};
+use std::{sync::Arc, time::{Duration, Instant}};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// A running Sentinel and what has to be ended with it.
+pub struct Running {
+    pub sentinel: Arc<Sentinel>,
+    tasks: TaskTracker,
+}
+
+/// Opens the data folder, takes up where the last process ended, and starts the
+/// background tasks.
+pub async fn embedded(
+    config: &Config,
+    clock: Clock,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> anyhow::Result<Running> {
+    let folder = &config.data;
+    std::fs::create_dir_all(folder).with_context(|| {
+        format!("the data folder {} could not be made; give another with --data", folder.display())
+    })?;
+    let in_folder = || {
+        format!("the data folder {} could not be used; it must be writable and of one running Sentinel", folder.display())
+    };
+    let registry: Arc<dyn Registry> =
+        Arc::new(SqliteRegistry::open(&folder.join("records.db")).with_context(in_folder)?);
+    let history = folder.join("history.db");
+    let intake: Arc<dyn Intake> =
+        Arc::new(SqliteIntake::open(&history, IntakeLimits::default()).with_context(in_folder)?);
+    let archive: Arc<dyn Archive> = Arc::new(SqliteArchive::open(&history).with_context(in_folder)?);
+    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
+    let rooms: Arc<dyn Rooms> = Arc::new(MemoryRooms::default());
+    let positions: Arc<dyn Positions> = Arc::new(MemoryPositions::default());
+
+    let directory = Arc::new(Directory::load(registry, clock.now()).await?);
+    if config.demo && directory.is_empty() {
+        crate::demo::make(&directory, clock.now()).await.context("the demo city could not be made")?;
+    }
+    recover_positions(&directory, &*archive, &*positions).await?;
+
+    let access_config = AccessConfig { secure_cookies: config.secure_cookies, ..AccessConfig::default() };
+    let access = Arc::new(Access::open(directory.clone(), clock.clone(), access_config).await?);
+    let hub = Hub::start(
+        clock.clone(),
+        directory.clone(),
+        bus.clone(),
+        rooms.clone(),
+        positions.clone(),
+        config.silence,
+    );
+    let patrols = Arc::new(Patrols {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        rooms,
+        positions: positions.clone(),
+        bus: bus.clone(),
+        hub: hub.clone(),
+    });
+    patrols.recover().await?;
+
+    let tasks = TaskTracker::new();
+    let watch = StatusWatch {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        positions: positions.clone(),
+        bus: bus.clone(),
+        hub: hub.clone(),
+        every: Duration::from_secs(1),
+    };
+    tasks.spawn(watch.run(stop.clone()));
+
+    let sentinel = Arc::new(Sentinel {
+        ingest: Ingest {
+            clock: clock.clone(),
+            directory: directory.clone(),
+            intake: intake.clone(),
+            positions: positions.clone(),
+            bus,
+            hub: hub.clone(),
+            patrols: patrols.clone(),
+            limits: UnitLimits::new(config.unit_rate),
+            patrol_by_fix: config.patrol_by_fix,
+            counts: Counts::default(),
+        },
+        reads: Arc::new(Reads {
+            clock: clock.clone(),
+            directory: directory.clone(),
+            archive,
+            positions: positions.clone(),
+            silence: config.silence,
+        }),
+        clock,
+        directory,
+        access,
+        intake,
+        positions,
+        patrols,
+        hub,
+        map: crate::demo::map_settings(config),
+        engines: "sqlite (synchronous=full), in-process bus",
+        metrics,
+        sockets_open: Arc::default(),
+        started: Instant::now(),
+        stop: stop.clone(),
+    });
+    tasks.spawn(tidy(sentinel.clone(), stop));
+    Ok(Running { sentinel, tasks })
+}
+
+impl Running {
+    /// Ends the background tasks and waits until everything taken is on disk.
+    pub async fn end(self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.sentinel.hub.stop().await;
+        self.sentinel.intake.drain().await;
+    }
+}
+
+/// Where every unit was last, from its history.
+async fn recover_positions(
+    directory: &Directory,
+    archive: &dyn Archive,
+    positions: &dyn Positions,
+) -> Result<(), EngineError> {
+    /// Units read at once, so that recovery of a large fleet does not hold all in memory twice.
+    const UNITS_AT_ONCE: usize = 1000;
+    let units: Vec<UnitId> =
+        directory.units(None, usize::MAX, |_| true).iter().map(|unit| unit.record.id.clone()).collect();
+    for units in units.chunks(UNITS_AT_ONCE) {
+        for (unit, fix) in archive.last_before(units, Time(i64::MAX)).await? {
+            positions.put(Location::of(unit, None, &fix)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn tidy(sentinel: Arc<Sentinel>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => sentinel.ingest.limits.tidy(),
+            () = stop.cancelled() => return,
+        }
+    }
+}
