@@ -17,6 +17,9 @@ use sentinel_model::{Role, Scope, UnitId, UserName, scope::Level};
 /// The password of every demo sign-in. The server refuses to listen beyond loopback with it.
 pub const DEMO_PASSWORD: &str = "sentinel-demo";
 
+/// What the ids of the demo's units begin with.
+pub const UNIT_PREFIX: &str = "PC-";
+
 /// An organisation to begin with: hierarchy, units and people.
 #[derive(Debug, Clone)]
 pub struct City {
@@ -114,7 +117,7 @@ fn units() -> Vec<CityUnit> {
                 6 => ("van", "Van"),
                 _ => ("patrol_car", "Patrol"),
             };
-            let id = format!("PC-{:03}", units.len() + 1);
+            let id = format!("{UNIT_PREFIX}{:03}", units.len() + 1);
             units.push(CityUnit {
                 id: id.parse().expect("PC- and digits are a well-formed unit id"),
                 name: format!("{} {word} {}", station.name, place + 1),

@@ -1,6 +1,6 @@
 //! The units that a trace names: there, or made.
 
-use super::{ReplayArgs, trace::Trace};
+use super::{KIND, ReplayArgs, trace::Trace};
 use crate::client::{Api, CallError};
 use anyhow::Context;
 use futures::{TryStreamExt, stream};
@@ -42,7 +42,7 @@ pub async fn ready(api: &Api, args: &ReplayArgs, trace: &Trace) -> anyhow::Resul
     println!("making {} units at {station}", missing.len());
     stream::iter(missing.into_iter().map(Ok::<_, anyhow::Error>))
         .try_for_each_concurrent(MAKERS, |id| async move {
-            let unit = NewUnit { id: id.clone(), name: None, kind: Some("recorded".into()), station };
+            let unit = NewUnit { id: id.clone(), name: None, kind: Some(KIND.into()), station };
             match api.post::<NewUnitAnswer>("/api/v1/units", &unit).await {
                 Ok(_) => Ok(()),
                 Err(error) => Err(explain(error, args))

@@ -23,6 +23,9 @@ use sentinel_model::{Scope, Time};
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
+/// The kind of unit that a replay makes; the simulator leaves these alone.
+pub const KIND: &str = "recorded";
+
 /// Posts a recorded trace again, as if its units drove now.
 ///
 /// The file is CSV, gzipped or not, with a header. Columns: time (ISO 8601 or epoch

@@ -29,6 +29,10 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub units: Option<u32>,
 
+    /// Only units whose id begins with this
+    #[arg(long, default_value = "", value_name = "PREFIX")]
+    pub unit_prefix: String,
+
     /// Seconds between a unit's fixes, about
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub interval: Duration,
@@ -43,11 +47,12 @@ pub struct SimulateArgs {
 }
 
 impl SimulateArgs {
-    /// What `serve --demo` runs beside itself: every unit, once a second.
+    /// What `serve --demo` runs beside itself: every unit of the demo city, once a second.
     pub fn demo(url: impl Into<String>, api_key: impl Into<String>) -> Self {
         Self {
             access: AccessArgs::with_key(url, api_key),
             units: None,
+            unit_prefix: crate::city::UNIT_PREFIX.into(),
             interval: Duration::from_secs(1),
             seed: 1,
             battery: true,

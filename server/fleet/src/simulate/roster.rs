@@ -41,9 +41,11 @@ pub async fn read(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Option<Vec<Driver>>> {
     let Some((nodes, mut units)) = look_up(api, args, shutdown).await? else { return Ok(None) };
+    // a replayed trace's units have a history that is compared with the trace
+    units.retain(|unit| unit.kind != crate::replay::KIND && unit.id.as_str().starts_with(&args.unit_prefix));
     anyhow::ensure!(
         !units.is_empty(),
-        "the server at {} has no units that this credential sees; make some (POST /api/v1/units), \
+        "the server at {} has no units to move that this credential sees; make some (POST /api/v1/units), \
          or start the server with --demo on an empty data folder",
         api.base()
     );
