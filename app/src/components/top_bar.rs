@@ -45,6 +45,7 @@ pub fn TopBar() -> impl IntoView {
             <button
                 type="button"
                 class="search-button needs-script"
+                aria-label="Find a unit or an area"
                 aria-keyshortcuts="Control+K"
                 on:click=move |_| console.palette_open.set(true)
             >

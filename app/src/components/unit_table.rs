@@ -7,6 +7,9 @@ use crate::{
 };
 use leptos::prelude::*;
 
+/// Rows of the table; a longer one is read by area.
+const MOST: usize = 200;
+
 /// Stands inside `noscript` as text, so hydration never looks into it.
 #[component]
 pub fn UnitTable(paint: FirstPaint) -> impl IntoView {
@@ -22,6 +25,7 @@ fn table(paint: &FirstPaint) -> impl IntoView + use<> {
         .units
         .items
         .iter()
+        .take(MOST)
         .map(|u| {
             let seen = u.location.as_ref().map(|l| (l.time.to_string(), ago(paint.now.ms_since(l.time))));
             let place = u.location.as_ref().map(|l| format!("{:.5}, {:.5}", l.latitude, l.longitude));
@@ -37,7 +41,8 @@ fn table(paint: &FirstPaint) -> impl IntoView + use<> {
         })
         .collect();
     let count = plural(rows.len(), "unit", "units");
-    let more = paint.units.next.is_some().then_some(" There are more than fit here.");
+    let more = (paint.units.next.is_some() || paint.units.items.len() > MOST)
+        .then_some(" There are more: choose an area to see its own.");
     view! {
         <section class="no-script">
             <h2>"Units of " {station(paint.scope)}</h2>

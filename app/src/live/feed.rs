@@ -5,6 +5,7 @@
 //! timer, for a dead network closes no socket.
 
 use super::link::{DEAD_AFTER_MS, Link, OFFLINE_AFTER_MS, PING_EVERY_MS, STALE_AFTER_MS, backoff_ms};
+use super::rest;
 use sentinel_model::{
     Scope, Time,
     live::{ClientFrame, Ping, SUBPROTOCOL_POSTCARD, ServerFrame, Subscribe, from_binary, to_binary},
@@ -140,11 +141,9 @@ impl Feed {
     }
 
     fn connect(&self) {
+        self.cancel_retry();
         let old = {
             let mut state = self.state.borrow_mut();
-            if let (Some(timer), Some(window)) = (state.retry.take(), web_sys::window()) {
-                window.clear_timeout_with_handle(timer);
-            }
             state.heard_ms = local_ms();
             state.line.take()
         };
@@ -254,6 +253,7 @@ impl Feed {
         } else {
             Link::Reconnecting(lost)
         });
+        self.ask_why();
         let wait_ms = backoff_ms(attempt, js_sys::Math::random());
         let feed = self.clone();
         let again = Closure::once_into_js(move || {
@@ -265,6 +265,25 @@ impl Feed {
             w.set_timeout_with_callback_and_timeout_and_arguments_0(again.unchecked_ref(), wait_ms).ok()
         });
         self.state.borrow_mut().retry = timer;
+    }
+
+    /// A browser does not tell a refused socket from a lost one, so ask by another way.
+    fn ask_why(&self) {
+        let feed = self.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            if rest::is_signed_out().await {
+                feed.forget_line();
+                feed.cancel_retry();
+                feed.say(Link::SignedOut);
+            }
+        });
+    }
+
+    fn cancel_retry(&self) {
+        let timer = self.state.borrow_mut().retry.take();
+        if let (Some(timer), Some(window)) = (timer, web_sys::window()) {
+            window.clear_timeout_with_handle(timer);
+        }
     }
 
     /// Looks at the silence, each second for as long as the page lives.

@@ -45,6 +45,11 @@ async fn post<T: DeserializeOwned>(address: &str, body: &impl Serialize) -> Resu
     read(request.send().await).await
 }
 
+/// Whether the server still knows the person; a server that does not answer says nothing.
+pub async fn is_signed_out() -> bool {
+    matches!(get::<sentinel_model::people::Me>("/api/v1/auth/me").await, Err(RestError::SignedOut))
+}
+
 pub async fn scopes() -> Result<Vec<ScopeNode>, RestError> {
     let mut all = Vec::new();
     let mut cursor: Option<String> = None;

@@ -183,7 +183,9 @@ fn receive(console: Console, beats: &Beats, epoch: &Cell<Option<String>>, frame:
 fn say(console: Console, link: Link) {
     let before = console.link.get_untracked();
     console.link.set(link);
-    if link == Link::Live && matches!(before, Link::Offline(_)) {
+    // Where the snapshot has told of a restart already, that says more.
+    let told = console.notice.with_untracked(Option::is_some);
+    if link == Link::Live && matches!(before, Link::Offline(_)) && !told {
         console.tell("Connected again. Everything shown is up to date.");
     }
 }
