@@ -29,9 +29,10 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub units: u32,
 
-    /// What the units' ids begin with.
-    #[arg(long, default_value = "LOAD-")]
-    pub unit_prefix: String,
+    /// What the units' ids begin with [default: LOAD-, or MAX- with --closed, whose units
+    /// live in the past so that they have room to outrun the clock]
+    #[arg(long)]
+    pub unit_prefix: Option<String>,
 
     /// Each unit posts with its own ingest token instead of one API key for all. Tokens are
     /// shown once, when a unit is made: the prefix must be one not used before.
@@ -99,6 +100,12 @@ pub struct LoadArgs {
     /// Also write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+impl LoadArgs {
+    pub fn prefix(&self) -> &str {
+        self.unit_prefix.as_deref().unwrap_or(if self.closed { "MAX-" } else { "LOAD-" })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -117,7 +117,7 @@ pub fn prepare(args: &LoadArgs) -> anyhow::Result<Prepared> {
     let stations: Vec<Scope> = sites.keys().copied().collect();
     let wanted: Vec<(UnitId, Scope)> = (0..args.units)
         .map(|i| {
-            let id = format!("{}{i:04}", args.unit_prefix);
+            let id = format!("{}{i:04}", args.prefix());
             let station = stations[i as usize % stations.len()];
             id.parse().with_context(|| format!("--unit-prefix makes {id:?}")).map(|id| (id, station))
         })
@@ -127,7 +127,7 @@ pub fn prepare(args: &LoadArgs) -> anyhow::Result<Prepared> {
     anyhow::ensure!(
         !args.unit_tokens || missing.len() == wanted.len(),
         "some units with the prefix {:?} exist and their tokens are not shown again; choose another --unit-prefix",
-        args.unit_prefix
+        args.prefix()
     );
     let tokens = make_units(&target, timeout, &token, &missing)?;
     let (key_id, key) = make_key(&mut admin, top)?;
