@@ -5,7 +5,7 @@ use crate::{
     clock::Clock,
     config::Config,
     directory::Directory,
-    ingest::{Counts, Ingest, limits::UnitLimits},
+    ingest::{Counts, Ingest, latest_shown, limits::UnitLimits},
     live::{Hub, status::StatusWatch},
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
     patrols::Patrols,
@@ -55,7 +55,7 @@ pub async fn embedded(
     if config.demo && directory.is_empty() {
         crate::demo::make(&directory, clock.now()).await.context("the demo city could not be made")?;
     }
-    recover_positions(&directory, &*archive, &*positions).await?;
+    recover_positions(&directory, &*archive, &*positions, clock.now()).await?;
 
     let access_config = AccessConfig { secure_cookies: config.secure_cookies, ..AccessConfig::default() };
     let access = Arc::new(Access::open(directory.clone(), clock.clone(), access_config).await?);
@@ -136,18 +136,20 @@ impl Running {
     }
 }
 
-/// Where every unit was last, from its history.
+/// Where every unit was last, from its history; by the rule that ingest follows, no fix
+/// from further in the future than a clock may run ahead.
 async fn recover_positions(
     directory: &Directory,
     archive: &dyn Archive,
     positions: &dyn Positions,
+    now: Time,
 ) -> Result<(), EngineError> {
     /// Units read at once, so that recovery of a large fleet does not hold all in memory twice.
     const UNITS_AT_ONCE: usize = 1000;
     let units: Vec<UnitId> =
         directory.units(None, usize::MAX, |_| true).iter().map(|unit| unit.record.id.clone()).collect();
     for units in units.chunks(UNITS_AT_ONCE) {
-        for (unit, fix) in archive.last_before(units, Time(i64::MAX)).await? {
+        for (unit, fix) in archive.last_before(units, latest_shown(now)).await? {
             positions.put(Location::of(unit, None, &fix)).await?;
         }
     }

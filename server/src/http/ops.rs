@@ -1,11 +1,14 @@
 //! For operators and their tools: `/healthz`, `/readyz`, `/metrics`, `/api/v1/stats`.
 
-use super::error::ApiError;
-use crate::{auth::Signed, state::Sentinel};
+use super::{error::ApiError, input::Peer};
+use crate::{
+    auth::{Access, MaybeSigned, Signed},
+    state::Sentinel,
+};
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::IntoResponse,
     routing::get,
 };
@@ -29,7 +32,19 @@ async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
     (status, Json(json!({ "status": word, "engines": sentinel.engines })))
 }
 
-async fn metrics(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
+/// For a scraper on this machine as it is; from elsewhere, or through a proxy, with a
+/// credential that may see something.
+async fn metrics(
+    State(sentinel): State<Arc<Sentinel>>,
+    Peer(peer): Peer,
+    headers: HeaderMap,
+    MaybeSigned(caller): MaybeSigned,
+) -> Result<impl IntoResponse, ApiError> {
+    let proxied = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
+    if proxied || !peer.is_some_and(|peer| peer.is_loopback()) {
+        let caller = caller.ok_or_else(Access::say_who)?;
+        caller.view(&sentinel.directory, caller.home_scope())?;
+    }
     let (units, patrols) = sentinel.directory.counts();
     let counts = &sentinel.ingest.counts;
     gauge("sentinel_units", units);
@@ -40,7 +55,7 @@ async fn metrics(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
     metrics::counter!("sentinel_fixes_total", "outcome" => "duplicate").absolute(counts.duplicates.load(Relaxed));
     metrics::counter!("sentinel_fixes_total", "outcome" => "rejected").absolute(counts.rejected.load(Relaxed));
     sentinel.metrics.run_upkeep();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sentinel.metrics.render())
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sentinel.metrics.render()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count")]

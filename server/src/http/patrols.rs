@@ -10,7 +10,7 @@ use axum::{
     Json, Router,
     extract::{Path, State},
     http::StatusCode,
-    routing::post,
+    routing::{get, post},
 };
 use sentinel_model::{Patrol, PatrolId, Scope, UnitId};
 use serde::Deserialize;
@@ -20,6 +20,7 @@ pub fn routes() -> Router<Arc<Sentinel>> {
     Router::new()
         .route("/api/v1/patrols", post(start))
         .route("/start_patrol", post(start))
+        .route("/api/v1/patrols/{id}", get(one))
         .route("/api/v1/patrols/{id}/end", post(end))
 }
 
@@ -77,6 +78,18 @@ async fn start(
     }
     let (patrol, new) = sentinel.patrols.start(&start.unit_id, Some(path), Started::ByHand).await?;
     Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(patrol)))
+}
+
+async fn one(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+) -> Result<Json<Patrol>, ApiError> {
+    let none = || ApiError::not_found("there is no patrol of that id that you may see");
+    let id: PatrolId = id.parse().map_err(|_| none())?;
+    let patrol = sentinel.directory.registry().patrol(id).await?.ok_or_else(none)?;
+    let path = sentinel.directory.station_path(patrol.station.id);
+    path.filter(|path| caller.may_view(path)).map(|_| Json(patrol)).ok_or_else(none)
 }
 
 async fn end(

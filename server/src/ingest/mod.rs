@@ -19,18 +19,20 @@ use crate::{
 };
 use decode::Posted;
 use limits::UnitLimits;
-use sentinel_model::{Fix, Location, UnitId, fix::IngestAnswer};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use sentinel_model::{Fix, Location, Time, UnitId, fix::IngestAnswer};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-/// A device's clock may run ahead by this much; a fix from further in the future is
-/// stored but moves no marker, or the marker could never move again.
-const CLOCK_AHEAD: Duration = Duration::from_secs(300);
+/// A device's clock may run ahead by this much.
+const CLOCK_AHEAD_MS: i64 = 300_000;
+
+/// The latest device time that moves a marker. A fix from further in the future is
+/// stored all the same, but if it moved the marker, nothing true ever would again.
+pub fn latest_shown(now: Time) -> Time {
+    now.plus_ms(CLOCK_AHEAD_MS)
+}
 
 pub struct Ingest {
     pub clock: Clock,
@@ -69,8 +71,7 @@ impl Ingest {
         self.limits
             .take(id, posted.fixes.len())
             .map_err(|retry_after_s| IngestError::TooFast { unit: id.clone(), retry_after_s })?;
-        let ahead = i64::try_from(CLOCK_AHEAD.as_millis()).unwrap_or(i64::MAX);
-        let latest = self.clock.now().plus_ms(ahead);
+        let latest = latest_shown(self.clock.now());
         let newest = posted.fixes.iter().filter(|fix| fix.time <= latest).max_by_key(|fix| fix.time).cloned();
         let receipt = self.intake.accept(id, posted.fixes).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
