@@ -2,7 +2,7 @@
 
 use crate::{config::ServeArgs, serve, users};
 use clap::{Parser, Subcommand};
-use sentinel_fleet::{load, simulate};
+use sentinel_fleet::{load, replay, simulate};
 use tokio_util::sync::CancellationToken;
 
 /// Sentinel: a real-time command dashboard for fleets in the field.
@@ -19,6 +19,8 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Drive made-up units through the demo city
     Simulate(Box<simulate::SimulateArgs>),
+    /// Post a recorded fleet's fixes again, at any speed, and audit what the server kept
+    Replay(Box<replay::ReplayArgs>),
     /// Load a server with devices and dashboards, measure, and audit what it kept
     Load(Box<load::LoadArgs>),
     /// People who may sign in
@@ -37,6 +39,7 @@ impl Cli {
         let outcome = match self.command {
             Command::Serve(args) => serve::run(*args, stop).await,
             Command::Simulate(args) => simulate::run(*args, stop).await,
+            Command::Replay(args) => replay::run(*args, stop).await,
             Command::Load(args) => load::run(*args, stop).await,
             Command::User(command) => users::run(command).await,
         };

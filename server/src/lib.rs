@@ -22,6 +22,7 @@ pub mod live;
 pub mod memory;
 pub mod cli;
 pub mod config;
+pub mod data_folder;
 pub mod demo;
 pub mod gateway;
 pub mod logs;

@@ -3,6 +3,7 @@
 use crate::{
     auth::password::{self, PasswordCost, hash_now},
     clock::Clock,
+    data_folder::DataFolder,
     directory::Directory,
     ports::{Change, ScopeRecord, UserRecord},
     sqlite::SqliteRegistry,
@@ -38,9 +39,8 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&args.data)
-        .with_context(|| format!("the data folder {} could not be made", args.data.display()))?;
-    let registry = SqliteRegistry::open(&args.data.join("records.db"))?;
+    let folder = DataFolder::take(&args.data)?;
+    let registry = SqliteRegistry::open(&folder.records())?;
     let directory = Directory::load(Arc::new(registry), Clock::system().now()).await?;
     let changing = directory.change().await;
     anyhow::ensure!(

@@ -4,6 +4,7 @@ use crate::{
     auth::{Access, AccessConfig},
     clock::Clock,
     config::Config,
+    data_folder::DataFolder,
     directory::Directory,
     ingest::{Counts, Ingest, latest_shown, limits::UnitLimits},
     live::{Hub, status::StatusWatch},
@@ -24,6 +25,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Running {
     pub sentinel: Arc<Sentinel>,
     tasks: TaskTracker,
+    /// Given back last, once everything is on disk.
+    _folder: DataFolder,
 }
 
 /// Opens the data folder, takes up where the last process ended, and starts the
@@ -34,19 +37,11 @@ pub async fn embedded(
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
-    let folder = &config.data;
-    std::fs::create_dir_all(folder).with_context(|| {
-        format!("the data folder {} could not be made; give another with --data", folder.display())
-    })?;
-    let in_folder = || {
-        format!("the data folder {} could not be used; it must be writable and of one running Sentinel", folder.display())
-    };
-    let registry: Arc<dyn Registry> =
-        Arc::new(SqliteRegistry::open(&folder.join("records.db")).with_context(in_folder)?);
-    let history = folder.join("history.db");
-    let intake: Arc<dyn Intake> =
-        Arc::new(SqliteIntake::open(&history, IntakeLimits::default()).with_context(in_folder)?);
-    let archive: Arc<dyn Archive> = Arc::new(SqliteArchive::open(&history).with_context(in_folder)?);
+    let folder = DataFolder::take(&config.data)?;
+    let registry: Arc<dyn Registry> = Arc::new(SqliteRegistry::open(&folder.records())?);
+    let history = folder.history();
+    let intake: Arc<dyn Intake> = Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?);
+    let archive: Arc<dyn Archive> = Arc::new(SqliteArchive::open(&history)?);
     let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
     let rooms: Arc<dyn Rooms> = Arc::new(MemoryRooms::default());
     let positions: Arc<dyn Positions> = Arc::new(MemoryPositions::default());
@@ -123,7 +118,7 @@ pub async fn embedded(
         stop: stop.clone(),
     });
     tasks.spawn(tidy(sentinel.clone(), stop));
-    Ok(Running { sentinel, tasks })
+    Ok(Running { sentinel, tasks, _folder: folder })
 }
 
 impl Running {

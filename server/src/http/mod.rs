@@ -26,10 +26,17 @@ use axum::{
 };
 use error::ApiError;
 use std::{sync::Arc, time::Duration};
-use tower_http::timeout::TimeoutLayer;
+use tower_http::{
+    CompressionLevel,
+    compression::{CompressionLayer, predicate::SizeAbove},
+    timeout::TimeoutLayer,
+};
 
 /// A request on a bad network may take this long to arrive and be answered.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Answers below this many bytes are sent as they are.
+const PACKED_FROM_BYTES: u16 = 2048;
 
 pub fn router(sentinel: Arc<Sentinel>) -> Router {
     Router::new()
@@ -46,8 +53,14 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .with_state(sentinel.clone())
         .merge(pages::routes(&sentinel))
         .method_not_allowed_fallback(no_method)
+        .layer(packing())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(from_fn(edge::around))
+}
+
+/// Lists and pages are packed on the way out, quickly; answers to devices are too small to gain.
+fn packing() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKED_FROM_BYTES))
 }
 
 async fn no_address(uri: Uri) -> ApiError {

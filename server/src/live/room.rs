@@ -136,10 +136,6 @@ impl Room {
         self.head.subscribe()
     }
 
-    pub fn epoch(&self) -> Arc<str> {
-        self.state.lock().epoch.clone()
-    }
-
     /// Everyone in the room, and the place from which changes count on.
     pub fn snapshot(&self, encoding: Encoding) -> (Frame, Cursor) {
         let state = self.state.lock();
