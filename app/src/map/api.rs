@@ -1,5 +1,12 @@
 //! What pages may ask of the map.
 
+use super::{
+    engine::{Engine, TRAIL_MOST, now_ms},
+    leaflet_ext::options,
+    project::World,
+    state::State,
+};
+use leaflet::LatLng;
 use sentinel_model::{PatrolId, RoutePoint, UnitId, UnitStatus, live::LiveUnit, page::MapSettings};
 use std::{collections::HashSet, rc::Rc};
 
@@ -72,7 +79,13 @@ pub struct MapStats {
 
 /// One mounted map. A clone is the same map; [`LiveMap::destroy`] ends all of them.
 #[derive(Clone)]
-pub struct LiveMap(Rc<()>);
+pub struct LiveMap(Rc<Engine>);
+
+impl From<Rc<Engine>> for LiveMap {
+    fn from(engine: Rc<Engine>) -> Self {
+        Self(engine)
+    }
+}
 
 impl LiveMap {
     /// Builds the map inside `container`, which must have a size and `leaflet.css`.
@@ -82,78 +95,127 @@ impl LiveMap {
         theme: Theme,
         events: MapEvents,
     ) -> Result<LiveMap, MapError> {
-        let _ = (container, settings, theme, events);
-        Ok(LiveMap(Rc::new(())))
+        Engine::mount(container, settings, theme, events)
     }
 
-    /// A snapshot: what is not in it goes.
+    /// A snapshot: what is not in it goes. The age rule of [`LiveMap::update`] holds
+    /// here too; to show another moment of history, replace with nothing first.
     pub fn replace(&self, units: &[LiveUnit]) {
-        let _ = (units, &self.0);
+        self.change(|state| {
+            state.store.replace(units, now_ms());
+            state.settle();
+        });
+        if self.0.fit_first.get() && units.iter().any(|u| u.lat.is_some()) {
+            self.0.fit_first.set(false);
+            self.0.fit(false);
+        }
     }
 
     /// New positions; each marker moves smoothly from where it is shown. A unit
     /// whose time is older than the one held is ignored.
     pub fn update(&self, units: &[LiveUnit]) {
-        let _ = units;
+        self.change(|state| {
+            let now = now_ms();
+            for unit in units {
+                state.store.apply(unit, now);
+            }
+        });
     }
 
     pub fn remove(&self, patrol: PatrolId) {
-        let _ = patrol;
+        self.change(|state| {
+            state.store.remove(patrol);
+            state.settle();
+        });
     }
 
     pub fn set_status(&self, patrol: PatrolId, status: UnitStatus) {
-        let _ = (patrol, status);
+        self.change(|state| {
+            state.store.set_status(patrol, status);
+        });
     }
 
     /// Shows these patrols only; `None` shows all.
     pub fn set_filter(&self, visible: Option<HashSet<PatrolId>>) {
-        let _ = visible;
+        self.change(|state| {
+            state.store.set_filter(visible);
+            state.settle();
+        });
     }
 
     /// Rings a unit, without telling `on_select`.
     pub fn select(&self, id: Option<&UnitId>) {
-        let _ = id;
+        self.change(|state| state.selected = id.cloned());
     }
 
     /// Keeps a unit in the middle until the person moves the map.
     pub fn follow(&self, id: Option<&UnitId>) {
-        let _ = id;
+        *self.0.follow.borrow_mut() = id.cloned();
+        self.0.wake();
     }
 
+    /// Draws where a unit has been, oldest point first.
     pub fn show_trail(&self, points: &[RoutePoint]) {
-        let _ = points;
+        self.change(|state| {
+            let step = points.len().div_ceil(TRAIL_MOST).max(1);
+            let last = points.last().filter(|_| !(points.len() - 1).is_multiple_of(step));
+            let kept = points.iter().step_by(step).chain(last);
+            state.layers.trail = kept.map(|p| World::from_degrees(p.latitude, p.longitude)).collect();
+            state.layers.changed.trail = true;
+            state.settle();
+        });
     }
 
-    pub fn clear_trail(&self) {}
+    pub fn clear_trail(&self) {
+        self.show_trail(&[]);
+    }
 
     /// Reads the colours anew; call it after the page's theme has changed.
     pub fn set_theme(&self, theme: Theme) {
-        let _ = theme;
+        self.0.set_theme(theme);
     }
 
     /// Shows every visible unit.
-    pub fn fit_units(&self) {}
+    pub fn fit_units(&self) {
+        self.0.fit(true);
+    }
 
     pub fn fly_to(&self, lat: f64, lon: f64, zoom: f64) {
-        let _ = (lat, lon, zoom);
+        self.0.map.fly_to_with_zoom_and_options(
+            &LatLng::new(lat, lon),
+            zoom,
+            &options(&[("duration", 0.6.into())]),
+        );
     }
 
     pub fn zoom_by(&self, d: f64) {
-        let _ = d;
+        self.0.map.set_zoom(self.0.map.get_zoom() + d);
     }
 
-    /// The container has another size, or a panel now covers part of it.
-    pub fn resize(&self) {}
+    /// The container has another size. The map notices by itself, a moment later.
+    pub fn resize(&self) {
+        self.0.resized();
+    }
 
-    /// Draws every unit by itself, whatever the zoom; on by default.
+    /// Whether near units become clusters when zoomed out; on by default.
     pub fn set_clustering(&self, on: bool) {
-        let _ = on;
+        self.change(|state| {
+            state.clustering = on;
+            state.settle();
+        });
     }
 
     pub fn stats(&self) -> MapStats {
-        MapStats::default()
+        self.0.stats()
     }
 
     /// Takes the map off the page and lets everything go.
-    pub fn destroy(&self) {}
+    pub fn destroy(&self) {
+        self.0.destroy();
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.state.borrow_mut());
+        self.0.wake();
+    }
 }

@@ -81,9 +81,7 @@ impl Window {
     /// The cell of a place, or the one held while it is not well outside.
     fn cell(&self, place: World, held: (i8, i32, i32)) -> (i8, i32, i32) {
         let (u, v) = (place.x / self.side, place.y / self.side);
-        let near = |at: f64, cell: i32| {
-            at > f64::from(cell) - SLACK && at < f64::from(cell) + 1.0 + SLACK
-        };
+        let near = |at: f64, cell: i32| at > f64::from(cell) - SLACK && at < f64::from(cell) + 1.0 + SLACK;
         if held.0 == self.zoom && near(u, held.1) && near(v, held.2) {
             return held;
         }
@@ -211,7 +209,13 @@ mod tests {
         let scale = WORLD_PX * 1024.0;
         let side = CELL_PX / scale;
         let middle = World { x: (2000.5) * side, y: (1000.5) * side };
-        let view = View { scale, tx: 400.0 - middle.x * scale, ty: 300.0 - middle.y * scale, width: 800.0, height: 600.0 };
+        let view = View {
+            scale,
+            tx: 400.0 - middle.x * scale,
+            ty: 300.0 - middle.y * scale,
+            width: 800.0,
+            height: 600.0,
+        };
         (view, side, middle)
     }
 

@@ -114,7 +114,8 @@ mod tests {
         }
         let scale = WORLD_PX * 131_072.0;
         let w = World::from_degrees(9.97, 76.28);
-        let view = View { scale, tx: 100.0 - w.x * scale, ty: 100.0 - w.y * scale, width: 200.0, height: 200.0 };
+        let view =
+            View { scale, tx: 100.0 - w.x * scale, ty: 100.0 - w.y * scale, width: 200.0, height: 200.0 };
         run(&mut store, &view, 0.0);
         let fans: Vec<_> = store.placed().map(|(_, s)| s.fan).collect();
         assert_eq!(fans, [(-17, 0), (17, 0), (0, 0)]);

@@ -138,8 +138,7 @@ mod tests {
         let wishes: Vec<_> =
             (0..300u32).map(|n| wish(f64::from(n * 37 % 780), f64::from(n * 91 % 580), n % 3)).collect();
         let sides = Layout::new(800.0, 600.0).choose(&wishes);
-        let shown: Vec<Rect> =
-            wishes.iter().zip(&sides).filter_map(|(w, s)| s.map(|s| w.rect(s))).collect();
+        let shown: Vec<Rect> = wishes.iter().zip(&sides).filter_map(|(w, s)| s.map(|s| w.rect(s))).collect();
         assert!(shown.len() > 60, "{}", shown.len());
         for (i, a) in shown.iter().enumerate() {
             for b in &shown[i + 1..] {

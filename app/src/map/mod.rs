@@ -1,9 +1,9 @@
 //! The live map: Leaflet for the view, our own layers for what is on it.
 //!
-//! - [`engine`]: one mounted map; owns everything below and the frame loop
-//! - [`store`]: the units, where each is shown now, and what must be uploaded
+//! - [`engine`], [`state`]: one mounted map: Leaflet's events and the frame loop; what is drawn
+//! - [`store`], [`slot`]: the units, where each is shown now, and what must be uploaded
 //! - [`project`]: Web Mercator, and the view from the world to the screen
-//! - [`cluster`], [`fan`], [`labels`], [`pick`]: who is drawn where; pure, tested natively
+//! - [`cluster`], [`fan`], [`labels`], [`words`], [`pick`]: who is drawn where; pure, tested natively
 //! - [`atlas`], [`text`]: words rasterised once, drawn from one texture
 //! - [`palette`]: colours, read from the page's own CSS
 //! - [`gl`], [`canvas2d`]: the two renderers of the same [`scene`]
@@ -20,13 +20,24 @@
 
 mod api;
 mod atlas;
+mod basemap;
+mod canvas2d;
 mod cluster;
+mod engine;
 mod fan;
-mod labels;
+mod gl;
 pub mod lab;
+mod labels;
+mod leaflet_ext;
+mod palette;
 mod pick;
 mod project;
+mod scene;
 mod slot;
+mod state;
 mod store;
+mod text;
+mod tiles;
+mod words;
 
 pub use api::{LiveMap, MapError, MapEvents, MapStats, Theme};

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn the_view_and_its_inverse_agree() {
-        let view = View { scale: WORLD_PX * 4096.0, tx: -700_000.0, ty: -400_000.0, width: 800.0, height: 600.0 };
+        let view =
+            View { scale: WORLD_PX * 4096.0, tx: -700_000.0, ty: -400_000.0, width: 800.0, height: 600.0 };
         let w = World::from_degrees(9.97, 76.28);
         let (x, y) = view.to_px(w);
         let back = view.to_world(x, y);

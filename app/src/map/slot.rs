@@ -153,7 +153,8 @@ impl Slot {
 
     /// Which way it is shown to look now, degrees.
     pub fn heading(&self, now_ms: f64) -> f32 {
-        let f = if self.dur_ms <= 0.0 { 1.0 } else { ((now_ms - self.t0_ms) / self.turn_ms()).clamp(0.0, 1.0) };
+        let f =
+            if self.dur_ms <= 0.0 { 1.0 } else { ((now_ms - self.t0_ms) / self.turn_ms()).clamp(0.0, 1.0) };
         self.heading_from + turn(self.heading_from, self.heading_to) * f as f32
     }
 

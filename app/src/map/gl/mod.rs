@@ -1,0 +1,356 @@
+//! The WebGL2 renderer: four programs, four buffers, one texture.
+//!
+//! It keeps copies of what is drawn and is told what has changed; a frame in which
+//! nothing changed is five draw calls and some uniforms. When the context is lost
+//! all of it is gone, and the engine makes a new one.
+
+mod program;
+mod shaders;
+
+use super::{
+    palette::{Palette, Rgba},
+    project::World,
+    scene::{Changed, Layers, Motion, OVERSCAN, Scene},
+    store::{RECORD, UnitStore},
+    text::TextAtlas,
+};
+use program::{Attribute, Program, Stream};
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlCanvasElement, WebGl2RenderingContext as Gl, WebGlTexture};
+
+const MARK: usize = 36;
+const SPRITE: usize = 48;
+const POINT: usize = 12;
+
+/// Pixels of half the trail's width, and of its casing.
+const TRAIL_HALF: f32 = 2.1;
+const TRAIL_CASING: f32 = 3.9;
+
+pub struct Renderer {
+    gl: Gl,
+    units: (Program, Stream),
+    marks: (Program, Stream),
+    /// Words under the units, and words over them.
+    sprites: (Program, [Stream; 2]),
+    trail: (Program, Stream),
+    words: WebGlTexture,
+    /// Side of the texture as it is on the card.
+    side: u32,
+    /// The trail is kept relative to this.
+    origin: World,
+    scratch: Vec<u8>,
+}
+
+const VIEW: [&str; 5] = ["u_now", "u_scale", "u_shift", "u_canvas", "u_dpr"];
+
+impl Renderer {
+    /// Nothing where the browser has no WebGL2; an error where it has, and refuses ours.
+    pub fn new(canvas: &HtmlCanvasElement) -> Option<Result<Self, String>> {
+        let options = js_sys::Object::new();
+        for (key, on) in
+            [("alpha", true), ("antialias", false), ("depth", false), ("premultipliedAlpha", true)]
+        {
+            js_sys::Reflect::set(&options, &key.into(), &on.into()).ok()?;
+        }
+        let gl: Gl = canvas.get_context_with_context_options("webgl2", &options).ok()??.dyn_into().ok()?;
+        Some(Self::build(gl))
+    }
+
+    fn build(gl: Gl) -> Result<Self, String> {
+        use shaders as s;
+        let with = |more: &[&'static str]| [&VIEW[..], more].concat();
+        let byte = Gl::UNSIGNED_BYTE;
+        let moving = || [Attribute::floats(2, 0), Attribute::floats(2, 8), Attribute::floats(2, 16)];
+        let stream = |stride: usize, instanced, more: [Attribute; 2]| {
+            let [from, to, time] = moving();
+            let [a, b] = more;
+            Stream::new(&gl, stride as i32, instanced, &[from, to, time, a, b])
+        };
+        let words_stream = || {
+            stream(
+                SPRITE,
+                true,
+                [Attribute::floats(4, 24), Attribute::bytes(4, Gl::UNSIGNED_SHORT, false, 40)],
+            )
+        };
+        let [from, to, time] = moving();
+        let unit_attributes = [
+            from,
+            to,
+            time,
+            Attribute::floats(2, 24),
+            Attribute::bytes(2, byte, false, 32),
+            Attribute::bytes(2, Gl::BYTE, false, 34),
+        ];
+        let units = (
+            Program::new(
+                &gl,
+                &[s::COMMON, s::UNITS_VERTEX],
+                s::UNITS_FRAGMENT,
+                &with(&["u_grow", "u_status", "u_halo", "u_accent", "u_text"]),
+            )?,
+            Stream::new(&gl, RECORD as i32, false, &unit_attributes)?,
+        );
+        let marks = (
+            Program::new(
+                &gl,
+                &[s::COMMON, s::MARKS_VERTEX],
+                s::MARKS_FRAGMENT,
+                &with(&["u_status", "u_halo", "u_accent", "u_label"]),
+            )?,
+            stream(MARK, false, [Attribute::floats(2, 24), Attribute::bytes(4, byte, true, 32)])?,
+        );
+        let sprites = (
+            Program::new(
+                &gl,
+                &[s::COMMON, s::SPRITES_VERTEX],
+                s::SPRITES_FRAGMENT,
+                &with(&["u_side", "u_words"]),
+            )?,
+            [words_stream()?, words_stream()?],
+        );
+        let trail = (
+            Program::new(
+                &gl,
+                &[s::COMMON, s::TRAIL_VERTEX],
+                s::TRAIL_FRAGMENT,
+                &with(&["u_half", "u_old", "u_new"]),
+            )?,
+            Stream::new(&gl, POINT as i32, true, &[Attribute::floats(3, 0), Attribute::floats(3, 12)])?,
+        );
+        let words = gl.create_texture().ok_or("no texture")?;
+        Ok(Self {
+            gl,
+            units,
+            marks,
+            sprites,
+            trail,
+            words,
+            side: 0,
+            origin: World::default(),
+            scratch: Vec::new(),
+        })
+    }
+
+    pub fn draw(&mut self, scene: &mut Scene<'_>, atlas: &mut TextAtlas) {
+        self.upload(scene.store, scene.layers, atlas);
+        let gl = &self.gl;
+        let (w, h) = (scene.view.width + 2.0 * OVERSCAN, scene.view.height + 2.0 * OVERSCAN);
+        gl.viewport(0, 0, (w * scene.dpr).round() as i32, (h * scene.dpr).round() as i32);
+        gl.clear_color(0.0, 0.0, 0.0, 0.0);
+        gl.clear(Gl::COLOR_BUFFER_BIT);
+        gl.enable(Gl::BLEND);
+        gl.blend_func(Gl::ONE, Gl::ONE_MINUS_SRC_ALPHA);
+        let layers = &*scene.layers;
+        self.draw_marks(scene, 0..layers.ground_marks);
+        self.draw_sprites(scene, 0, layers.ground_sprites);
+        self.draw_trail(scene);
+        self.draw_units(scene);
+        self.draw_marks(scene, layers.ground_marks..layers.marks.len());
+        self.draw_sprites(scene, 1, layers.sprites.len() - layers.ground_sprites);
+        gl.bind_vertex_array(None);
+    }
+
+    fn upload(&mut self, store: &mut UnitStore, layers: &mut Layers, atlas: &mut TextAtlas) {
+        let gl = &self.gl;
+        if self.units.1.reserve(gl, store.records().len()) {
+            store.all_dirty();
+        }
+        let (origin, epoch) = (store.origin(), store.epoch_ms());
+        let mut runs = Vec::new();
+        store.take_dirty(|run| runs.push(run));
+        for run in runs {
+            self.units.1.write(gl, run.start, &store.records()[run]);
+        }
+        let changed = if origin == self.origin { layers.changed } else { Changed::ALL };
+        layers.changed = Changed::default();
+        self.origin = origin;
+        let out = &mut self.scratch;
+        if changed.marks {
+            out.clear();
+            for mark in &layers.marks {
+                motion(out, &mark.motion, origin, epoch);
+                floats(out, &[mark.radius, mark.kind as u8 as f32]);
+                out.extend_from_slice(&mark.mix);
+            }
+            self.marks.1.fill(gl, out);
+        }
+        if changed.sprites {
+            let (under, over) = layers.sprites.split_at(layers.ground_sprites.min(layers.sprites.len()));
+            for (stream, sprites) in self.sprites.1.iter_mut().zip([under, over]) {
+                out.clear();
+                for sprite in sprites {
+                    motion(out, &sprite.motion, origin, epoch);
+                    floats(out, &[sprite.dx, sprite.dy, sprite.w, sprite.h]);
+                    let a = sprite.area;
+                    for v in [a.x, a.y, a.w, a.h] {
+                        out.extend_from_slice(&u16::try_from(v).unwrap_or(u16::MAX).to_le_bytes());
+                    }
+                }
+                stream.fill(gl, out);
+            }
+        }
+        if changed.trail {
+            out.clear();
+            let last = layers.trail.len().max(2) as f32 - 1.0;
+            for (n, w) in layers.trail.iter().enumerate() {
+                floats(out, &[(w.x - origin.x) as f32, (w.y - origin.y) as f32, n as f32 / last]);
+            }
+            self.trail.1.fill(gl, out);
+        }
+        self.upload_words(atlas);
+    }
+
+    fn upload_words(&mut self, atlas: &mut TextAtlas) {
+        let gl = &self.gl;
+        gl.bind_texture(Gl::TEXTURE_2D, Some(&self.words));
+        if self.side != atlas.side() {
+            self.side = atlas.side();
+            let side = i32::try_from(self.side).unwrap_or(0);
+            // What fails here fails again at the next frame; words are missing, the rest shows.
+            let _ = gl.tex_image_2d_with_i32_and_i32_and_i32_and_format_and_type_and_opt_u8_array(
+                Gl::TEXTURE_2D,
+                0,
+                Gl::RGBA as i32,
+                side,
+                side,
+                0,
+                Gl::RGBA,
+                Gl::UNSIGNED_BYTE,
+                None,
+            );
+            for (what, how) in [
+                (Gl::TEXTURE_MIN_FILTER, Gl::LINEAR),
+                (Gl::TEXTURE_MAG_FILTER, Gl::LINEAR),
+                (Gl::TEXTURE_WRAP_S, Gl::CLAMP_TO_EDGE),
+                (Gl::TEXTURE_WRAP_T, Gl::CLAMP_TO_EDGE),
+            ] {
+                gl.tex_parameteri(Gl::TEXTURE_2D, what, how as i32);
+            }
+            atlas.fresh = atlas.all();
+        }
+        gl.pixel_storei(Gl::UNPACK_PREMULTIPLY_ALPHA_WEBGL, 1);
+        for area in atlas.fresh.drain(..).collect::<Vec<_>>() {
+            let (x, y, w, h) = (f64::from(area.x), f64::from(area.y), f64::from(area.w), f64::from(area.h));
+            if let Ok(pixels) = atlas.context().get_image_data(x, y, w, h) {
+                let _ = gl.tex_sub_image_2d_with_u32_and_u32_and_image_data(
+                    Gl::TEXTURE_2D,
+                    0,
+                    x as i32,
+                    y as i32,
+                    Gl::RGBA,
+                    Gl::UNSIGNED_BYTE,
+                    &pixels,
+                );
+            }
+        }
+    }
+
+    /// Enters a program and tells it the view.
+    fn enter(&self, program: &Program, stream: &Stream, scene: &Scene<'_>) {
+        let gl = &self.gl;
+        program.enter(gl);
+        stream.enter(gl);
+        let view = &scene.view;
+        let now = (scene.now_ms - scene.store.epoch_ms()) / 1000.0;
+        let (x, y) = view.to_px(self.origin);
+        gl.uniform1f(program.at("u_now"), now as f32);
+        gl.uniform1f(program.at("u_scale"), view.scale as f32);
+        gl.uniform2f(program.at("u_shift"), (x + OVERSCAN) as f32, (y + OVERSCAN) as f32);
+        let (w, h) = (view.width + 2.0 * OVERSCAN, view.height + 2.0 * OVERSCAN);
+        gl.uniform2f(program.at("u_canvas"), w as f32, h as f32);
+        gl.uniform1f(program.at("u_dpr"), scene.dpr as f32);
+        self.colours(program, scene.palette);
+    }
+
+    fn colours(&self, program: &Program, palette: &Palette) {
+        let gl = &self.gl;
+        if let Some(at) = program.at("u_status") {
+            let all: Vec<f32> = palette.status.iter().flat_map(|c| c.0[..3].to_vec()).collect();
+            gl.uniform3fv_with_f32_array(Some(at), &all);
+        }
+        for (name, colour) in [
+            ("u_halo", palette.halo),
+            ("u_accent", palette.accent),
+            ("u_text", palette.text),
+            ("u_label", palette.label),
+        ] {
+            self.colour(program, name, colour);
+        }
+    }
+
+    fn colour(&self, program: &Program, name: &str, colour: Rgba) {
+        if let Some(at) = program.at(name) {
+            let [r, g, b, _] = colour.0;
+            self.gl.uniform3f(Some(at), r, g, b);
+        }
+    }
+
+    fn draw_units(&self, scene: &Scene<'_>) {
+        let count = i32::try_from(scene.store.capacity()).unwrap_or(i32::MAX);
+        if count == 0 {
+            return;
+        }
+        self.enter(&self.units.0, &self.units.1, scene);
+        self.gl.uniform1f(self.units.0.at("u_grow"), scene.grow);
+        self.gl.draw_arrays(Gl::POINTS, 0, count);
+        for index in scene.on_top.into_iter().flatten() {
+            self.gl.draw_arrays(Gl::POINTS, i32::try_from(index).unwrap_or(0), 1);
+        }
+    }
+
+    fn draw_marks(&self, scene: &Scene<'_>, range: std::ops::Range<usize>) {
+        if !range.is_empty() {
+            self.enter(&self.marks.0, &self.marks.1, scene);
+            self.gl.draw_arrays(Gl::POINTS, range.start as i32, range.len() as i32);
+        }
+    }
+
+    fn draw_sprites(&self, scene: &Scene<'_>, group: usize, count: usize) {
+        let (program, streams) = &self.sprites;
+        let Some(stream) = streams.get(group).filter(|_| count > 0) else { return };
+        let gl = &self.gl;
+        self.enter(program, stream, scene);
+        gl.active_texture(Gl::TEXTURE0);
+        gl.bind_texture(Gl::TEXTURE_2D, Some(&self.words));
+        gl.uniform1i(program.at("u_words"), 0);
+        gl.uniform1f(program.at("u_side"), self.side as f32);
+        gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, 4, count as i32);
+    }
+
+    fn draw_trail(&self, scene: &Scene<'_>) {
+        let Some(pieces) = scene.layers.trail.len().checked_sub(1).filter(|n| *n > 0) else { return };
+        let (gl, program) = (&self.gl, &self.trail.0);
+        self.enter(program, &self.trail.1, scene);
+        let palette = scene.palette;
+        let old = palette.accent.mix(palette.land, 0.55);
+        for (half, from, to) in
+            [(TRAIL_CASING, palette.halo, palette.halo), (TRAIL_HALF, old, palette.accent)]
+        {
+            gl.uniform1f(program.at("u_half"), half);
+            self.colour(program, "u_old", from);
+            self.colour(program, "u_new", to);
+            gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, 4, i32::try_from(pieces).unwrap_or(i32::MAX));
+        }
+    }
+}
+
+fn floats(out: &mut Vec<u8>, values: &[f32]) {
+    for v in values {
+        out.extend_from_slice(&v.to_le_bytes());
+    }
+}
+
+fn motion(out: &mut Vec<u8>, m: &Motion, origin: World, epoch_ms: f64) {
+    floats(
+        out,
+        &[
+            (m.from.x - origin.x) as f32,
+            (m.from.y - origin.y) as f32,
+            (m.to.x - origin.x) as f32,
+            (m.to.y - origin.y) as f32,
+            ((m.t0_ms - epoch_ms) / 1000.0) as f32,
+            (m.dur_ms / 1000.0) as f32,
+        ],
+    );
+}

@@ -1,0 +1,261 @@
+//! The shaders. Places come relative to an origin near the view; `u_scale` and
+//! `u_shift` take them to CSS pixels of the canvas. Everything is CSS pixels until
+//! the last line, so that a mark is as large on every screen.
+
+/// Declarations that every vertex shader begins with.
+pub const COMMON: &str = r"#version 300 es
+precision highp float;
+uniform float u_now;
+uniform float u_scale;
+uniform vec2 u_shift;
+uniform vec2 u_canvas;
+uniform float u_dpr;
+float progress(vec2 time, float most) {
+  float d = min(time.y, most);
+  return d <= 0.0 ? 1.0 : clamp((u_now - time.x) / d, 0.0, 1.0);
+}
+vec2 place(vec2 from, vec2 to, vec2 time) {
+  return mix(from, to, progress(time, 1e6)) * u_scale + u_shift;
+}
+vec4 clip(vec2 px) {
+  vec2 c = px / u_canvas * 2.0 - 1.0;
+  return vec4(c.x, -c.y, 0.0, 1.0);
+}
+";
+
+pub const UNITS_VERTEX: &str = r"
+layout(location = 0) in vec2 a_from;
+layout(location = 1) in vec2 a_to;
+layout(location = 2) in vec2 a_time;
+layout(location = 3) in vec2 a_turn;
+layout(location = 4) in vec2 a_kind;
+layout(location = 5) in vec2 a_fan;
+uniform float u_grow;
+flat out int v_shape;
+flat out int v_flags;
+flat out vec2 v_turn;
+flat out float v_half;
+void main() {
+  v_flags = int(a_kind.y + 0.5);
+  if ((v_flags & 1) == 0) {
+    gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+    gl_PointSize = 1.0;
+    return;
+  }
+  v_shape = int(a_kind.x + 0.5);
+  float heading = mix(a_turn.x, a_turn.y, progress(a_time, 0.35));
+  v_turn = vec2(cos(heading), sin(heading));
+  v_half = ((v_flags & 12) != 0 ? 23.0 : 14.0) * max(u_grow, (v_flags & 4) != 0 ? 1.0 : 0.0);
+  gl_PointSize = v_half * 2.0 * u_dpr;
+  gl_Position = clip(place(a_from, a_to, a_time) + a_fan);
+}
+";
+
+/// Marks by signed distance: crisp at any size, told apart by shape alone.
+/// Available: arrow, or dot. On task: disc with the arrow cut out. Stale: hollow
+/// arrow, or ring. Offline: cross. SOS: diamond.
+pub const UNITS_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+flat in int v_shape;
+flat in int v_flags;
+flat in vec2 v_turn;
+flat in float v_half;
+uniform vec3 u_status[5];
+uniform vec3 u_halo;
+uniform vec3 u_accent;
+uniform vec3 u_text;
+uniform float u_dpr;
+uniform float u_grow;
+out vec4 colour;
+float along(vec2 p, vec2 a, vec2 b) {
+  vec2 ap = p - a, ab = b - a;
+  return length(ap - ab * clamp(dot(ap, ab) / dot(ab, ab), 0.0, 1.0));
+}
+float cross2(vec2 a, vec2 b) { return a.x * b.y - a.y * b.x; }
+float arrow(vec2 p) {
+  p.x = abs(p.x);
+  vec2 tip = vec2(0.0, -9.4), wing = vec2(6.6, 7.2), notch = vec2(0.0, 3.6);
+  float d = min(along(p, tip, wing), along(p, wing, notch));
+  bool inside = cross2(wing - tip, p - tip) > 0.0 && cross2(notch - wing, p - wing) > 0.0;
+  return (inside ? -d : d) - 1.2;
+}
+void over(inout vec4 under, vec3 rgb, float a) {
+  under = vec4(rgb * a, a) + under * (1.0 - a);
+}
+void main() {
+  float grow = max(u_grow, (v_flags & 4) != 0 ? 1.0 : 0.0);
+  float unit = 1.0 / (u_dpr * grow);
+  vec2 p = (gl_PointCoord - 0.5) * 2.0 * v_half / grow;
+  vec2 q = vec2(p.x * v_turn.x + p.y * v_turn.y, p.y * v_turn.x - p.x * v_turn.y);
+  bool heading = (v_flags & 2) != 0;
+  float r = length(p);
+  vec3 own = u_status[v_shape];
+  vec4 c = vec4(0.0);
+  #define COVER(d) clamp(0.5 - (d) / unit, 0.0, 1.0)
+  if ((v_flags & 4) != 0) {
+    over(c, u_accent, 0.16 * COVER(r - 18.5));
+    over(c, u_halo, 0.75 * COVER(abs(r - 18.5) - 2.6));
+    over(c, u_accent, COVER(abs(r - 18.5) - 1.4));
+  } else if ((v_flags & 8) != 0) {
+    over(c, u_text, 0.10 * COVER(r - 17.0));
+    over(c, u_text, 0.75 * COVER(abs(r - 17.0) - 0.8));
+  }
+  if (v_shape == 0) {
+    float d = heading ? arrow(q) : r - 6.2;
+    over(c, u_halo, 0.95 * COVER(d - 1.9));
+    over(c, own, COVER(d));
+  } else if (v_shape == 1) {
+    float d = r - 10.2;
+    over(c, u_halo, 0.95 * COVER(d - 1.7));
+    over(c, own, COVER(d));
+    float hole = heading ? arrow(q * 1.42 + vec2(0.0, -0.6)) / 1.42 : r - 3.4;
+    over(c, u_halo, COVER(hole));
+  } else if (v_shape == 2) {
+    float d = heading ? arrow(q) : r - 6.8;
+    over(c, u_halo, 0.95 * COVER(d - 1.9));
+    over(c, own, COVER(abs(d + 0.6) - 1.1));
+  } else if (v_shape == 3) {
+    float d = min(along(p, vec2(-4.6, -4.6), vec2(4.6, 4.6)), along(p, vec2(-4.6, 4.6), vec2(4.6, -4.6))) - 1.5;
+    over(c, u_halo, 0.95 * COVER(d - 1.9));
+    over(c, own, COVER(d));
+  } else {
+    float d = (abs(p.x) + abs(p.y) - 11.5) * 0.7071;
+    over(c, u_halo, 0.95 * COVER(d - 1.9));
+    over(c, own, COVER(d));
+    over(c, u_halo, COVER(min(along(p, vec2(0.0, -4.6), vec2(0.0, 1.0)) - 1.2, length(p - vec2(0.0, 4.6)) - 1.4)));
+  }
+  if (c.a < 0.004) discard;
+  colour = c;
+}
+";
+
+pub const MARKS_VERTEX: &str = r"
+layout(location = 0) in vec2 a_from;
+layout(location = 1) in vec2 a_to;
+layout(location = 2) in vec2 a_time;
+layout(location = 3) in vec2 a_shape;
+layout(location = 4) in vec4 a_mix;
+flat out float v_radius;
+flat out int v_kind;
+flat out vec4 v_mix;
+void main() {
+  v_radius = a_shape.x;
+  v_kind = int(a_shape.y + 0.5);
+  v_mix = a_mix;
+  gl_PointSize = (v_radius + 4.0) * 2.0 * u_dpr;
+  vec2 px = place(a_from, a_to, a_time);
+  gl_Position = clip(a_time.y <= 0.0 ? floor(px * u_dpr + 0.5) / u_dpr : px);
+}
+";
+
+/// Clusters: a disc ringed by its members' statuses. Station sites: a small square.
+/// Ends of a trail: a hollow and a full dot.
+pub const MARKS_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+flat in float v_radius;
+flat in int v_kind;
+flat in vec4 v_mix;
+uniform vec3 u_status[5];
+uniform vec3 u_halo;
+uniform vec3 u_accent;
+uniform vec3 u_label;
+uniform float u_dpr;
+out vec4 colour;
+void over(inout vec4 under, vec3 rgb, float a) {
+  under = vec4(rgb * a, a) + under * (1.0 - a);
+}
+void main() {
+  vec2 p = (gl_PointCoord - 0.5) * 2.0 * (v_radius + 4.0);
+  float unit = 1.0 / u_dpr;
+  float r = length(p);
+  vec4 c = vec4(0.0);
+  #define COVER(d) clamp(0.5 - (d) / unit, 0.0, 1.0)
+  if (v_kind == 0) {
+    float turn = atan(p.x, -p.y) / 6.2831853;
+    turn = turn < 0.0 ? turn + 1.0 : turn;
+    vec3 own = turn <= v_mix.x ? u_status[0] : turn <= v_mix.y ? u_status[1]
+      : turn <= v_mix.z ? u_status[2] : u_status[3];
+    over(c, u_halo, 0.55 * clamp((v_radius + 3.5 - r) / 3.0, 0.0, 1.0));
+    over(c, u_halo, 0.94 * COVER(r - v_radius));
+    over(c, own, COVER(abs(r - v_radius + 2.2) - 1.6));
+  } else if (v_kind == 1) {
+    vec2 a = abs(p) - vec2(v_radius - 1.0);
+    float d = length(max(a, 0.0)) + min(max(a.x, a.y), 0.0) - 1.0;
+    over(c, u_halo, 0.9 * COVER(d - 1.3));
+    over(c, mix(u_label, u_accent, 0.45), COVER(abs(d + 0.9) - 0.7));
+  } else {
+    over(c, u_halo, 0.95 * COVER(r - v_radius - 1.5));
+    over(c, u_accent, COVER(r - v_radius));
+    if (v_kind == 2) over(c, u_halo, COVER(r - v_radius + 2.2));
+  }
+  if (c.a < 0.004) discard;
+  colour = c;
+}
+";
+
+pub const SPRITES_VERTEX: &str = r"
+layout(location = 0) in vec2 a_from;
+layout(location = 1) in vec2 a_to;
+layout(location = 2) in vec2 a_time;
+layout(location = 3) in vec4 a_box;
+layout(location = 4) in vec4 a_area;
+uniform float u_side;
+out vec2 v_uv;
+void main() {
+  vec2 corner = vec2(float(gl_VertexID & 1), float(gl_VertexID >> 1));
+  vec2 top_left = place(a_from, a_to, a_time) + a_box.xy;
+  // A word that stands still falls on whole pixels and is sharp.
+  if (a_time.y <= 0.0 || u_now >= a_time.x + a_time.y) top_left = floor(top_left * u_dpr + 0.5) / u_dpr;
+  v_uv = (a_area.xy + corner * a_area.zw) / u_side;
+  gl_Position = clip(top_left + corner * a_box.zw);
+}
+";
+
+pub const SPRITES_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+in vec2 v_uv;
+uniform sampler2D u_words;
+out vec4 colour;
+void main() {
+  colour = texture(u_words, v_uv);
+}
+";
+
+pub const TRAIL_VERTEX: &str = r"
+layout(location = 0) in vec3 a_a;
+layout(location = 1) in vec3 a_b;
+uniform float u_half;
+out vec2 v_at;
+flat out float v_length;
+out float v_age;
+void main() {
+  vec2 a = a_a.xy * u_scale + u_shift, b = a_b.xy * u_scale + u_shift;
+  float len = length(b - a);
+  vec2 along = len > 0.0 ? (b - a) / len : vec2(1.0, 0.0);
+  vec2 corner = vec2(float(gl_VertexID & 1), float(gl_VertexID >> 1) * 2.0 - 1.0);
+  float reach = u_half + 1.0;
+  v_at = vec2(corner.x * (len + 2.0 * reach) - reach, corner.y * reach);
+  v_length = len;
+  v_age = mix(a_a.z, a_b.z, corner.x);
+  gl_Position = clip(a + along * v_at.x + vec2(-along.y, along.x) * v_at.y);
+}
+";
+
+/// One piece of the trail: a line with round ends, paler the older it is.
+pub const TRAIL_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+in vec2 v_at;
+in float v_age;
+flat in float v_length;
+uniform float u_half;
+uniform float u_dpr;
+uniform vec3 u_old;
+uniform vec3 u_new;
+out vec4 colour;
+void main() {
+  float d = length(vec2(v_at.x - clamp(v_at.x, 0.0, v_length), v_at.y)) - u_half;
+  float a = clamp(0.5 - d * u_dpr, 0.0, 1.0);
+  if (a < 0.004) discard;
+  colour = vec4(mix(u_old, u_new, v_age) * a, a);
+}
+";
