@@ -18,7 +18,7 @@ use std::{
 pub struct Directory {
     registry: Arc<dyn Registry>,
     /// Held over check and commit of a change, so that changes are serial.
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<tokio::sync::Mutex<()>>,
     tables: Arc<RwLock<Tables>>,
 }
 
@@ -63,7 +63,7 @@ impl UnitEntry {
 /// Holds the right to change the directory; what is read while it is held stays true.
 pub struct Changing<'a> {
     directory: &'a Directory,
-    _serial: tokio::sync::MutexGuard<'a, ()>,
+    serial: Arc<tokio::sync::OwnedMutexGuard<()>>,
 }
 
 impl Directory {
@@ -71,7 +71,7 @@ impl Directory {
         let records = registry.load(now).await?;
         Ok(Self {
             registry,
-            changing: tokio::sync::Mutex::new(()),
+            changing: Arc::default(),
             tables: Arc::new(RwLock::new(Tables::from(records))),
         })
     }
@@ -82,7 +82,7 @@ impl Directory {
 
     /// Waits for its turn to change records.
     pub async fn change(&self) -> Changing<'_> {
-        Changing { directory: self, _serial: self.changing.lock().await }
+        Changing { directory: self, serial: Arc::new(self.changing.clone().lock_owned().await) }
     }
 
     pub fn unit(&self, id: &UnitId) -> Option<Arc<UnitEntry>> {
@@ -190,8 +190,11 @@ impl Changing<'_> {
     /// Commits to the registry, then shows the changes to readers, all at once.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError> {
         let (registry, tables) = (self.directory.registry.clone(), self.directory.tables.clone());
-        // A task of its own: a request that is given up must not leave the two apart.
+        let serial = self.serial.clone();
+        // A task of its own: a request that is given up must not leave the two apart,
+        // nor let the next change begin before this one shows.
         let both = tokio::spawn(async move {
+            let _serial = serial;
             registry.commit(changes.clone()).await?;
             let mut tables = tables.write();
             for change in changes {

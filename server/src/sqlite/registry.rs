@@ -5,10 +5,6 @@
 //! bounded: when the disk is slow, callers wait. Dropping the registry finishes what
 //! was sent and closes the file.
 //!
-//! The folder is one process's at a time: two would each work on their own copy in
-//! memory. A lock on a file beside the records says so; the system lets it go with
-//! the process, however that ends.
-//!
 //! What is only loaded whole is kept as JSON by id; patrols, which are queried, have
 //! columns. That a unit has at most one active patrol is a constraint of the file:
 //! a commit that would break it fails whole.
@@ -19,11 +15,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use sentinel_model::{Patrol, PatrolId, Time, UnitId};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    fs::{File, TryLockError},
-    path::Path,
-    thread::JoinHandle,
-};
+use std::{path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 const SCHEMA: Migrations = Migrations {
@@ -56,7 +48,6 @@ pub struct SqliteRegistry {
     /// None only while dropping.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
-    _only: File,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -71,15 +62,12 @@ enum RecordError {
     PatrolNumber(PatrolId),
     #[error("the stored secret {0:?} has not 32 bytes")]
     Secret(&'static str),
-    #[error("{0} is in use by another running Sentinel; stop that one first, or use another folder")]
-    InUse(String),
     #[error("the thread that owns the records has stopped")]
     Stopped,
 }
 
 impl SqliteRegistry {
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let only = lock(path)?;
         make_private(path).map_err(EngineError::during("making the records file"))?;
         let mut db = open::open(path, &SCHEMA)?;
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
@@ -91,7 +79,7 @@ impl SqliteRegistry {
                 }
             })
             .map_err(EngineError::during("starting the records thread"))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), _only: only })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Runs on the records thread, after everything sent before.
@@ -288,28 +276,6 @@ where
     })
 }
 
-/// Takes the records for this process. The lock is on a file of its own: opening and
-/// closing the database's file beside SQLite would let go of SQLite's own locks.
-fn lock(path: &Path) -> Result<File, EngineError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = File::create(&name).map_err(EngineError::during("making the lock file of the records"))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(EngineError::new(
-                "opening the records",
-                RecordError::InUse(path.display().to_string()),
-            ));
-        }
-        // Some network file systems have no locks: then the operator's care has to do.
-        Err(TryLockError::Error(error)) => {
-            tracing::warn!(%error, "the data folder cannot be locked; run one Sentinel on it at a time");
-        }
-    }
-    Ok(file)
-}
-
 /// The file holds password hashes and the signing secret: its owner's alone.
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
@@ -340,17 +306,6 @@ mod tests {
         for part in ["records.db", "99", "up to 1", "newer program"] {
             assert!(cause.contains(part), "{cause}");
         }
-    }
-
-    #[test]
-    fn two_at_once_on_one_folder_are_refused_with_what_to_do() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("records.db");
-        let first = SqliteRegistry::open(&path).expect("opens");
-        let error = SqliteRegistry::open(&path).err().expect("refused");
-        assert!(error.source().is_some_and(|cause| cause.to_string().contains("another running Sentinel")));
-        drop(first);
-        assert!(SqliteRegistry::open(&path).is_ok());
     }
 
     #[test]

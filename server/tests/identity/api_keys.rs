@@ -23,7 +23,9 @@ async fn a_key_works_until_it_is_revoked_and_is_shown_once() {
     assert_eq!(server.call(other, "DELETE", &path, None).await.status, StatusCode::NOT_FOUND);
     assert_eq!(server.get(other, "/api/v1/api-keys").await.json["items"], json!([]));
 
+    let stream = server.stream(key);
     let revoked = server.call(&admin, "DELETE", &path, None).await;
+    assert!(stream.ended().is_cancelled());
     assert_eq!((revoked.status, &revoked.json["revoked"]), (StatusCode::OK, &json!(true)));
     assert_eq!(server.get(key, "/api/v1/auth/me").await.status, StatusCode::UNAUTHORIZED);
 }

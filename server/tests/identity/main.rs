@@ -10,21 +10,22 @@ use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{Request, StatusCode, header},
+    http::{HeaderMap, Method, Request, StatusCode, Uri, header},
 };
+use metrics_exporter_prometheus::PrometheusBuilder;
 use sentinel_model::{Level, Role, Scope, ScopePath, Time};
 use sentinel_server::{
     auth::{
-        Access, AccessConfig,
+        ScopeGrant,
         password::{self, PasswordCost},
         secret::{self, Kind},
     },
     clock::Clock,
-    directory::Directory,
+    config::ServeArgs,
     http,
     ports::{Change, Home, ScopeRecord, UnitRecord, UserRecord},
-    sqlite::SqliteRegistry,
     state::Sentinel,
+    wiring::{self, Running},
 };
 use serde_json::{Value, json};
 use std::{
@@ -34,6 +35,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
 };
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 const START: i64 = 1_795_226_400_000;
@@ -46,6 +48,8 @@ struct Server {
     state: Arc<Sentinel>,
     now: Arc<AtomicI64>,
     folder: Arc<tempfile::TempDir>,
+    running: Running,
+    stop: CancellationToken,
 }
 
 struct Answer {
@@ -68,27 +72,30 @@ impl Server {
         let now = Arc::new(AtomicI64::new(START));
         let told = now.clone();
         let clock = Clock::from_fn(move || Time(told.load(Ordering::Relaxed)));
-        let registry = SqliteRegistry::open(&folder.path().join("records.db")).expect("opens");
-        let directory = Arc::new(Directory::load(Arc::new(registry), clock.now()).await.expect("loads"));
-        let config = AccessConfig { password_cost: PasswordCost::LEAST, ..AccessConfig::default() };
-        let access = Access::open(directory.clone(), clock.clone(), config).await.expect("opens");
-        let state = Arc::new(Sentinel { clock, directory, access: Arc::new(access) });
+        let args = ServeArgs { data: Some(folder.path().into()), ..ServeArgs::default() };
+        let config = args.settle().expect("settles");
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let stop = CancellationToken::new();
+        let running = wiring::embedded(&config, clock, metrics, stop.clone()).await.expect("starts");
+        let state = running.sentinel.clone();
         let app = Router::new()
             .merge(http::login::routes())
             .merge(http::users::routes())
             .merge(http::api_keys::routes())
             .merge(http::scopes::routes())
             .with_state(state.clone());
-        Self { app, state, now, folder }
+        Self { app, state, now, folder, running, stop }
     }
 
     /// The same folder, opened again after everything before is closed.
     async fn restart(self) -> Self {
-        let Self { app, mut state, folder, .. } = self;
-        drop(app);
+        let Self { app, state, folder, running, stop, .. } = self;
+        let directory = Arc::downgrade(&state.directory);
+        drop((app, state));
+        stop.cancel();
+        running.end().await;
         // A change whose client left may still be on its last lines.
-        while let Err(held) = Arc::try_unwrap(state) {
-            state = held;
+        while directory.strong_count() > 0 {
             tokio::task::yield_now().await;
         }
         Self::over(folder).await
@@ -150,6 +157,19 @@ impl Server {
         let answer = self.login(name, PASSWORD, None).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.json);
         answer.json["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// What a live stream of someone watches for its end.
+    fn stream(&self, credential: &str) -> ScopeGrant {
+        let mut headers = HeaderMap::new();
+        let (name, value) = match credential.split_once('=') {
+            Some(_) => (header::COOKIE, credential.to_owned()),
+            None => (header::AUTHORIZATION, format!("Bearer {credential}")),
+        };
+        headers.insert(name, value.parse().expect("a header value"));
+        let caller = self.state.access.caller(&Method::GET, &Uri::from_static("/"), &headers);
+        let caller = caller.expect("not refused").expect("somebody");
+        caller.view(&self.state.directory, caller.home_scope()).expect("granted")
     }
 
     /// A session cookie, as a browser sends it back.

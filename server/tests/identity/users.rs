@@ -61,9 +61,11 @@ async fn a_disabled_or_changed_person_is_out_at_once_and_comes_back_with_the_new
     let renamed = server.call(&admin, "PATCH", path, Some(json!({"name": "Asha"}))).await;
     assert_eq!(renamed.status, StatusCode::OK);
     assert_eq!(server.get(&token, "/api/v1/auth/me").await.status, StatusCode::OK, "a name is no credential");
+    let streams = [server.stream(&cookie), server.stream(&token)];
 
     let answer = server.call(&admin, "PATCH", path, Some(json!({"password": "another long one"}))).await;
     assert_eq!(answer.status, StatusCode::OK);
+    assert!(streams.iter().all(|stream| stream.ended().is_cancelled()));
     for old in [&cookie, &token] {
         assert_eq!(server.get(old, "/api/v1/auth/me").await.status, StatusCode::UNAUTHORIZED);
     }
