@@ -16,9 +16,15 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+/// Edges of the time histograms: from what a durable answer takes to what nobody waits for.
+const SECONDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
+
 pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let config = args.settle()?;
-    let metrics = PrometheusBuilder::new().install_recorder().context("metrics could not be set up")?;
+    let metrics = PrometheusBuilder::new()
+        .set_buckets(&SECONDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .context("metrics could not be set up")?;
     // The port first: a second Sentinel on it is noticed before it touches the data.
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("the listening address could not be read")?;
