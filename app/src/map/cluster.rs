@@ -13,12 +13,12 @@ use super::{
 use std::collections::HashSet;
 
 /// Side of a cell, CSS pixels at its whole zoom.
-pub const CELL_PX: f64 = 68.0;
+pub const CELL_PX: f64 = 66.0;
 /// From this zoom on every unit is drawn by itself, and parked ones fan out.
-pub const ZOOM_SEPARATE: i8 = 16;
+pub const ZOOM_SEPARATE: i8 = 15;
 /// Members that make a cluster, and below which it dissolves.
-const FORM: u32 = 4;
-const DISSOLVE: u32 = 3;
+const FORM: u32 = 6;
+const DISSOLVE: u32 = 5;
 /// How far past its cell's border a unit may go, in cells.
 const SLACK: f64 = 0.18;
 
@@ -224,18 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn four_near_units_are_a_cluster_and_three_are_not() {
+    fn six_near_units_are_a_cluster_and_five_are_not() {
         let (view, side, middle) = view();
         let mut store = UnitStore::new(true);
         let mut clusters = Clusterer::default();
-        store.replace(&(0..3).map(|n| unit(n, at(middle, side, 0.1 * n as f64))).collect::<Vec<_>>(), 0.0);
+        store.replace(&(0..5).map(|n| unit(n, at(middle, side, 0.07 * n as f64))).collect::<Vec<_>>(), 0.0);
         assert!(clusters.run(&mut store, &view, 10, 0.0).is_empty());
-        store.apply(&unit(3, middle), 0.0);
+        store.apply(&unit(5, middle), 0.0);
         let found = clusters.run(&mut store, &view, 10, 0.0);
-        assert_eq!((found.len(), found[0].count, found[0].mix), (1, 4, [2, 0, 2, 0]));
+        assert_eq!((found.len(), found[0].count, found[0].mix), (1, 6, [3, 0, 3, 0]));
         assert_eq!(store.drawn(), 0);
         clusters.clear(&mut store);
-        assert_eq!(store.drawn(), 4);
+        assert_eq!(store.drawn(), 6);
     }
 
     #[test]
@@ -243,15 +243,15 @@ mod tests {
         let (view, side, middle) = view();
         let mut store = UnitStore::new(true);
         let mut clusters = Clusterer::default();
-        store.replace(&(0..4).map(|n| unit(n, middle)).collect::<Vec<_>>(), 0.0);
+        store.replace(&(0..6).map(|n| unit(n, middle)).collect::<Vec<_>>(), 0.0);
         assert_eq!(clusters.run(&mut store, &view, 10, 0.0).len(), 1);
         store.apply(&unit(0, at(middle, side, 0.6)), 1.0);
-        assert_eq!(clusters.run(&mut store, &view, 10, 1.0)[0].count, 4, "just past the border");
+        assert_eq!(clusters.run(&mut store, &view, 10, 1.0)[0].count, 6, "just past the border");
         store.apply(&unit(0, at(middle, side, 0.8)), 2.0);
-        assert_eq!(clusters.run(&mut store, &view, 10, 2.0)[0].count, 3, "gone, the cluster stays");
+        assert_eq!(clusters.run(&mut store, &view, 10, 2.0)[0].count, 5, "gone, the cluster stays");
         store.remove(PatrolId(1));
         assert!(clusters.run(&mut store, &view, 10, 3.0).is_empty());
-        assert_eq!(store.drawn(), 3);
+        assert_eq!(store.drawn(), 5);
     }
 
     #[test]

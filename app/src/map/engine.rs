@@ -14,7 +14,7 @@ use super::{
     state::{Renderer, State},
     text::{Style, TextAtlas},
     tiles::Tiles,
-    words::Name,
+    words::{Name, SITE_NAMES_ZOOM},
 };
 use leaflet::{Event, Evented, LatLng, LatLngBounds, Map, MapOptions, MouseEvent, Point};
 use sentinel_model::{UnitId, page::MapSettings};
@@ -268,8 +268,20 @@ impl Engine {
         self.canvas.remove();
     }
 
+    /// Colours of what Leaflet's own style sheet would paint for daylight.
     fn paint_ground(&self, palette: &Palette) {
         let _ = self.container.style().set_property("background-color", &palette.water.css());
+        let line = self.map.attribution().map(|a| a.container());
+        if let Some(style) = line.map(|l| l.style()) {
+            for (name, value) in [
+                ("background", "transparent".to_owned()),
+                ("color", palette.label.alpha(0.8).css()),
+                ("font", format!("10px {}", palette.font)),
+                ("pointer-events", "none".to_owned()),
+            ] {
+                let _ = style.set_property(name, &value);
+            }
+        }
     }
 
     fn add_ground(self: &Rc<Self>, settings: &MapSettings, palette: Palette, dpr: f64) {
@@ -293,8 +305,7 @@ impl Engine {
                 (engine.events.on_tiles)(shown);
             }
         });
-        let tiles =
-            Tiles::new(&self.map, url, settings.tile_attribution.as_deref(), self.theme.get(), changed);
+        let tiles = Tiles::new(&self.map, url, self.theme.get(), changed);
         *self.tiles.borrow_mut() = Some(tiles);
     }
 
@@ -577,7 +588,8 @@ fn names(city: &Outlines) -> Vec<Name> {
         text: s.name.clone(),
         at: s.at,
         style: Style::Station,
-        from_zoom: super::words::SITE_NAMES_ZOOM,
+        // Most stations are called after their quarter: the name need not stand there twice.
+        from_zoom: if city.places.iter().any(|p| p.name == s.name) { 15.0 } else { SITE_NAMES_ZOOM },
         rank: 7,
         site: true,
     });

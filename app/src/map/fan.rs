@@ -47,7 +47,7 @@ pub fn run(store: &mut UnitStore, view: &View, now_ms: f64) {
 /// Puts every unit back on its place.
 pub fn clear(store: &mut UnitStore) {
     for index in 0..store.capacity() {
-        store.mark(index, |slot| std::mem::replace(&mut slot.fan, (0, 0)) != (0, 0));
+        store.mark(index, |slot| std::mem::take(&mut slot.fan) != (0, 0));
     }
 }
 

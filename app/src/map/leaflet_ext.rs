@@ -27,6 +27,9 @@ extern "C" {
     /// The line of credits.
     pub type Attribution;
 
+    #[wasm_bindgen(method, js_name = getContainer)]
+    pub fn container(this: &Attribution) -> web_sys::HtmlElement;
+
     #[wasm_bindgen(method, js_name = setPrefix)]
     pub fn set_prefix(this: &Attribution, prefix: &JsValue) -> JsValue;
 

@@ -55,11 +55,11 @@ impl Default for View {
 }
 
 impl View {
-    pub fn to_px(&self, w: World) -> (f64, f64) {
+    pub fn to_px(self, w: World) -> (f64, f64) {
         (w.x * self.scale + self.tx, w.y * self.scale + self.ty)
     }
 
-    pub fn to_world(&self, x: f64, y: f64) -> World {
+    pub fn to_world(self, x: f64, y: f64) -> World {
         World { x: (x - self.tx) / self.scale, y: (y - self.ty) / self.scale }
     }
 

@@ -91,6 +91,8 @@ pub struct Scene<'a> {
     pub palette: &'a Palette,
     /// Size of a unit's mark; 1 is full.
     pub grow: f32,
+    /// So many are in view that plain small marks are drawn.
+    pub small: bool,
     /// Drawn again on top of the others.
     pub on_top: [Option<usize>; 2],
 }

@@ -33,6 +33,9 @@ const ORIGIN_REACH: f64 = 1024.0;
 /// Records are rewritten when their clock is older: f32 then errs by a quarter ms.
 const EPOCH_REACH_MS: f64 = 2_048_000.0;
 
+/// Units in view from which marks are small and plain.
+const SMALL_FROM: usize = 2500;
+
 pub enum Renderer {
     Gl(Box<gl::Renderer>),
     Flat(canvas2d::Renderer),
@@ -221,6 +224,7 @@ impl State {
             layers: &mut self.layers,
             palette: &self.palette,
             grow: grow(view.zoom(), drawn),
+            small: drawn > SMALL_FROM,
             on_top: [self.words.chosen.1, self.words.chosen.0],
         };
         match &mut self.renderer {
@@ -272,7 +276,7 @@ impl State {
         let panned = (here.x - center.x).abs().max((here.y - center.y).abs()) * self.view.scale;
         let stale = version != self.store.version() || panned > self.view.width.min(self.view.height) / 3.0;
         let due = now_ms - since > CLUSTER_EVERY_MS || !moving;
-        if !self.regroup && !(stale && due) {
+        if !(self.regroup || stale && due) {
             return;
         }
         let zoom = self.view.zoom().round() as i8;
@@ -351,12 +355,11 @@ impl State {
 
 /// How large marks are: smaller when the map shows much, and when there are many.
 fn grow(zoom: f64, drawn: usize) -> f32 {
-    let by_zoom = (0.74 + (zoom - 10.0) * 0.065).clamp(0.70, 1.12);
+    let by_zoom = (0.76 + (zoom - 10.0) * 0.065).clamp(0.70, 1.12);
     let by_count = match drawn {
         0..=600 => 1.0,
-        601..=2000 => 0.85,
-        2001..=6000 => 0.65,
-        _ => 0.45,
+        601..=1500 => 0.85,
+        _ => 0.7,
     };
     (by_zoom * by_count) as f32
 }

@@ -30,20 +30,13 @@ pub struct Tiles {
 }
 
 impl Tiles {
-    pub fn new(
-        map: &FullMap,
-        url: &str,
-        credit: Option<&str>,
-        theme: Theme,
-        changed: Rc<dyn Fn(bool)>,
-    ) -> Self {
+    /// `changed` is told when tiles begin to show and when they are given up. Their
+    /// makers' credit is the page's to show.
+    pub fn new(map: &FullMap, url: &str, theme: Theme, changed: Rc<dyn Fn(bool)>) -> Self {
         let options = TileLayerOptions::new();
         options.set_max_zoom(20.0);
         let _ = js_sys::Reflect::set(&options, &"maxNativeZoom".into(), &19.0.into());
         let _ = js_sys::Reflect::set(&options, &"zIndex".into(), &2.0.into());
-        if let Some(credit) = credit {
-            options.set_attribution(credit.to_owned());
-        }
         let layer = TileLayer::new_options(url, &options);
         let state = Rc::new(State::default());
         let loaded = Evented::on_leaflet_event(layer.unchecked_ref::<Layer>(), "tileload", {

@@ -81,13 +81,17 @@ impl Words {
         layers.marks.clear();
         layers.sprites.clear();
         let mut layout = Layout::new(view.width + 2.0 * MARGIN, view.height + 2.0 * MARGIN);
+        for cluster in clusters {
+            let (x, y) = view.to_px(cluster.place);
+            layout.block(x + MARGIN, y + MARGIN, cluster::radius(cluster.count));
+        }
         self.lay_names(layers, &mut layout, atlas, palette, view);
         self.lay_trail_ends(layers);
         layers.ground_marks = layers.marks.len();
         layers.ground_sprites = layers.sprites.len();
         for cluster in clusters {
             let motion = motions.get(&cluster.cell).copied().unwrap_or(Motion::still(cluster.place));
-            lay_cluster(layers, &mut layout, atlas, palette, view, cluster, motion, now_ms);
+            lay_cluster(layers, atlas, palette, cluster, motion);
         }
         self.lay_units(layers, &mut layout, atlas, store, palette, view, now_ms);
         layers.changed.marks = true;
@@ -217,26 +221,15 @@ impl Words {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one state, borrowed apart")]
 fn lay_cluster(
     layers: &mut Layers,
-    layout: &mut Layout,
     atlas: &mut TextAtlas,
     palette: &Palette,
-    view: &View,
     cluster: &Cluster,
     motion: Motion,
-    now_ms: f64,
 ) {
-    let radius = cluster::radius(cluster.count);
-    layers.marks.push(Mark {
-        motion,
-        radius: radius as f32,
-        kind: MarkKind::Cluster,
-        mix: ends(&cluster.mix),
-    });
-    let (x, y) = view.to_px(motion.at(now_ms));
-    layout.block(x + MARGIN, y + MARGIN, radius);
+    let radius = cluster::radius(cluster.count) as f32;
+    layers.marks.push(Mark { motion, radius, kind: MarkKind::Cluster, mix: ends(&cluster.mix) });
     if let Some(word) = atlas.word(Style::Count, &count(cluster.count), palette) {
         layers.sprites.push(sprite(&word, Side::Centre, 0.0, (0, 0), motion));
     }

@@ -10,12 +10,15 @@ use crate::map::{
     palette::{Palette, Rgba},
     project::{WORLD_PX, World},
 };
-use web_sys::CanvasRenderingContext2d as Context;
+use wasm_bindgen::JsCast;
+use web_sys::{CanvasRenderingContext2d as Context, HtmlCanvasElement};
 
 /// Below this zoom the city's own outlines are not drawn, the world's are.
 const CITY_ZOOM: f64 = 8.0;
 /// Pixels around a tile that lines may reach in from.
 const MARGIN: f64 = 40.0;
+/// How much of the city's width its edge fades over.
+const FADE: f64 = 0.07;
 
 /// One tile: where it is, and the canvas it is painted on.
 pub struct Tile<'a> {
@@ -26,6 +29,37 @@ pub struct Tile<'a> {
     /// CSS pixels of its side.
     pub side: f64,
     pub dpr: f64,
+}
+
+struct Apart {
+    canvas: HtmlCanvasElement,
+    context: Context,
+}
+
+impl Apart {
+    fn tile(&self, like: &Tile<'_>) -> Tile<'_> {
+        Tile { context: &self.context, ..*like }
+    }
+
+    /// Clears what is outside a rectangle, and gradually what is near its edges.
+    fn fade(&self, (x0, y0): (f64, f64), (x1, y1): (f64, f64), tile: &Tile<'_>) {
+        let c = &self.context;
+        let wide = (x1 - x0) * FADE;
+        let far = tile.side + 2.0;
+        let _ = c.set_global_composite_operation("destination-out");
+        let clear = |from: (f64, f64), to: (f64, f64)| {
+            let gradient = c.create_linear_gradient(from.0, from.1, to.0, to.1);
+            // Black and clear are colours that every canvas knows.
+            let _ = gradient.add_color_stop(0.0, "rgba(0,0,0,1)");
+            let _ = gradient.add_color_stop(1.0, "rgba(0,0,0,0)");
+            c.set_fill_style_canvas_gradient(&gradient);
+            c.fill_rect(-1.0, -1.0, far, far);
+        };
+        clear((x0, 0.0), (x0 + wide, 0.0));
+        clear((x1, 0.0), (x1 - wide, 0.0));
+        clear((0.0, y0), (0.0, y0 + wide));
+        clear((0.0, y1), (0.0, y1 - wide));
+    }
 }
 
 impl Tile<'_> {
@@ -58,17 +92,43 @@ impl Tile<'_> {
             self.ground(&world.land, None, palette, &seen);
         }
         let Some(bounds) = own else { return };
-        c.save();
-        let ((x0, y0), (x1, y1)) = (self.px(&bounds.min), self.px(&bounds.max));
-        c.begin_path();
-        c.rect(x0, y0, x1 - x0, y1 - y0);
-        c.clip();
+        if bounds.holds(&self.bounds(0.0)) {
+            self.city(city, palette, &seen);
+            return;
+        }
+        // The city's own map ends somewhere: it fades into the world's outlines there.
+        let Some(apart) = self.blank() else { return };
+        apart.tile(self).city(city, palette, &seen);
+        apart.fade(self.px(&bounds.min), self.px(&bounds.max), self);
+        let _ = c.draw_image_with_html_canvas_element_and_dw_and_dh(
+            &apart.canvas,
+            0.0,
+            0.0,
+            self.side,
+            self.side,
+        );
+    }
+
+    fn city(&self, city: &Outlines, palette: &Palette, seen: &Bounds) {
+        let c = self.context;
+        c.set_line_join("round");
+        c.set_line_cap("round");
         c.set_fill_style_str(&palette.water.css());
         c.fill_rect(0.0, 0.0, self.side, self.side);
-        self.ground(&city.land, Some(&city.coast), palette, &seen);
-        self.rail(&city.rail, palette, &seen);
-        self.roads(&city.roads, palette, &seen);
-        c.restore();
+        self.ground(&city.land, Some(&city.coast), palette, seen);
+        self.rail(&city.rail, palette, seen);
+        self.roads(&city.roads, palette, seen);
+    }
+
+    /// A canvas like this tile's own, to be laid over it.
+    fn blank(&self) -> Option<Apart> {
+        let document = web_sys::window()?.document()?;
+        let canvas: HtmlCanvasElement = document.create_element("canvas").ok()?.dyn_into().ok()?;
+        canvas.set_width((self.side * self.dpr).round() as u32);
+        canvas.set_height((self.side * self.dpr).round() as u32);
+        let context: Context = canvas.get_context("2d").ok()??.dyn_into().ok()?;
+        let _ = context.scale(self.dpr, self.dpr);
+        Some(Apart { canvas, context })
     }
 
     /// Land with its shore. Shores given apart are drawn instead of the areas' edges.
@@ -145,7 +205,7 @@ impl Tile<'_> {
             for (class, lines) in &shown {
                 path(lines);
                 c.set_line_width(self.width(*class) + if self.zoom >= 14.0 { 2.4 } else { 1.6 });
-                c.set_stroke_style_str(&palette.casing.css());
+                c.set_stroke_style_str(&edge(*class, palette).css());
                 c.stroke();
             }
         }
@@ -186,6 +246,16 @@ impl Tile<'_> {
     }
 }
 
+/// The casing: in daylight it carries the rank that width alone would not.
+fn edge(class: usize, palette: &Palette) -> Rgba {
+    match (palette.theme, class) {
+        (Theme::Light, 3) => palette.casing.mix(palette.label, 0.34),
+        (Theme::Light, 2) => palette.casing.mix(palette.label, 0.16),
+        (Theme::Light, 0) => palette.casing.mix(palette.land, 0.30),
+        _ => palette.casing,
+    }
+}
+
 fn colour(class: usize, cased: bool, palette: &Palette) -> Rgba {
     match (palette.theme, cased) {
         (Theme::Dark, _) => match class {
@@ -195,8 +265,8 @@ fn colour(class: usize, cased: bool, palette: &Palette) -> Rgba {
             _ => palette.road.mix(palette.land, 0.50),
         },
         // White on white shows only with a casing; without one the casing's colour is the road.
-        (Theme::Light, false) => palette.casing.mix(palette.label, if class == 3 { 0.22 } else { 0.06 }),
-        (Theme::Light, true) if class == 3 => palette.road.mix(palette.casing, 0.18),
+        (Theme::Light, false) => palette.casing.mix(palette.label, if class == 3 { 0.30 } else { 0.10 }),
+        (Theme::Light, true) if class == 3 => palette.road.mix(palette.casing, 0.42),
         (Theme::Light, true) => palette.road,
     }
 }

@@ -87,7 +87,7 @@ impl Renderer {
                 &gl,
                 &[s::COMMON, s::UNITS_VERTEX],
                 s::UNITS_FRAGMENT,
-                &with(&["u_grow", "u_status", "u_halo", "u_accent", "u_text"]),
+                &with(&["u_grow", "u_small", "u_status", "u_halo", "u_accent", "u_text"]),
             )?,
             Stream::new(&gl, RECORD as i32, false, &unit_attributes)?,
         );
@@ -293,6 +293,7 @@ impl Renderer {
         }
         self.enter(&self.units.0, &self.units.1, scene);
         self.gl.uniform1f(self.units.0.at("u_grow"), scene.grow);
+        self.gl.uniform1i(self.units.0.at("u_small"), i32::from(scene.small));
         self.gl.draw_arrays(Gl::POINTS, 0, count);
         for index in scene.on_top.into_iter().flatten() {
             self.gl.draw_arrays(Gl::POINTS, i32::try_from(index).unwrap_or(0), 1);

@@ -31,6 +31,7 @@ layout(location = 3) in vec2 a_turn;
 layout(location = 4) in vec2 a_kind;
 layout(location = 5) in vec2 a_fan;
 uniform float u_grow;
+uniform bool u_small;
 flat out int v_shape;
 flat out int v_flags;
 flat out vec2 v_turn;
@@ -46,6 +47,7 @@ void main() {
   float heading = mix(a_turn.x, a_turn.y, progress(a_time, 0.35));
   v_turn = vec2(cos(heading), sin(heading));
   v_half = ((v_flags & 12) != 0 ? 23.0 : 14.0) * max(u_grow, (v_flags & 4) != 0 ? 1.0 : 0.0);
+  if (u_small && (v_flags & 12) == 0) v_half = 4.5;
   gl_PointSize = v_half * 2.0 * u_dpr;
   gl_Position = clip(place(a_from, a_to, a_time) + a_fan);
 }
@@ -53,7 +55,8 @@ void main() {
 
 /// Marks by signed distance: crisp at any size, told apart by shape alone.
 /// Available: arrow, or dot. On task: disc with the arrow cut out. Stale: hollow
-/// arrow, or ring. Offline: cross. SOS: diamond.
+/// arrow, or ring. Offline: cross. SOS: diamond. With thousands in view they are
+/// small, and only disc, square, ring and diamond: every pixel then counts.
 pub const UNITS_FRAGMENT: &str = r"#version 300 es
 precision highp float;
 flat in int v_shape;
@@ -66,6 +69,7 @@ uniform vec3 u_accent;
 uniform vec3 u_text;
 uniform float u_dpr;
 uniform float u_grow;
+uniform bool u_small;
 out vec4 colour;
 float along(vec2 p, vec2 a, vec2 b) {
   vec2 ap = p - a, ab = b - a;
@@ -82,7 +86,20 @@ float arrow(vec2 p) {
 void over(inout vec4 under, vec3 rgb, float a) {
   under = vec4(rgb * a, a) + under * (1.0 - a);
 }
+vec4 small() {
+  vec2 p = (gl_PointCoord - 0.5) * 9.0;
+  vec2 a = abs(p);
+  float d = v_shape == 1 ? max(a.x, a.y) - 3.2 : v_shape == 3 ? (a.x + a.y) * 0.75 - 3.0 : length(p) - 3.5;
+  float edge = clamp(0.5 - d * u_dpr, 0.0, 1.0);
+  float inner = clamp(0.5 - (d + 1.0) * u_dpr, 0.0, 1.0);
+  float hole = v_shape == 2 ? clamp(0.5 - (d + 2.2) * u_dpr, 0.0, 1.0) : 0.0;
+  return vec4(mix(u_halo, u_status[v_shape], inner - hole) * edge, edge);
+}
 void main() {
+  if (u_small && (v_flags & 12) == 0) {
+    colour = small();
+    return;
+  }
   float grow = max(u_grow, (v_flags & 4) != 0 ? 1.0 : 0.0);
   float unit = 1.0 / (u_dpr * grow);
   vec2 p = (gl_PointCoord - 0.5) * 2.0 * v_half / grow;
@@ -204,8 +221,8 @@ out vec2 v_uv;
 void main() {
   vec2 corner = vec2(float(gl_VertexID & 1), float(gl_VertexID >> 1));
   vec2 top_left = place(a_from, a_to, a_time) + a_box.xy;
-  // A word that stands still falls on whole pixels and is sharp.
-  if (a_time.y <= 0.0 || u_now >= a_time.x + a_time.y) top_left = floor(top_left * u_dpr + 0.5) / u_dpr;
+  // On whole pixels words are sharp, also those that move.
+  top_left = floor(top_left * u_dpr + 0.5) / u_dpr;
   v_uv = (a_area.xy + corner * a_area.zw) / u_side;
   gl_Position = clip(top_left + corner * a_box.zw);
 }
