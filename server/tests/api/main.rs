@@ -1,0 +1,9 @@
+//! The server from outside: real sockets, real files, a clock that the tests turn.
+//! One file a family of addresses; each test's name is what it proves.
+
+mod ingest;
+mod live;
+mod live_rights;
+mod live_silence;
+mod server;
+mod socket;
