@@ -11,7 +11,7 @@
 #   SENTINEL      the binary            (target/release/sentinel)
 #   ROUNDS        rounds                (5)
 #   SECONDS_EACH  seconds of each turn  (8)
-#   CONNECTIONS   kept-alive ones       (64)
+#   CONNECTIONS   kept-alive ones       (128)
 #   VENV          where the peer's packages are, or go  (~/.cache/sentinel-peer-venv)
 #
 # A round is: the peer with Redis syncing each write (appendfsync always: like Sentinel, an
@@ -26,7 +26,7 @@ root=$(cd "$here/../.." && pwd)
 sentinel=${SENTINEL:-$root/target/release/sentinel}
 rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-8}
-connections=${CONNECTIONS:-64}
+connections=${CONNECTIONS:-128}
 venv=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/sentinel-peer-venv}
 units=100
 password=sentinel-demo
@@ -67,9 +67,11 @@ wait_for() { # what, url
 taskset -c 0 redis-server --port $redis_port --dir "$work" --save '' --appendonly yes \
   --appendfsync always --daemonize no >"$work/redis.log" 2>&1 &
 pids+=($!)
+peer_pids=($!)
 (cd "$peer" && REDIS_URL=redis://127.0.0.1:$redis_port/0 PYTHONDONTWRITEBYTECODE=1 exec taskset -c 0 \
   "$venv/bin/uvicorn" app:app --port $peer_port --workers 1 --no-access-log --log-level warning) >"$work/peer.log" 2>&1 &
 pids+=($!)
+peer_pids+=($!)
 serve() {
   taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$sentinel_port --data "$work/data" \
     --unit-rate-limit off "$@" >>"$work/sentinel.log" 2>&1 &
@@ -89,24 +91,37 @@ answered=0 # fixes that Sentinel answered 2xx
 rows=$work/rows
 base=$(($(date +%s) - 7200))
 
-# One turn of wrk. Prints answered posts per second, p50 and p99 in ms, all answered, and how
-# busy wrk was, percent of its core; refuses any non-2xx.
-turn() { # name, fixes in a post, wrk's arguments
-  local name=$1 batch=$2
-  shift 2
+# CPU time that processes have used, in hundredths of a second.
+cpu_used() {
+  local pid sum=0
+  for pid in "$@"; do
+    sum=$((sum + $(sed 's/.*) //' "/proc/$pid/stat" | awk '{ print $12 + $13 }')))
+  done
+  echo $sum
+}
+
+# One turn of wrk. Prints answered posts per second, p50 and p99 in ms, all answered, how busy
+# wrk was (percent of its core), and posts for each CPU second of the server; refuses non-2xx.
+turn() { # name, fixes in a post, pids of the server, wrk's arguments
+  local name=$1 batch=$2 server=$3 cpu
+  shift 3
+  # shellcheck disable=SC2086 # several pids
+  cpu=$(cpu_used $server)
   TIMEFORMAT='%U %S'
   { time taskset -c 1 wrk -t1 -c"$connections" -d"${seconds}s" --latency "$@" >"$work/wrk.txt"; } 2>"$work/wrk-cpu.txt"
+  # shellcheck disable=SC2086
+  cpu=$(($(cpu_used $server) - cpu))
   if grep -q 'Non-2xx' "$work/wrk.txt"; then
     echo "$name refused posts:" >&2
     cat "$work/wrk.txt" >&2
     exit 1
   fi
-  awk -v name="$name" -v batch="$batch" -v busy="$(awk -v s="$seconds" '{ print 100 * ($1 + $2) / s }' "$work/wrk-cpu.txt")" '
+  awk -v name="$name" -v batch="$batch" -v cpu="$cpu" -v busy="$(awk -v s="$seconds" '{ print 100 * ($1 + $2) / s }' "$work/wrk-cpu.txt")" '
     function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t * 1000 }
     $1 == "50%" { p50 = ms($2) } $1 == "99%" { p99 = ms($2) }
     / requests in / { n = $1 }
     $1 == "Requests/sec:" { rate = $2 }
-    END { printf "%s\t%s\t%.0f\t%.2f\t%.2f\t%d\t%.0f\n", name, batch, rate, p50, p99, n, busy }' "$work/wrk.txt" | tee -a "$rows"
+    END { printf "%s\t%s\t%.0f\t%.2f\t%.2f\t%d\t%.0f\t%.0f\n", name, batch, rate, p50, p99, n, busy, n * 100 / cpu }' "$work/wrk.txt" | tee -a "$rows"
 }
 
 redis_sync() { redis-cli -p $redis_port config set appendfsync "$1" >/dev/null; }
@@ -114,7 +129,7 @@ redis_sync() { redis-cli -p $redis_port config set appendfsync "$1" >/dev/null; 
 peer_turn() { # name, policy, batch, script
   redis_sync "$2"
   redis-cli -p $redis_port del telemetry >/dev/null
-  turn "$1" "$3" -s "$4" "$peer_url" -- - "$base"
+  turn "$1" "$3" "${peer_pids[*]}" -s "$4" "$peer_url" -- - "$base"
   local held posts
   held=$(redis-cli -p $redis_port xlen telemetry)
   posts=$(tail -n1 "$rows" | cut -f6)
@@ -126,7 +141,7 @@ peer_turn() { # name, policy, batch, script
 }
 
 sentinel_turn() { # batch, script
-  turn "Sentinel" "$1" -s "$2" "$sentinel_url/api/v1/locations" -- "$work/tokens" "$base"
+  turn "Sentinel" "$1" "$sentinel_pid" -s "$2" "$sentinel_url/api/v1/locations" -- "$work/tokens" "$base"
   answered=$((answered + $(tail -n1 "$rows" | cut -f6) * $1))
   under_way=$((${under_way:-0} + connections * $1))
   base=$((base + 300))
@@ -175,23 +190,32 @@ report() {
 import statistics, sys
 rows = [line.rstrip("\n").split("\t") for line in open(sys.argv[1])]
 runs = {}
-for name, batch, rate, p50, p99, _, busy in rows:
-    runs.setdefault((int(batch), name), []).append((float(rate), float(p50), float(p99), float(busy)))
+for name, batch, *figures in rows:
+    runs.setdefault((int(batch), name), []).append([float(figure) for figure in figures])
+RATE, P50, P99, _, BUSY, PER_CPU = range(6)
 
 def spread(values, digits=0):
     values = sorted(values)
     return " / ".join(f"{v:,.{digits}f}" for v in (values[0], statistics.median(values), values[-1]))
 
-print("| fixes in a post | server | posts/s (min / median / max) | fixes/s, median | p50 ms | p99 ms | wrk busy | Sentinel is |")
+def ratio(own, theirs, column):
+    # Round by round: both turns of a ratio ran within seconds of each other.
+    return spread([mine[column] / other[column] for mine, other in zip(own, theirs)], 1)
+
+print("Min / median / max of the rounds.\n")
+print("| fixes in a post | server | posts/s | posts per CPU second | fixes/s | p50 ms | p99 ms | wrk busy |")
 print("| --- | --- | --- | --- | --- | --- | --- | --- |")
 for (batch, name), of in sorted(runs.items()):
+    column = lambda i: [turn[i] for turn in of]
+    median = lambda i: statistics.median(column(i))
+    print(f"| {batch} | {name} | {spread(column(RATE))} | {spread(column(PER_CPU))} | {median(RATE) * batch:,.0f} "
+          f"| {median(P50):.2f} | {median(P99):.2f} | {median(BUSY):.0f} % |")
+print("\n| fixes in a post | Sentinel beside | times its posts/s | times its posts per CPU second |")
+print("| --- | --- | --- | --- |")
+for (batch, name), of in sorted(runs.items()):
     own = runs[(batch, "Sentinel")]
-    rates = [turn[0] for turn in of]
-    # Round by round: both turns of a ratio ran within seconds of each other.
-    ratios = [mine[0] / theirs for mine, theirs in zip(own, rates)]
-    times = "" if name == "Sentinel" else spread(ratios, 1) + " times"
-    median = [statistics.median(column) for column in zip(*of)]
-    print(f"| {batch} | {name} | {spread(rates)} | {median[0] * batch:,.0f} | {median[1]:.2f} | {median[2]:.2f} | {median[3]:.0f} % | {times} |")
+    if name != "Sentinel":
+        print(f"| {batch} | {name} | {ratio(own, of, RATE)} | {ratio(own, of, PER_CPU)} |")
 PY
   echo
   echo "Audit: Sentinel answered $answered fixes 2xx and its history holds $held" \
