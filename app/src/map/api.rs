@@ -131,7 +131,7 @@ impl LiveMap {
 
     pub fn set_status(&self, patrol: PatrolId, status: UnitStatus) {
         self.change(|state| {
-            state.store.set_status(patrol, status);
+            state.urgent |= state.store.set_status(patrol, status);
         });
     }
 
@@ -145,7 +145,10 @@ impl LiveMap {
 
     /// Rings a unit, without telling `on_select`.
     pub fn select(&self, id: Option<&UnitId>) {
-        self.change(|state| state.selected = id.cloned());
+        self.change(|state| {
+            state.selected = id.cloned();
+            state.urgent = true;
+        });
     }
 
     /// Keeps a unit in the middle until the person moves the map.
@@ -203,6 +206,11 @@ impl LiveMap {
             state.clustering = on;
             state.settle();
         });
+    }
+
+    /// Draws every frame while anything moves, even by less than an eye could see.
+    pub fn set_restless(&self, on: bool) {
+        self.change(|state| state.restless = on);
     }
 
     pub fn stats(&self) -> MapStats {

@@ -123,7 +123,11 @@ impl Engine {
                 if let Some(engine) = engine.upgrade() {
                     engine.frame.set(None);
                     engine.keep_in_middle();
-                    engine.draw();
+                    if engine.state.try_borrow().is_ok_and(|s| s.resting(now_ms())) {
+                        engine.wake();
+                    } else {
+                        engine.draw();
+                    }
                 }
             })
         });
@@ -487,6 +491,7 @@ impl Engine {
             let id = found.and_then(|i| state.store.get(i)).map(|s| s.id.clone());
             let changed = state.hovered != id;
             state.hovered = id.clone();
+            state.urgent |= changed;
             (id, changed)
         };
         let pointer = if id.is_some() || cluster { "pointer" } else { "" };

@@ -4,7 +4,8 @@
 //! feed sends them. What is measured stands in `window.__mapLab`, anew every second:
 //! script time per frame, time between frames, and script time per update.
 //! `cluster=off` draws every unit by itself, `theme=light`, `zoom=`, `lat=`, `lon=`
-//! choose the view, `still=1` updates nothing, `tiles=` is a tile address to try.
+//! choose the view, `still=1` updates nothing, `tiles=` is a tile address to try,
+//! `pace=own` leaves out frames in which nothing would visibly move, as the product does.
 
 use super::{LiveMap, MapEvents, Theme};
 use leptos::{html::Div, leptos_dom::helpers::IntervalHandle, prelude::*};
@@ -43,6 +44,7 @@ pub fn MapLab() -> impl IntoView {
 struct Wanted {
     units: u64,
     clusters: bool,
+    restless: bool,
     still: bool,
     theme: Theme,
     settings: MapSettings,
@@ -57,6 +59,7 @@ impl Wanted {
         Self {
             units: number("units").map_or(10_000, |n| n.clamp(1.0, 200_000.0) as u64),
             clusters: text("cluster").as_deref() != Some("off"),
+            restless: text("pace").as_deref() != Some("own"),
             still: text("still").is_some(),
             theme: if text("theme").as_deref() == Some("light") { Theme::Light } else { Theme::Dark },
             settings: MapSettings {
@@ -99,6 +102,7 @@ impl Running {
             }
         };
         map.set_clustering(wanted.clusters);
+        map.set_restless(wanted.restless);
         let fleet: Vec<Mover> = (0..wanted.units).map(Mover::new).collect();
         map.replace(&fleet.iter().map(|m| m.unit.clone()).collect::<Vec<_>>());
         let figures = Rc::<RefCell<Figures>>::default();

@@ -8,7 +8,7 @@ use super::{atlas::Area, palette::Palette, project::View, project::World, store:
 
 /// Overscan of the canvas on each side, CSS pixels: a mark whose middle is just
 /// outside the view still shows its near half.
-pub const OVERSCAN: f64 = 48.0;
+pub const OVERSCAN: f64 = 28.0;
 
 /// A straight movement on the world.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

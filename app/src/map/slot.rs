@@ -14,6 +14,8 @@ const OVERLAP: f64 = 1.08;
 const JUMP_WORLD: f64 = 0.000_15;
 /// Slower than this is parked, m/s.
 const PARKED_MPS: f32 = 0.7;
+/// Degrees that a marker may turn at a jerk unnoticed.
+const TURN_SEEN: f32 = 4.0;
 
 pub const SHOWN: u8 = 1;
 pub const HEADING: u8 = 2;
@@ -161,6 +163,18 @@ impl Slot {
     /// A turn is over sooner than the way: a car that has turned looks ahead.
     fn turn_ms(&self) -> f64 {
         self.dur_ms.min(350.0)
+    }
+
+    /// How fast it moves on the map now, world sides per ms.
+    pub fn pace(&self, now_ms: f64) -> f64 {
+        let over = self.dur_ms <= 0.0 || now_ms >= self.t0_ms + self.dur_ms;
+        if over { 0.0 } else { (self.to.x - self.from.x).hypot(self.to.y - self.from.y) / self.dur_ms }
+    }
+
+    /// When a turn that the eye would miss if it were not smooth is over, ms.
+    pub fn turning_until_ms(&self) -> f64 {
+        let visible = turn(self.heading_from, self.heading_to).abs() > TURN_SEEN;
+        if visible { self.t0_ms + self.turn_ms() } else { f64::NEG_INFINITY }
     }
 
     /// Writes the record that `gl::units` reads.

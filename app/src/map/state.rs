@@ -33,6 +33,13 @@ const ORIGIN_REACH: f64 = 1024.0;
 /// Records are rewritten when their clock is older: f32 then errs by a quarter ms.
 const EPOCH_REACH_MS: f64 = 2_048_000.0;
 
+/// Pixels that a marker may move between two frames: less is not seen.
+const STEP_PX: f64 = 0.3;
+/// Longest time between two frames while anything moves, and while anything turns, ms.
+const REST_MOST_MS: f64 = 100.0;
+const REST_TURNING_MS: f64 = 45.0;
+/// Shorter rests are not worth taking: the browser draws as often as it can.
+const REST_LEAST_MS: f64 = 25.0;
 /// Units in view from which marks are small and plain.
 const SMALL_FROM: usize = 2500;
 
@@ -79,6 +86,10 @@ pub struct State {
     pub layers: Layers,
     pub words: Words,
     pub clustering: bool,
+    /// Draw every frame, even where no eye could tell: for measuring.
+    pub restless: bool,
+    /// Something changed that a person waits for.
+    pub urgent: bool,
     pub selected: Option<UnitId>,
     pub hovered: Option<UnitId>,
     pub dpr: f64,
@@ -93,6 +104,7 @@ pub struct State {
     worded: (f64, u64),
     placed_words: u64,
     moving_until_ms: f64,
+    drawn_ms: f64,
     times: VecDeque<f64>,
     frames: u64,
 }
@@ -114,6 +126,8 @@ impl State {
             layers: Layers::default(),
             words: Words::default(),
             clustering: true,
+            restless: false,
+            urgent: true,
             selected: None,
             hovered: None,
             dpr,
@@ -128,6 +142,7 @@ impl State {
             worded: (f64::NEG_INFINITY, 0),
             placed_words: 0,
             moving_until_ms: 0.0,
+            drawn_ms: 0.0,
             times: VecDeque::with_capacity(FRAMES_KEPT),
             frames: 0,
         }
@@ -152,6 +167,7 @@ impl State {
 
     /// Leaflet begins a zoom: units are grouped for where it will end at once.
     pub fn zoom_to(&mut self, to: View, now_ms: f64) {
+        self.urgent = true;
         self.zooming = Some(ZoomMotion { from: self.shown_view(now_ms), to, since_ms: now_ms });
         self.view = to;
         self.regroup = true;
@@ -166,6 +182,7 @@ impl State {
     pub fn settle(&mut self) {
         self.regroup = true;
         self.reword = true;
+        self.urgent = true;
     }
 
     /// Colours, typeface or screen have changed: all words are drawn anew.
@@ -173,6 +190,7 @@ impl State {
         self.atlas.reset(self.dpr);
         self.words.forget();
         self.reword = true;
+        self.urgent = true;
     }
 
     /// A new graphics context knows nothing.
@@ -204,11 +222,28 @@ impl State {
         self.words.chosen = (selected, hovered);
     }
 
+    /// Whether this frame may be left out: everything moves so slowly on the screen
+    /// that the last one still stands. A city at zoom 12 needs ten frames a second,
+    /// not sixty, which a machine without a graphics card is thankful for.
+    pub fn resting(&self, now_ms: f64) -> bool {
+        let moving = now_ms < self.store.moving_until_ms().max(self.moving_until_ms);
+        if self.restless || self.urgent || !moving || self.zooming.is_some() {
+            return false;
+        }
+        let pace_px = self.store.pace() * self.view.scale;
+        let turning = now_ms < self.store.turning_until_ms().max(self.moving_until_ms);
+        let most = if turning { REST_TURNING_MS } else { REST_MOST_MS };
+        let rest = (STEP_PX / pace_px.max(1e-9)).min(most);
+        rest >= REST_LEAST_MS && now_ms - self.drawn_ms < rest
+    }
+
     /// Draws a frame; true while there is something to draw after it.
     pub fn frame(&mut self, now_ms: f64) -> bool {
         if self.zooming.is_some_and(|z| now_ms - z.since_ms > 2.0 * ZOOM_ANIM_MS) {
             self.zooming = None;
         }
+        self.urgent = false;
+        self.drawn_ms = now_ms;
         self.mark_chosen();
         let moving = now_ms < self.store.moving_until_ms().max(self.moving_until_ms);
         self.rebase(now_ms);
@@ -344,6 +379,7 @@ impl State {
                 &view,
                 now_ms,
             );
+            self.store.set_pace(self.words.pace_in_view);
             self.worded = (now_ms, self.store.version());
             self.reword = false;
         } else if self.placed_words != self.store.version() {

@@ -52,6 +52,10 @@ pub struct UnitStore {
     epoch_ms: f64,
     /// When the last movement ends, ms.
     moving_until_ms: f64,
+    /// When the last visible turn ends, ms.
+    turning_until_ms: f64,
+    /// The fastest movement, world sides per ms; too high rather than too low.
+    pace: f64,
     /// Grows with every change that a label or a cluster might care about.
     version: u64,
     still: bool,
@@ -80,6 +84,8 @@ impl UnitStore {
             return false;
         }
         self.moving_until_ms = self.moving_until_ms.max(slot.t0_ms + slot.dur_ms);
+        self.turning_until_ms = self.turning_until_ms.max(slot.turning_until_ms());
+        self.pace = self.pace.max(slot.pace(now_ms));
         self.touch(index);
         true
     }
@@ -170,6 +176,19 @@ impl UnitStore {
 
     pub fn moving_until_ms(&self) -> f64 {
         self.moving_until_ms
+    }
+
+    pub fn turning_until_ms(&self) -> f64 {
+        self.turning_until_ms
+    }
+
+    pub fn pace(&self) -> f64 {
+        self.pace
+    }
+
+    /// The pace is known better: of the units in view only.
+    pub fn set_pace(&mut self, pace: f64) {
+        self.pace = pace;
     }
 
     pub fn version(&self) -> u64 {

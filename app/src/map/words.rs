@@ -44,6 +44,8 @@ pub struct Words {
     pub chosen: (Option<usize>, Option<usize>),
     /// Units drawn by themselves near the view.
     pub drawn_in_view: usize,
+    /// The fastest of them, world sides per ms.
+    pub pace_in_view: f64,
     unit_sides: HashMap<usize, Side>,
     name_sides: HashMap<usize, Side>,
     /// Sprites after the ground's that belong to units, with their slots.
@@ -177,6 +179,8 @@ impl Words {
         self.unit_sprites.clear();
         let units = self.units_near(store, view, now_ms);
         self.drawn_in_view = units.len();
+        let paces = units.iter().filter_map(|u| store.get(u.index)).map(|s| s.pace(now_ms));
+        self.pace_in_view = paces.fold(0.0, f64::max);
         let named = units.len() <= NAMES_IN_VIEW && view.zoom() >= NAMES_ZOOM;
         let mut wishes = Vec::new();
         let mut wished = Vec::new();

@@ -6,7 +6,7 @@ pub mod features;
 mod paint;
 
 use super::{
-    leaflet_ext::{Coords, FullMap, TileEvent},
+    leaflet_ext::{Coords, FullMap, TileEvent, options},
     palette::Palette,
 };
 use features::Outlines;
@@ -126,7 +126,9 @@ impl Shared {
         let dpr = self.dpr.get();
         tile.canvas.set_width((SIDE * dpr).round() as u32);
         tile.canvas.set_height((SIDE * dpr).round() as u32);
-        let context = tile.canvas.get_context("2d").ok().flatten();
+        // A tile is painted all over: said so, the browser need not blend it.
+        let opaque = options(&[("alpha", false.into())]);
+        let context = tile.canvas.get_context_with_context_options("2d", &opaque).ok().flatten();
         if let Some(context) = context.and_then(|c| c.dyn_into::<CanvasRenderingContext2d>().ok()) {
             let (x, y, zoom) = (tile.x, tile.y, tile.zoom);
             paint::Tile { context: &context, x, y, zoom, side: SIDE, dpr }.paint(
