@@ -5,7 +5,7 @@
 //! and writes one frame at a time, so a slow reader holds nothing but its own task.
 
 use crate::{
-    auth::{Caller, Signed},
+    auth::{Caller, Denied, Signed},
     http::error::ApiError,
     live::{Encoding, Ending, Frame, JoinError, Session, Wanted},
     state::Sentinel,
@@ -31,6 +31,7 @@ const CLIENT_FRAME_MAX: usize = 4096;
 const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Silence after which a client counts as gone.
 const CLIENT_SILENT: Duration = Duration::from_secs(70);
+const SIGN_IN_ENDED: &str = "the sign-in or key behind this stream has ended";
 /// How long one frame may take to leave before the reader counts as too slow.
 const SEND_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -85,7 +86,7 @@ impl Conversation {
                 message = self.socket.recv() => self.hear(message).await,
                 frames = next(&mut self.session) => self.send_all(frames).await,
                 () = ended(self.ending.as_ref()) => {
-                    Err(End::Close(close::UNAUTHORIZED, "the sign-in or key behind this stream has ended"))
+                    Err(End::Close(close::UNAUTHORIZED, SIGN_IN_ENDED))
                 }
                 _ = heartbeat.tick() => self.beat().await,
             };
@@ -134,6 +135,7 @@ impl Conversation {
         self.leave();
         let grant = match self.caller.view(&self.sentinel.directory, subscribe.scope) {
             Ok(grant) => grant,
+            Err(Denied::Ended) => return Err(End::Close(close::UNAUTHORIZED, SIGN_IN_ENDED)),
             Err(denied) => {
                 let message = denied.to_string();
                 self.say(&ServerFrame::Error(ErrorFrame { code: "forbidden".into(), message })).await?;

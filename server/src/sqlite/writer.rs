@@ -286,6 +286,8 @@ mod tests {
         ) {
             let folder = tempfile::tempdir().expect("a folder");
             let db = open::open(&folder.path().join("h.db"), &HISTORY_SCHEMA).expect("opens");
+            // As the intake does; and a disk's sync for each statement would make this slow.
+            db.execute_batch("BEGIN").expect("begins");
             let unit: UnitId = "u".parse().expect("a good id");
             let mut writer = BlockWriter::default();
             let mut oracle = BTreeSet::new();
