@@ -1,6 +1,7 @@
 //! Which server, and who we are to it: the options that every field tool shares.
 
-use crate::client::{Api, Credential};
+use crate::client::{Api, CallError, Credential};
+use reqwest::StatusCode;
 
 /// The demo's own sign-in, tried where nothing else is given and the server is on this machine.
 const DEMO_USER: &str = "admin";
@@ -53,12 +54,16 @@ impl AccessArgs {
         Api::new(&self.url, credential)
     }
 
-    /// What to do about a refused credential.
-    pub fn advice(&self) -> &'static str {
-        if self.is_demo() {
-            "the demo's sign-in is not known there; give an API key (--api-key or SENTINEL_API_KEY), or --username and --password"
-        } else {
-            "check the key or the sign-in, and that it may post positions for these units"
+    /// What to do about a refusal that has to do with who we are.
+    pub fn advice(&self, error: &CallError) -> Option<&'static str> {
+        match error.status()? {
+            StatusCode::UNAUTHORIZED if self.is_demo() => Some(
+                "the demo's sign-in is not known there; give an API key (--api-key or SENTINEL_API_KEY), \
+                 or --username and --password",
+            ),
+            StatusCode::UNAUTHORIZED => Some("check the key, or the name and the password"),
+            StatusCode::FORBIDDEN => Some("this key or person does not have the right to do it"),
+            _ => None,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! server set aside, or that failed, are not expected; the run has reported them.
 
 use super::{
-    progress::count,
+    progress::{count, counted},
     trace::{Row, Trace},
 };
 use crate::client::Api;
@@ -55,9 +55,9 @@ impl Findings {
             n => format!(" ({} rows repeat an instant of their unit and count once)", count(n)),
         };
         let mut text = format!(
-            "{verdict}; {} units, {} fixes expected{repeats}, {} found: {} missing, {} doubled, {} elsewhere, {} not in the trace",
-            count(self.units),
-            count(self.expected),
+            "{verdict}; {}, {} expected{repeats}, {} found: {} missing, {} doubled, {} elsewhere, {} not in the trace",
+            counted(self.units, "unit", "units"),
+            counted(self.expected, "fix", "fixes"),
             count(self.found),
             count(self.missing),
             count(self.doubled),
@@ -215,9 +215,7 @@ mod tests {
     fn the_same_history_is_exact() {
         let findings = compared(&[row(1, 1.0), row(2, 1.5)], &[point(1, 1.0), point(2, 1.500_000_4)]);
         assert!(findings.exact() && findings.expected == 2 && findings.found == 2);
-        assert!(
-            findings.summary().starts_with("audit: exact; 1 units, 2 fixes expected, 2 found: 0 missing")
-        );
+        assert!(findings.summary().starts_with("audit: exact; 1 unit, 2 fixes expected, 2 found: 0 missing"));
     }
 
     #[test]

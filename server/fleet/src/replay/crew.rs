@@ -1,6 +1,6 @@
 //! The units that a trace names: there, or made.
 
-use super::{KIND, ReplayArgs, trace::Trace};
+use super::{KIND, ReplayArgs, progress::counted, trace::Trace};
 use crate::client::{Api, CallError};
 use anyhow::Context;
 use futures::{TryStreamExt, stream};
@@ -33,13 +33,13 @@ pub async fn ready(api: &Api, args: &ReplayArgs, trace: &Trace) -> anyhow::Resul
     let under = args.create_under.or_else(|| args.access.is_demo().then_some(DEMO_STATION));
     let Some(station) = under else {
         anyhow::bail!(
-            "the server does not know {} of the trace's units, such as {first}; \
+            "the trace has {} that the server does not know, such as {first}; \
              make them, or let --create-under station:N do it",
-            missing.len()
+            counted(missing.len(), "unit", "units")
         );
     };
     anyhow::ensure!(station.level == Level::Station, "--create-under {station}: units belong to a station");
-    println!("making {} units at {station}", missing.len());
+    println!("making {} at {station}", counted(missing.len(), "unit", "units"));
     stream::iter(missing.into_iter().map(Ok::<_, anyhow::Error>))
         .try_for_each_concurrent(MAKERS, |id| async move {
             let unit = NewUnit { id: id.clone(), name: None, kind: Some(KIND.into()), station };
@@ -53,7 +53,10 @@ pub async fn ready(api: &Api, args: &ReplayArgs, trace: &Trace) -> anyhow::Resul
 }
 
 fn explain(error: CallError, args: &ReplayArgs) -> anyhow::Error {
-    let refused = matches!(error.status().map(|s| s.as_u16()), Some(401 | 403));
+    let advice = args.access.advice(&error);
     let error = anyhow::Error::from(error);
-    if refused { error.context(args.access.advice()) } else { error }
+    match advice {
+        Some(advice) => error.context(advice),
+        None => error,
+    }
 }

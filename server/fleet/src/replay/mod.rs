@@ -65,7 +65,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "STATION")]
     pub create_under: Option<Scope>,
 
-    /// When done, read every unit's history back and compare it with the file
+    /// When done, read every unit's history back and compare it with the file; what the server
+    /// set aside as impossible is told, not counted as missing
     #[arg(long)]
     pub audit: bool,
 

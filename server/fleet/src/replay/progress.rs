@@ -90,6 +90,13 @@ pub fn count<N: TryInto<u64>>(number: N) -> String {
     text
 }
 
+/// So many of something: "1 unit", "187 units".
+pub fn counted<N: TryInto<u64>>(number: N, one: &str, many: &str) -> String {
+    let number = count(number);
+    let what = if number == "1" { one } else { many };
+    format!("{number} {what}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +105,7 @@ mod tests {
     fn numbers_are_readable() {
         let texts: Vec<_> = [0u64, 999, 1_000, 195_984, 1_234_567].into_iter().map(count).collect();
         assert_eq!(texts, ["0", "999", "1,000", "195,984", "1,234,567"]);
+        assert_eq!([counted(1, "fix", "fixes"), counted(1_870, "fix", "fixes")], ["1 fix", "1,870 fixes"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::{
     ReplayArgs,
     pace::{Pace, Speed},
-    progress::{Progress, Standing, count},
+    progress::{Progress, Standing, count, counted},
     trace::{Row, Trace},
 };
 use crate::{
@@ -137,8 +137,8 @@ impl Report {
             None => "0 set aside".into(),
         };
         format!(
-            "{} fixes of the trace in {:.1} s ({}/s): {} stored, {} known before, {aside}, {} failed",
-            count(trace.rows.len()),
+            "{} of the trace in {:.1} s ({}/s): {} stored, {} known before, {aside}, {} failed",
+            counted(trace.rows.len(), "fix", "fixes"),
             self.took.as_secs_f64(),
             count(rate.round() as u64),
             count(self.accepted),

@@ -4,6 +4,7 @@
 //! wrong: half a trace replayed by mistake is worse than none. Whether a position is
 //! possible is left to the server, which is what a replay tests.
 
+use super::progress::counted;
 use anyhow::{Context, anyhow, bail};
 use flate2::read::MultiGzDecoder;
 use sentinel_model::{Time, UnitId};
@@ -90,7 +91,11 @@ impl Trace {
             (Some(first), Some(last)) => (first.recorded, last.recorded),
             _ => return "an empty trace".into(),
         };
-        format!("{} fixes of {} units, recorded {first} to {last}", self.rows.len(), self.used_units().len())
+        format!(
+            "{} of {}, recorded {first} to {last}",
+            counted(self.rows.len(), "fix", "fixes"),
+            counted(self.used_units().len(), "unit", "units")
+        )
     }
 }
 

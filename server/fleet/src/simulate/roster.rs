@@ -73,10 +73,8 @@ async fn look_up(
             Ok(found) => return Ok(Some(found)),
             Err(error) if error.is_transient() => error,
             Err(error) => {
-                let advice = match error.status().map(|s| s.as_u16()) {
-                    Some(401 | 403) => args.access.advice(),
-                    _ => "the simulator needs to read the units it moves",
-                };
+                let advice =
+                    args.access.advice(&error).unwrap_or("the simulator needs to read the units it moves");
                 return Err(error).context(advice);
             }
         };
