@@ -11,7 +11,7 @@
 #   SENTINEL      the binary            (target/release/sentinel)
 #   ROUNDS        rounds                (5)
 #   SECONDS_EACH  seconds of each turn  (8)
-#   CONNECTIONS   kept-alive ones       (128)
+#   CONNECTIONS   kept-alive ones       (64; redis-py refuses beyond 100 at once)
 #   VENV          where the peer's packages are, or go  (~/.cache/sentinel-peer-venv)
 #
 # A round is: the peer with Redis syncing each write (appendfsync always: like Sentinel, an
@@ -26,7 +26,7 @@ root=$(cd "$here/../.." && pwd)
 sentinel=${SENTINEL:-$root/target/release/sentinel}
 rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-8}
-connections=${CONNECTIONS:-128}
+connections=${CONNECTIONS:-64}
 venv=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/sentinel-peer-venv}
 units=100
 password=sentinel-demo
@@ -128,6 +128,7 @@ redis_sync() { redis-cli -p $redis_port config set appendfsync "$1" >/dev/null; 
 
 peer_turn() { # name, policy, batch, script
   redis_sync "$2"
+  sleep 1 # what the turn before left under way is not this turn's
   redis-cli -p $redis_port del telemetry >/dev/null
   turn "$1" "$3" "${peer_pids[*]}" -s "$4" "$peer_url" -- - "$base"
   local held posts
