@@ -93,9 +93,9 @@ async fn take(State(state): State<StandIn>, Json(post): Json<Post>) -> Response 
     Json(json!({"status": "ok", "accepted": good, "duplicates": 0, "rejected": rejected})).into_response()
 }
 
-/// Waits for a condition, at most ten seconds.
+/// Waits for a condition, at most thirty seconds.
 pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
     while !condition() {
         assert!(tokio::time::Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
