@@ -82,6 +82,19 @@ pub fn kind(word: &str) -> String {
     text
 }
 
+/// `8,644`
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 pub fn plural(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
@@ -111,6 +124,8 @@ mod tests {
         assert_eq!(heading(359.0), "N 359°");
         assert_eq!(heading(47.0), "NE 47°");
         assert_eq!(distance(12_345.0, Measure::Metric), "12.3 km");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(999), "999");
         assert_eq!(kind("patrol_car"), "Patrol car");
     }
 }

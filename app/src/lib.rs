@@ -10,6 +10,9 @@
 //!
 //! There is no store, no socket server and no HTTP handler here.
 
+// Views are types as deep as the page.
+#![recursion_limit = "256"]
+
 #[cfg(feature = "ssr")]
 pub mod backend;
 

@@ -1,6 +1,7 @@
 //! The tree of scopes the viewer may see, with how their units are.
 
 use super::icon::{Glyph, Icon};
+use super::whole::{IntoWhole, effect, text};
 use crate::console::Console;
 use leptos::prelude::*;
 use sentinel_model::{
@@ -73,7 +74,7 @@ pub fn AreaTree() -> impl IntoView {
         }
         rows
     });
-    Effect::new(move |_| {
+    effect(move || {
         let line = console.lineage(console.scope.get());
         open.update(|o| o.extend(line.iter().map(|n| n.scope)));
     });
@@ -90,7 +91,7 @@ pub fn AreaTree() -> impl IntoView {
             </ul>
         </section>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -135,13 +136,13 @@ fn AreaRow(
                 <span class="area-name">{name}</span>
                 <MixBar counts=Signal::derive(of)/>
                 <span class="area-count">
-                    <b>{on_patrol}</b>
-                    <span class="faint">" / " {move || of().units}</span>
+                    <b>{text(move || on_patrol().to_string())}</b>
+                    <span class="faint">" / " {text(move || of().units.to_string())}</span>
                 </span>
             </a>
         </li>
     }
-    .into_any()
+    .whole()
 }
 
 /// How a scope's units are, as a bar: a look tells whether all is well.
@@ -150,7 +151,10 @@ fn MixBar(counts: Signal<ScopeCounts>) -> impl IntoView {
     const WIDTH: u32 = 36;
     let part = move |before: fn(&ScopeCounts) -> u32, own: fn(&ScopeCounts) -> u32| {
         let scale = move |n: u32| f64::from(n) * f64::from(WIDTH) / f64::from(counts.get().units.max(1));
-        (move || format!("{:.1}", scale(before(&counts.get()))), move || format!("{:.1}", scale(own(&counts.get()))))
+        (
+            move || format!("{:.1}", scale(before(&counts.get()))),
+            move || format!("{:.1}", scale(own(&counts.get()))),
+        )
     };
     let (x1, w1) = part(|_| 0, |c| c.available);
     let (x2, w2) = part(|c| c.available, |c| c.on_task);
@@ -165,7 +169,7 @@ fn MixBar(counts: Signal<ScopeCounts>) -> impl IntoView {
             <rect class="s-offline" height="4" x=x4 width=w4></rect>
         </svg>
     }
-    .into_any()
+    .whole()
 }
 
 /// Whether there is a tree to show: a station chief has one station and no tree.

@@ -1,5 +1,6 @@
 //! The state of the connection, in words.
 
+use super::whole::{IntoWhole, text};
 use crate::{console::Console, live::link::Link, local_time};
 use leptos::prelude::*;
 
@@ -26,10 +27,10 @@ pub fn Connection() -> impl IntoView {
         <p class=class role="status" aria-live="polite">
             <span class="feed-dot" aria-hidden="true"></span>
             <span class="visually-hidden">"Connection: "</span>
-            <span class="feed-words">{words}</span>
+            <span class="feed-words">{text(words)}</span>
         </p>
     }
-    .into_any()
+    .whole()
 }
 
 /// The clock, in the person's own time zone.
@@ -43,9 +44,9 @@ pub fn Clock() -> impl IntoView {
     view! {
         <p class="clock needs-script">
             <span class="visually-hidden">"Time: "</span>
-            <span class="clock-time">{time}</span>
-            <span class="clock-zone">{zone}</span>
+            <span class="clock-time">{text(time)}</span>
+            <span class="clock-zone">{text(zone)}</span>
         </p>
     }
-    .into_any()
+    .whole()
 }

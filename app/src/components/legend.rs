@@ -1,5 +1,6 @@
 //! What the shapes on the map mean.
 
+use super::whole::IntoWhole;
 use super::{
     icon::{Glyph, Icon},
     mark::Mark,
@@ -49,7 +50,7 @@ pub fn Legend() -> impl IntoView {
                 <li>
                     <Icon glyph=Glyph::Heading/>
                     <span>"Heading"</span>
-                    <span class="faint">"the point of a marker"</span>
+                    <span class="faint">"the way a marker points; a dot stands still"</span>
                 </li>
                 <li>
                     <span class="cluster-mark" aria-hidden="true">"12"</span>
@@ -59,5 +60,5 @@ pub fn Legend() -> impl IntoView {
             </ul>
         </section>
     }
-    .into_any()
+    .whole()
 }

@@ -1,6 +1,7 @@
 //! The few buttons that stand on the map.
 
 use super::icon::{Glyph, Icon};
+use super::whole::IntoWhole;
 use crate::{console::Console, map_place::with_map};
 use leptos::prelude::*;
 
@@ -37,5 +38,5 @@ pub fn MapTools() -> impl IntoView {
             </button>
         </div>
     }
-    .into_any()
+    .whole()
 }

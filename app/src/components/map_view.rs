@@ -1,6 +1,7 @@
 //! The map's place on the page: mounts it, tells it what is chosen, and shows
 //! what it says back.
 
+use super::whole::{IntoWhole, effect, part, text};
 use super::{mark::Mark, person_menu::theme_of};
 use crate::{
     console::{Console, Sheet},
@@ -34,7 +35,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
     let hover: Placed<UnitId> = RwSignal::new(None);
     let pick: Placed<Vec<UnitId>> = RwSignal::new(None);
 
-    Effect::new(move || {
+    effect(move || {
         let Some(place) = place.get() else { return };
         let events = MapEvents {
             on_select: Rc::new(move |id| {
@@ -58,8 +59,9 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
                 map.replace(&console.fleet.with_value(|f| f.live()));
                 put_map(Some(map));
                 let chosen = console.selected.get_untracked();
-                if let Some(id) = &chosen {
-                    console.look_at(id);
+                match &chosen {
+                    Some(id) => console.look_at(id),
+                    None => with_map(|m| m.fit_units()),
                 }
                 with_map(|m| m.select(chosen.as_ref()));
                 ready.set(true);
@@ -68,29 +70,30 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         }
         on_cleanup(|| put_map(None));
     });
-    Effect::new(move || {
+    effect(move || {
         let id = console.selected.get();
         with_map(|m| m.select(id.as_ref()));
     });
-    Effect::new(move || {
+    effect(move || {
         let id = console.selected.get().filter(|_| console.following.get());
         with_map(|m| m.follow(id.as_ref()));
     });
-    Effect::new(move || {
+    effect(move || {
         let all = console.statuses.get().is_all() && console.words.read().is_empty();
         let shown = (!all).then(|| console.fleet.with_value(|f| f.patrols_of(&console.matching.read())));
         with_map(|m| m.set_filter(shown));
     });
-    Effect::new(move |before: Option<_>| {
+    let mut before = None;
+    effect(move || {
         let scope = console.scope.get();
-        if before.is_some_and(|b| b != scope) {
+        if before.replace(scope).is_some_and(|b| b != scope) {
             // The units of the other scope are on their way; look where they will be.
             set_timeout(|| with_map(|m| m.fit_units()), std::time::Duration::from_millis(600));
         }
-        scope
     });
-    Effect::new(move || {
-        let _ = (console.show_areas.get(), console.show_units.get(), console.selected.get(), console.sheet.get());
+    effect(move || {
+        let _ =
+            (console.show_areas.get(), console.show_units.get(), console.selected.get(), console.sheet.get());
         request_animation_frame(|| with_map(|m| m.resize()));
     });
 
@@ -101,7 +104,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         </div>
         <div class="map-failed" role="alert" hidden=move || failed.read().is_none()>
             <p class="empty-title">"The map cannot be drawn in this browser"</p>
-            <p class="faint">{move || failed.get().map(|e| e.to_string())} ". The list works without it."</p>
+            <p class="faint">{text(move || failed.get().map(|e| e.to_string()).unwrap_or_default())} ". The list works without it."</p>
         </div>
         <p class="attribution" hidden=move || !tiles.get() || attribution.is_none()>
             {attribution.clone()}
@@ -109,7 +112,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         <HoverCard hover/>
         <Chooser pick/>
     }
-    .into_any()
+    .whole()
 }
 
 /// What a pointer over a unit is told.
@@ -118,14 +121,14 @@ fn HoverCard(hover: Placed<UnitId>) -> impl IntoView {
     let console = Console::of_page();
     let card = NodeRef::<html::Div>::new();
     let id = Memo::new(move |_| hover.read().as_ref().map(|h| h.0.clone()));
-    Effect::new(move || {
+    effect(move || {
         if let Some((_, x, y)) = hover.get() {
             put_at(card, x + 14.0, y + 12.0);
         }
     });
     view! {
         <div class="hover-card" role="tooltip" node_ref=card hidden=move || id.read().is_none()>
-            {move || {
+            {part(move || {
                 let id = id.get()?;
                 let (status, place, station) = console.unit(&id, |e| (e.status, e.place, e.station))?;
                 let fast = place.and_then(|p| p.speed_mps).map(|v| speed(v, console.measure.get()));
@@ -138,11 +141,11 @@ fn HoverCard(hover: Placed<UnitId>) -> impl IntoView {
                         <span class="faint">{console.scope_name(station)}</span>
                     </p>
                     <p>{detail.join(" · ")}</p>
-                })
-            }}
+                }.whole())
+            })}
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// Several units under one click: which one?
@@ -152,11 +155,13 @@ fn Chooser(pick: Placed<Vec<UnitId>>) -> impl IntoView {
     const MOST: usize = 12;
     let console = Console::of_page();
     let card = NodeRef::<html::Div>::new();
-    Effect::new(move || {
+    effect(move || {
         if let Some((_, x, y)) = pick.get() {
             put_at(card, x + 10.0, y + 10.0);
             let first = card.get_untracked().and_then(|c| c.query_selector("button").ok().flatten());
-            if let Some(button) = first.and_then(|b| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(b).ok()) {
+            if let Some(button) =
+                first.and_then(|b| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(b).ok())
+            {
                 // Focus may be refused in a page that is not in front.
                 let _ = button.focus();
             }
@@ -176,8 +181,8 @@ fn Chooser(pick: Placed<Vec<UnitId>>) -> impl IntoView {
                 }
             }
         >
-            <p class="faint">{move || pick.get().map(|p| format!("{} units here", p.0.len()))}</p>
-            {move || {
+            <p class="faint">{text(move || pick.get().map(|p| format!("{} units here", p.0.len())).unwrap_or_default())}</p>
+            {part(move || {
                 pick.get()
                     .map(|(ids, ..)| {
                         ids.into_iter()
@@ -203,9 +208,10 @@ fn Chooser(pick: Placed<Vec<UnitId>>) -> impl IntoView {
                                 })
                             })
                             .collect_view()
+                            .whole()
                     })
-            }}
+            })}
         </div>
     }
-    .into_any()
+    .whole()
 }

@@ -14,12 +14,12 @@ pub fn status_class(status: UnitStatus) -> &'static str {
     }
 }
 
+/// The same shapes as on the map, with north as their heading.
 const fn shape(status: UnitStatus) -> &'static str {
     match status {
-        UnitStatus::Available => "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11z",
-        UnitStatus::OnTask => "M8 1.2 14.8 8 8 14.8 1.2 8z",
-        UnitStatus::Stale => "M8 1.8 15 14H1z",
-        UnitStatus::Offline => "M3.2 3.2h9.6v9.6H3.2z",
+        UnitStatus::Available | UnitStatus::Stale => "M8 .8 13.9 15.2 8 12 2.1 15.2z",
+        UnitStatus::OnTask => "M8 .5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15zM8 3.4 11.4 11.8 8 10 4.6 11.8z",
+        UnitStatus::Offline => "M3 3l10 10M13 3 3 13",
         UnitStatus::OffDuty => "M3 8h10",
     }
 }

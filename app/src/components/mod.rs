@@ -20,3 +20,4 @@ pub mod trail;
 pub mod unit_drawer;
 pub mod unit_list;
 pub mod unit_table;
+pub mod whole;

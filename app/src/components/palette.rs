@@ -1,5 +1,6 @@
 //! Ctrl-K: to any unit or area by typing a part of its name.
 
+use super::whole::{IntoWhole, effect, part, text};
 use super::{
     icon::{Glyph, Icon},
     mark::Mark,
@@ -61,7 +62,7 @@ pub fn Palette() -> impl IntoView {
         search(console, &words.read())
     });
 
-    Effect::new(move || {
+    effect(move || {
         let Some(dialog) = dialog.get() else { return };
         if console.palette_open.get() {
             words.set(String::new());
@@ -75,7 +76,7 @@ pub fn Palette() -> impl IntoView {
             dialog.close();
         }
     });
-    Effect::new(move || {
+    effect(move || {
         let handle = window_event_listener(leptos::ev::keydown, move |e| {
             let typing = e
                 .target()
@@ -152,8 +153,8 @@ pub fn Palette() -> impl IntoView {
                     <kbd>"Esc"</kbd>
                 </div>
                 <div class="palette-found scroll" id="palette-found" role="listbox" aria-label="Found">
-                    {move || {
-                        found
+                    {part(move || {
+                        let rows = found
                             .get()
                             .into_iter()
                             .enumerate()
@@ -172,19 +173,20 @@ pub fn Palette() -> impl IntoView {
                                     </div>
                                 }
                             })
-                            .collect_view()
-                    }}
+                            .collect_view();
+                        Some(rows.whole())
+                    })}
                 </div>
                 <p class="palette-none" hidden=move || !found.read().is_empty()>
-                    "Nothing of that name in " {move || console.scope_name(console.scope.get())} "."
+                    "Nothing of that name in " {text(move || console.scope_name(console.scope.get()))} "."
                 </p>
                 <p class="palette-note faint">
-                    "Units of " {move || console.scope_name(console.scope.get())} ", and every area you may see"
+                    "Units of " {text(move || console.scope_name(console.scope.get()))} ", and every area you may see"
                 </p>
             </div>
         </dialog>
     }
-    .into_any()
+    .whole()
 }
 
 fn found_view(item: Found) -> AnyView {
@@ -194,12 +196,12 @@ fn found_view(item: Found) -> AnyView {
             <span class="found-name">{name}</span>
             <span class="faint">{level}</span>
         }
-        .into_any(),
+        .whole(),
         Found::Unit { id, status, station } => view! {
             <Mark status/>
             <span class="found-name">{id.to_string()}</span>
             <span class="faint">{format!("{} · {station}", status_word(status))}</span>
         }
-        .into_any(),
+        .whole(),
     }
 }

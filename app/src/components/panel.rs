@@ -1,5 +1,6 @@
 //! What stands at the left of the map: the tree above, the list below.
 
+use super::whole::IntoWhole;
 use super::{
     area_tree::{AreaTree, has_tree},
     unit_list::UnitList,
@@ -19,5 +20,5 @@ pub fn Panel() -> impl IntoView {
             <UnitList/>
         </aside>
     }
-    .into_any()
+    .whole()
 }

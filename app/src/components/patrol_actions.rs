@@ -1,6 +1,7 @@
 //! Starting and ending a patrol, for those who may. Ending asks once more.
 
 use super::icon::{Glyph, Icon};
+use super::whole::IntoWhole;
 use crate::{
     console::Console,
     live::{link::Link, rest, rest::RestError},
@@ -60,5 +61,5 @@ pub fn PatrolActions(id: UnitId, patrol: Signal<Option<PatrolId>>) -> impl IntoV
             </div>
         </div>
     }
-    .into_any()
+    .whole()
 }

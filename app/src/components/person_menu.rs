@@ -2,6 +2,7 @@
 //! element, so that signing out works before and without the wasm.
 
 use super::icon::{Glyph, Icon};
+use super::whole::{IntoWhole, effect};
 use crate::{
     console::Console,
     format::Measure,
@@ -38,7 +39,7 @@ pub fn PersonMenu() -> impl IntoView {
             menu.set_open(false);
         }
     };
-    Effect::new(move || {
+    effect(move || {
         // A click elsewhere closes it, as menus do.
         let handle = window_event_listener(leptos::ev::pointerdown, move |event| {
             let target = event.target().and_then(|t| wasm_bindgen::JsCast::dyn_into::<web_sys::Node>(t).ok());
@@ -123,5 +124,5 @@ pub fn PersonMenu() -> impl IntoView {
             </div>
         </details>
     }
-    .into_any()
+    .whole()
 }

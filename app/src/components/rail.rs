@@ -1,5 +1,6 @@
 //! The slim rail: what stands beside the map. On a phone it is the bar below it.
 
+use super::whole::IntoWhole;
 use super::{
     area_tree::has_tree,
     icon::{Glyph, Icon},
@@ -21,7 +22,7 @@ fn RailButton(
             <span>{word}</span>
         </button>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -45,5 +46,5 @@ pub fn Rail() -> impl IntoView {
             </Show>
         </nav>
     }
-    .into_any()
+    .whole()
 }

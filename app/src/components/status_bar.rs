@@ -1,6 +1,7 @@
 //! How the units of the scope are, as numbers that filter.
 
 use super::mark::{Mark, status_class};
+use super::whole::{IntoWhole, text};
 use crate::{console::Console, format::status_word};
 use leptos::prelude::*;
 use sentinel_model::{UnitStatus, scope::ScopeCounts};
@@ -29,7 +30,7 @@ pub fn StatusBar() -> impl IntoView {
                 on:click=move |_| console.statuses.update(|s| *s = s.toggled(status))
             >
                 <Mark status/>
-                <span class="chip-number">{n}</span>
+                <span class="chip-number">{text(move || n().to_string())}</span>
                 <span class="chip-word">{status_word(status)}</span>
             </button>
         }
@@ -39,5 +40,5 @@ pub fn StatusBar() -> impl IntoView {
             {UnitStatus::ALL.map(chip).collect_view()}
         </div>
     }
-    .into_any()
+    .whole()
 }

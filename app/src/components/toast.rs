@@ -1,6 +1,7 @@
 //! A short word about something that just happened; gone after a while.
 
 use super::icon::{Glyph, Icon};
+use super::whole::{IntoWhole, effect, part};
 use crate::console::Console;
 use leptos::prelude::*;
 use std::time::Duration;
@@ -10,7 +11,7 @@ const SHOWN_FOR: Duration = Duration::from_secs(8);
 #[component]
 pub fn Toast() -> impl IntoView {
     let console = Console::of_page();
-    Effect::new(move || {
+    effect(move || {
         if let Some(notice) = console.notice.get() {
             let handle = set_timeout_with_handle(
                 move || {
@@ -27,7 +28,7 @@ pub fn Toast() -> impl IntoView {
     });
     view! {
         <div class="toasts" role="status" aria-live="polite">
-            {move || {
+            {part(move || {
                 console
                     .notice
                     .get()
@@ -46,9 +47,10 @@ pub fn Toast() -> impl IntoView {
                                 </button>
                             </div>
                         }
+                        .whole()
                     })
-            }}
+            })}
         </div>
     }
-    .into_any()
+    .whole()
 }

@@ -1,5 +1,6 @@
 //! Where one is, how to get elsewhere, and whether what is shown is live.
 
+use super::whole::IntoWhole;
 use super::{
     connection::{Clock, Connection},
     icon::{Glyph, Icon},
@@ -14,7 +15,8 @@ pub fn TopBar() -> impl IntoView {
     let console = Console::of_page();
     // Said to whoever sees less than a district, so that nobody takes a part for the whole.
     let own = console.viewer.with_value(|v| v.scope);
-    let only = (own.level != Level::District).then(|| format!("You see {} {} only", own.level.as_str(), own.id));
+    let only =
+        (own.level != Level::District).then(|| format!("You see {} {} only", own.level.as_str(), own.id));
     view! {
         <header class="top-bar">
             <a class="brand" href="/" aria-label="Sentinel: the live map">
@@ -60,5 +62,5 @@ pub fn TopBar() -> impl IntoView {
             </div>
         </header>
     }
-    .into_any()
+    .whole()
 }

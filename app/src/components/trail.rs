@@ -1,5 +1,6 @@
 //! Today's way of the selected unit: drawn on the map, told as a distance.
 
+use super::whole::{IntoWhole, effect};
 use crate::{
     console::Console,
     live::rest::{self, RestError},
@@ -43,7 +44,8 @@ fn length_m(points: &[RoutePoint]) -> f64 {
 fn told(fixes: u64, points: &[RoutePoint]) -> Trail {
     const STEPS: usize = 60;
     let step = points.len().div_ceil(STEPS).max(1);
-    let speeds = points.chunks(step).map(|c| c.iter().filter_map(|p| p.speed_mps).fold(0.0, f32::max)).collect();
+    let speeds =
+        points.chunks(step).map(|c| c.iter().filter_map(|p| p.speed_mps).fold(0.0, f32::max)).collect();
     Trail::Ready { fixes, distance_m: length_m(points), speeds }
 }
 
@@ -52,7 +54,7 @@ pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
     let trail = RwSignal::new(Trail::Loading);
     let points = StoredValue::new(Vec::<RoutePoint>::new());
     let unit = id.clone();
-    Effect::new(move |_| {
+    effect(move || {
         let unit = unit.clone();
         let now = console.now.get_untracked();
         spawn_local(async move {
@@ -71,9 +73,11 @@ pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
         });
     });
     let unit = id.clone();
-    Effect::new(move |_| {
+    effect(move || {
         let place = console.unit(&unit, |e| e.place).flatten();
-        let (Some(place), true) = (place, trail.with_untracked(|t| matches!(t, Trail::Ready { .. }))) else { return };
+        let (Some(place), true) = (place, trail.with_untracked(|t| matches!(t, Trail::Ready { .. }))) else {
+            return;
+        };
         let next = RoutePoint {
             time: place.time,
             latitude: place.lat,
@@ -116,7 +120,7 @@ pub fn SpeedLine(speeds: Vec<f32>) -> impl IntoView {
             <polyline points=dots></polyline>
         </svg>
     }
-    .into_any()
+    .whole()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The selected unit: how it is, where it is, what may be done with it.
 
+use super::whole::{IntoWhole, effect, part, text};
 use super::{
     icon::{Glyph, Icon},
     mark::{Mark, status_class},
@@ -8,17 +9,18 @@ use super::{
 };
 use crate::{
     console::Console,
-    format::{ago, battery, coordinates, distance, heading, kind, span, speed, status_word},
+    format::{ago, battery, coordinates, count, distance, heading, kind, span, speed, status_word},
+    live::rest,
     local_time,
 };
 use leptos::prelude::*;
-use sentinel_model::{UnitId, UnitStatus};
+use sentinel_model::{PatrolId, UnitId, UnitStatus};
 
 #[component]
 pub fn UnitDrawer() -> impl IntoView {
     let console = Console::of_page();
     view! {
-        {move || {
+        {part(move || {
             console
                 .selected
                 .get()
@@ -29,10 +31,11 @@ pub fn UnitDrawer() -> impl IntoView {
                             <UnitCard id/>
                         </aside>
                     }
+                    .whole()
                 })
-        }}
+        })}
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -43,7 +46,9 @@ fn UnitCard(id: UnitId) -> impl IntoView {
     let known = Memo::new(move |_| entry.read().is_some());
     let status = Signal::derive(move || entry.read().as_ref().map_or(UnitStatus::OffDuty, |e| e.status));
     let name = move || {
-        entry.read().as_ref().map(|e| if e.kind.is_empty() { e.name.clone() } else { format!("{} · {}", e.name, kind(&e.kind)) })
+        entry.read().as_ref().map(|e| {
+            if e.kind.is_empty() { e.name.clone() } else { format!("{} · {}", e.name, kind(&e.kind)) }
+        })
     };
     let title = id.to_string();
     let body = id.clone();
@@ -54,7 +59,7 @@ fn UnitCard(id: UnitId) -> impl IntoView {
             </span>
             <div class="drawer-title">
                 <h2>{title.clone()}</h2>
-                <p class="faint">{name}</p>
+                <p class="faint">{text(move || name().unwrap_or_default())}</p>
             </div>
             <button
                 type="button"
@@ -65,24 +70,24 @@ fn UnitCard(id: UnitId) -> impl IntoView {
                 <Icon glyph=Glyph::Close/>
             </button>
         </header>
-        {move || {
-            if known.get() {
-                view! { <UnitBody id=body.clone() entry status/> }.into_any()
+        {part(move || {
+            Some(if known.get() {
+                view! { <UnitBody id=body.clone() entry status/> }.whole()
             } else {
                 view! {
                     <div class="empty">
                         <p class="empty-title">"This unit is not here"</p>
                         <p class="faint">
-                            {title.clone()} " is not a unit of " {move || console.scope_name(console.scope.get())}
+                            {title.clone()} " is not a unit of " {text(move || console.scope_name(console.scope.get()))}
                             ", or it is not yours to see."
                         </p>
                     </div>
                 }
-                    .into_any()
-            }
-        }}
+                    .whole()
+            })
+        })}
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -96,16 +101,21 @@ fn UnitBody(
     let patrol = Signal::derive(move || entry.read().as_ref().and_then(|e| e.patrol));
     let trail = follow_trail(console, &id);
     let none = || "—".to_string();
+    ask_since(console, &id, patrol);
 
-    let fast = move || place.get().and_then(|p| p.speed_mps).map_or_else(none, |v| speed(v, console.measure.get()));
+    let fast =
+        move || place.get().and_then(|p| p.speed_mps).map_or_else(none, |v| speed(v, console.measure.get()));
     let to = move || place.get().and_then(|p| p.heading_deg);
     let charge = move || place.get().and_then(|p| p.battery);
-    let age = move || place.get().map_or_else(|| "no fix yet".into(), |p| ago(console.now.get().ms_since(p.time)));
+    let age =
+        move || place.get().map_or_else(|| "no fix yet".into(), |p| ago(console.now.get().ms_since(p.time)));
     let exact = move || {
         place.get().map(|p| if console.alive.get() { local_time::exact(p.time) } else { p.time.to_string() })
     };
     let stamp = move || place.get().map(|p| p.time.to_string());
-    let station = move || entry.read().as_ref().map(|e| (console.scope_name(e.station), console.scope_address(e.station)));
+    let station = move || {
+        entry.read().as_ref().map(|e| (console.scope_name(e.station), console.scope_address(e.station)))
+    };
     let duty = move || {
         let entry = entry.read();
         let Some(entry) = entry.as_ref() else { return String::new() };
@@ -114,7 +124,7 @@ fn UnitBody(
             (Some(_), Some(at)) => {
                 format!("since {} ({})", local_time::clock_short(at), span(console.now.get().ms_since(at)))
             }
-            (Some(patrol), None) => format!("on patrol, no. {patrol}"),
+            (Some(patrol), None) => format!("No. {patrol}"),
         }
     };
     let follow = move |_| {
@@ -125,40 +135,41 @@ fn UnitBody(
     view! {
         <div class="drawer-body scroll">
             <p class=move || format!("status-line {}", status_class(status.get()))>
-                <b>{move || status_word(status.get())}</b>
+                <b>{text(move || status_word(status.get()).to_string())}</b>
                 <span>
-                    "Last fix " <time datetime=stamp title=exact tabindex="0">{age}</time>
+                    "Last fix " <time datetime=stamp title=exact tabindex="0">{text(age)}</time>
                 </span>
             </p>
             <dl class="readouts">
                 <div>
                     <dt>"Speed"</dt>
-                    <dd>{fast}</dd>
+                    <dd>{text(fast)}</dd>
                 </div>
                 <div>
                     <dt>"Heading"</dt>
                     <dd>
-                        {move || {
+                        {part(move || {
                             to().map(|deg| {
                                 view! {
                                     <svg class="needle" viewBox="0 0 16 16" aria-hidden="true">
                                         <path d="M8 1.5 12.5 14 8 11.2 3.5 14z" transform=format!("rotate({deg:.0} 8 8)")></path>
                                     </svg>
                                 }
+                                .whole()
                             })
-                        }}
-                        {move || to().map_or_else(none, heading)}
+                        })}
+                        {text(move || to().map_or_else(none, heading))}
                     </dd>
                 </div>
                 <div>
                     <dt>"Battery"</dt>
-                    <dd class:low=move || charge().is_some_and(|b| b < 0.2)>{move || charge().map_or_else(none, battery)}</dd>
+                    <dd class:low=move || charge().is_some_and(|b| b < 0.2)>{text(move || charge().map_or_else(none, battery))}</dd>
                 </div>
             </dl>
             <div class="actions needs-script">
                 <button type="button" class="button" aria-pressed=move || console.following.get().to_string() on:click=follow>
                     <Icon glyph=Glyph::Follow/>
-                    {move || if console.following.get() { "Following" } else { "Follow" }}
+                    {text(move || if console.following.get() { "Following" } else { "Follow" }.to_string())}
                 </button>
                 <button type="button" class="button" on:click=centre disabled=move || place.get().is_none()>
                     <Icon glyph=Glyph::Centre/>
@@ -169,16 +180,16 @@ fn UnitBody(
             <dl class="facts">
                 <div>
                     <dt>"Station"</dt>
-                    <dd>{move || station().map(|(name, to)| view! { <a class="link" href=to>{name}</a> })}</dd>
+                    <dd>{part(move || station().map(|(name, to)| view! { <a class="link" href=to>{name}</a> }.whole()))}</dd>
                 </div>
                 <div>
                     <dt>"Patrol"</dt>
-                    <dd>{duty}</dd>
+                    <dd>{text(duty)}</dd>
                 </div>
                 <div>
                     <dt>"Place"</dt>
                     <dd class="with-button">
-                        <span>{move || place.get().map_or_else(none, |p| coordinates(p.lat, p.lon))}</span>
+                        <span>{text(move || place.get().map_or_else(none, |p| coordinates(p.lat, p.lon)))}</span>
                         <CopyPlace place=Signal::derive(move || place.get().map(|p| coordinates(p.lat, p.lon)))/>
                     </dd>
                 </div>
@@ -186,7 +197,27 @@ fn UnitBody(
             {console.may_manage_patrols().then(|| view! { <PatrolActions id=id.clone() patrol/> })}
         </div>
     }
-    .into_any()
+    .whole()
+}
+
+/// Asks when the patrol began, where the page has not seen it begin.
+fn ask_since(console: Console, id: &UnitId, patrol: Signal<Option<PatrolId>>) {
+    let id = id.clone();
+    let patrol = Memo::new(move |_| patrol.get());
+    effect(move || {
+        let Some(patrol) = patrol.get() else { return };
+        if console.fleet.with_value(|f| f.get(&id).is_some_and(|e| e.since.is_some())) {
+            return;
+        }
+        let id = id.clone();
+        leptos::task::spawn_local(async move {
+            // Without an answer the number of the patrol stands instead.
+            if let Ok(known) = rest::patrol(patrol).await {
+                console.fleet.update_value(|f| f.began(&id, patrol, known.started_at));
+                console.moved.update(|n| *n = n.wrapping_add(1));
+            }
+        });
+    });
 }
 
 /// How far it went today, and how fast.
@@ -199,9 +230,11 @@ fn Today(trail: RwSignal<Trail>) -> impl IntoView {
     });
     let words = move || match &*trail.read() {
         Trail::Loading => ("…".to_string(), "reading today's trail".to_string()),
-        Trail::Ready { fixes: 0, .. } => ("No fix today".to_string(), "the trail begins with the first".to_string()),
+        Trail::Ready { fixes: 0, .. } => {
+            ("No fix today".to_string(), "the trail begins with the first".to_string())
+        }
         Trail::Ready { fixes, distance_m, .. } => {
-            (distance(*distance_m, console.measure.get()), format!("from {fixes} fixes"))
+            (distance(*distance_m, console.measure.get()), format!("from {} fixes", count(*fixes)))
         }
         Trail::Failed(e) => ("No trail".to_string(), e.to_string()),
     };
@@ -210,20 +243,20 @@ fn Today(trail: RwSignal<Trail>) -> impl IntoView {
             <div class="today-words">
                 <h3>"Today"</h3>
                 <p>
-                    <b>{move || words().0}</b>
+                    <b>{text(move || words().0)}</b>
                     " "
-                    <span class="faint">{move || words().1}</span>
+                    <span class="faint">{text(move || words().1)}</span>
                 </p>
             </div>
             <div class="today-line">
-                {move || {
+                {part(move || {
                     let speeds = parts.get();
-                    (speeds.len() > 2).then(|| view! { <SpeedLine speeds/> })
-                }}
+                    (speeds.len() > 2).then(|| view! { <SpeedLine speeds/> }.whole())
+                })}
             </div>
         </section>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -235,7 +268,9 @@ fn CopyPlace(place: Signal<Option<String>>) -> impl IntoView {
         leptos::task::spawn_local(async move {
             match wasm_bindgen_futures::JsFuture::from(written).await {
                 Ok(_) => console.tell(format!("Copied {text}")),
-                Err(_) => console.warn("The browser does not let this page copy. Select the numbers instead."),
+                Err(_) => {
+                    console.warn("The browser does not let this page copy. Select the numbers instead.")
+                }
             }
         });
     };
@@ -244,5 +279,5 @@ fn CopyPlace(place: Signal<Option<String>>) -> impl IntoView {
             <Icon glyph=Glyph::Copy/>
         </button>
     }
-    .into_any()
+    .whole()
 }

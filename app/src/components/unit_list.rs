@@ -1,6 +1,7 @@
 //! The units of the scope: searched, filtered, and drawn only where the list is
 //! looked at, so that ten thousand cost what forty do.
 
+use super::whole::{IntoWhole, effect, text};
 use super::{
     icon::{Glyph, Icon},
     mark::{Mark, status_class},
@@ -40,11 +41,17 @@ pub fn UnitList() -> impl IntoView {
         let all = console.matching.get();
         let start = first.get().saturating_sub(OVERSCAN).min(all.len());
         let end = (first.get() + fits.get() + OVERSCAN).min(all.len());
-        let rows: Vec<(usize, UnitId)> =
-            all.get(start..end).unwrap_or_default().iter().cloned().enumerate().map(|(i, id)| (start + i, id)).collect();
+        let rows: Vec<(usize, UnitId)> = all
+            .get(start..end)
+            .unwrap_or_default()
+            .iter()
+            .cloned()
+            .enumerate()
+            .map(|(i, id)| (start + i, id))
+            .collect();
         (start, rows, all.len())
     });
-    Effect::new(move || {
+    effect(move || {
         let (start, rows, total) = window.get();
         let px = row_px.get();
         set_height(above, start as f64 * px);
@@ -53,7 +60,11 @@ pub fn UnitList() -> impl IntoView {
 
     let look = move || {
         let Some(list) = list.get_untracked() else { return };
-        let row = list.query_selector(".unit-row").ok().flatten().map_or(0.0, |r| r.get_bounding_client_rect().height());
+        let row = list
+            .query_selector(".unit-row")
+            .ok()
+            .flatten()
+            .map_or(0.0, |r| r.get_bounding_client_rect().height());
         if row > 0.0 {
             row_px.set(row);
         }
@@ -61,7 +72,7 @@ pub fn UnitList() -> impl IntoView {
         first.set((f64::from(list.scroll_top()) / px) as usize);
         fits.set((f64::from(list.client_height()) / px) as usize + 1);
     };
-    Effect::new(move || {
+    effect(move || {
         let handle = window_event_listener(leptos::ev::resize, move |_| look());
         on_cleanup(move || handle.remove());
         console.show_areas.track();
@@ -72,7 +83,8 @@ pub fn UnitList() -> impl IntoView {
 
     let reveal = move |index: usize| {
         let Some(list) = list.get_untracked() else { return };
-        let (px, top, seen) = (row_px.get_untracked(), f64::from(list.scroll_top()), f64::from(list.client_height()));
+        let (px, top, seen) =
+            (row_px.get_untracked(), f64::from(list.scroll_top()), f64::from(list.client_height()));
         let (from, to) = (index as f64 * px, (index + 1) as f64 * px);
         if from < top {
             list.set_scroll_top(from as i32);
@@ -81,7 +93,7 @@ pub fn UnitList() -> impl IntoView {
         }
     };
     // A unit chosen on the map is shown in the list too.
-    Effect::new(move || {
+    effect(move || {
         let Some(id) = console.selected.get() else { return };
         let index = untrack(|| console.matching.read().binary_search(&id).ok());
         if let Some(index) = index {
@@ -117,7 +129,8 @@ pub fn UnitList() -> impl IntoView {
         active.set(Some(to));
         reveal(to);
     };
-    let active_id = move || active.get().and_then(|i| console.matching.read().get(i).map(|id| format!("unit-{id}")));
+    let active_id =
+        move || active.get().and_then(|i| console.matching.read().get(i).map(|id| format!("unit-{id}")));
 
     view! {
         <section class="units" id="units" aria-label="Units" hidden=move || !console.show_units.get()>
@@ -159,7 +172,7 @@ pub fn UnitList() -> impl IntoView {
             <ListEmpty/>
         </section>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
@@ -168,14 +181,14 @@ fn ListCount() -> impl IntoView {
     let filtered = move || !console.statuses.get().is_all() || !console.words.read().is_empty();
     view! {
         <span class="faint" aria-live="polite">
-            {move || {
+            {text(move || {
                 let all = console.counts.read().units as usize;
                 if filtered() {
                     format!("{} of {}", console.matching.read().len(), plural(all, "unit", "units"))
                 } else {
                     plural(all, "unit", "units")
                 }
-            }}
+            })}
         </span>
         <button
             type="button"
@@ -189,7 +202,7 @@ fn ListCount() -> impl IntoView {
             "Show all"
         </button>
     }
-    .into_any()
+    .whole()
 }
 
 /// Why the list is empty, and what to do about it.
@@ -204,18 +217,21 @@ fn ListEmpty() -> impl IntoView {
         Some(if all > 0 {
             ("No unit is like that", "Change the search or the status, or show all.")
         } else if console.complete.get() {
-            ("No units here yet", "A unit shows as soon as it belongs to a station of this area, or starts a patrol in it.")
+            (
+                "No units here yet",
+                "A unit shows as soon as it belongs to a station of this area, or starts a patrol in it.",
+            )
         } else {
             ("Loading units…", "The list fills as they come.")
         })
     };
     view! {
         <div class="empty" hidden=move || what().is_none()>
-            <p class="empty-title">{move || what().map(|w| w.0)}</p>
-            <p class="faint">{move || what().map(|w| w.1)}</p>
+            <p class="empty-title">{text(move || what().map(|w| w.0).unwrap_or_default().to_string())}</p>
+            <p class="faint">{text(move || what().map(|w| w.1).unwrap_or_default().to_string())}</p>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// What a row says of a unit.
@@ -230,7 +246,7 @@ struct RowText {
 #[component]
 fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl IntoView {
     let console = Console::of_page();
-    let text = Memo::new({
+    let row = Memo::new({
         let id = id.clone();
         move |_| {
             console.unit(&id, |e| {
@@ -247,8 +263,10 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
             })
         }
     });
-    let status = Signal::derive(move || text.read().as_ref().map_or(UnitStatus::OffDuty, |t| t.status));
-    let said = move |read: fn(&RowText) -> &str| move || text.read().as_ref().map(|t| read(t).to_string());
+    let status = Signal::derive(move || row.read().as_ref().map_or(UnitStatus::OffDuty, |t| t.status));
+    let said = move |read: fn(&RowText) -> &str| {
+        text(move || row.read().as_ref().map(|t| read(t).to_string()).unwrap_or_default())
+    };
     let selected = {
         let id = id.clone();
         Memo::new(move |_| console.selected.read().as_ref() == Some(&id))
@@ -276,5 +294,5 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
             <span class="unit-age">{said(|t| &t.age)}</span>
         </div>
     }
-    .into_any()
+    .whole()
 }

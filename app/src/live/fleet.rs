@@ -28,7 +28,7 @@ pub struct Entry {
     pub status: UnitStatus,
     pub patrol: Option<PatrolId>,
     pub place: Option<Place>,
-    /// When the patrol began, where this page saw it begin.
+    /// When the patrol began, where this page saw it begin or has asked.
     pub since: Option<Time>,
     /// Listed under this scope also when off duty.
     home: bool,
@@ -249,6 +249,13 @@ impl Fleet {
 
     pub fn patrols_of(&self, ids: &[UnitId]) -> HashSet<PatrolId> {
         ids.iter().filter_map(|id| self.units.get(id)?.patrol).collect()
+    }
+
+    /// When a patrol began, as the server tells who asks.
+    pub fn began(&mut self, id: &UnitId, patrol: PatrolId, at: Time) {
+        if let Some(entry) = self.units.get_mut(id).filter(|e| e.patrol == Some(patrol)) {
+            entry.since = Some(at);
+        }
     }
 
     /// Everyone on patrol, as the socket would tell it: for a map that comes later.

@@ -73,6 +73,10 @@ pub async fn route(unit: &UnitId, from: Time, to: Time, max_points: u32) -> Resu
     get(&format!("/api/v1/units/{unit}/route?start_time={from}&end_time={to}&max_points={max_points}")).await
 }
 
+pub async fn patrol(id: PatrolId) -> Result<Patrol, RestError> {
+    get(&format!("/api/v1/patrols/{id}")).await
+}
+
 #[derive(Serialize)]
 struct StartPatrol<'a> {
     unit_id: &'a UnitId,

@@ -1,5 +1,6 @@
 //! The live map: the page that Sentinel is for.
 
+use crate::components::whole::{IntoWhole, effect, part, text};
 use crate::{
     components::{
         icon::{Glyph, Icon},
@@ -36,28 +37,28 @@ pub fn ConsolePage() -> impl IntoView {
                 let here = here.clone();
                 Suspend::new(async move {
                     match paint.await {
-                        Ok(paint) => view! { <ConsoleView paint/> }.into_any(),
-                        Err(why) => view! { <NothingToShow why here/> }.into_any(),
+                        Ok(paint) => view! { <ConsoleView paint/> }.whole(),
+                        Err(why) => view! { <NothingToShow why here/> }.whole(),
                     }
                 })
             }}
         </Suspense>
     }
-    .into_any()
+    .whole()
 }
 
 #[component]
 fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     let settings = paint.map.clone();
-    let rest_from = paint.units.next.clone();
     let console = Console::new(paint.clone());
     provide_context(console);
-    Effect::new(move |before: Option<()>| {
-        if before.is_none() {
-            come_alive(console, rest_from.clone());
+    let mut rest_from = Some(paint.units.next.clone());
+    effect(move || {
+        if let Some(rest_from) = rest_from.take() {
+            untrack(|| come_alive(console, rest_from));
         }
     });
-    Effect::new(move || {
+    effect(move || {
         // A unit chosen on a phone is read on the map, not under the list.
         if console.selected.read().is_some() {
             console.sheet.set(Sheet::Map);
@@ -77,7 +78,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
             <Rail/>
             <Panel/>
             <main class="stage">
-                <h1 class="visually-hidden">"Live map of " {title}</h1>
+                <h1 class="visually-hidden">"Live map of " {text(title)}</h1>
                 <MapView settings/>
                 <StatusBar/>
                 <EmptyMap/>
@@ -91,7 +92,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
             <Palette/>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// Nobody on the map, and why.
@@ -104,11 +105,11 @@ fn EmptyMap() -> impl IntoView {
     };
     view! {
         <div class="map-empty" hidden=move || !empty()>
-            <p class="empty-title">"No unit of " {move || console.scope_name(console.scope.get())} " is on patrol"</p>
+            <p class="empty-title">"No unit of " {text(move || console.scope_name(console.scope.get()))} " is on patrol"</p>
             <p class="faint">"A unit appears here when its patrol starts, or with its first position."</p>
         </div>
     }
-    .into_any()
+    .whole()
 }
 
 /// The feed has ended for good: what the person can do now.
@@ -117,7 +118,12 @@ fn LinkEnded() -> impl IntoView {
     let console = Console::of_page();
     let own = move || console.scope_address(console.viewer.with_value(|v| v.scope));
     let words = move || match console.link.get() {
-        Link::SignedOut => Some(("Your session has ended", "Sign in again to go on where you were.", "Sign in", "/login".to_string())),
+        Link::SignedOut => Some((
+            "Your session has ended",
+            "Sign in again to go on where you were.",
+            "Sign in",
+            "/login".to_string(),
+        )),
         Link::NoPermission => Some((
             "This area is no longer yours to see",
             "Someone changed what you may see. Your own area is still open to you.",
@@ -133,7 +139,7 @@ fn LinkEnded() -> impl IntoView {
         _ => None,
     };
     view! {
-        {move || {
+        {part(move || {
             words()
                 .map(|(title, text, action, to)| {
                     view! {
@@ -146,10 +152,11 @@ fn LinkEnded() -> impl IntoView {
                             </div>
                         </div>
                     }
+                    .whole()
                 })
-        }}
+        })}
     }
-    .into_any()
+    .whole()
 }
 
 /// What stands where the console cannot.
@@ -159,12 +166,20 @@ fn NothingToShow(why: NoPaint, here: String) -> impl IntoView {
         NoPaint::SignedOut => {
             let to = format!("/login?next={}", leptos_router::location::Url::escape(&here));
             platform::redirect(&to);
-            (Glyph::Lock, "Sign in to see this", "You are being taken to the sign-in page.".to_string(), "Sign in", to)
+            (
+                Glyph::Lock,
+                "Sign in to see this",
+                "You are being taken to the sign-in page.".to_string(),
+                "Sign in",
+                to,
+            )
         }
         NoPaint::NoPermission { asked, own } => (
             Glyph::Lock,
             "This area is not yours to see",
-            format!("Your account does not cover {asked}. If it should, ask an administrator to change your scope."),
+            format!(
+                "Your account does not cover {asked}. If it should, ask an administrator to change your scope."
+            ),
             "Open my area",
             format!("/?scope={own}"),
         ),
@@ -187,5 +202,5 @@ fn NothingToShow(why: NoPaint, here: String) -> impl IntoView {
             </div>
         </main>
     }
-    .into_any()
+    .whole()
 }

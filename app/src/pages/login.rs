@@ -1,5 +1,6 @@
 //! Sign-in: a plain form that works before and without the wasm.
 
+use crate::components::whole::IntoWhole;
 use crate::{
     components::icon::{Glyph, Icon},
     platform,
@@ -11,8 +12,10 @@ use leptos_router::hooks::use_query_map;
 /// Only a path of this server may be gone to after signing in. Browsers read a
 /// backslash as a slash, so neither may follow the first one.
 fn safe_next(next: Option<String>) -> String {
-    next.filter(|n| n.starts_with('/') && !n.starts_with("//") && !n.contains('\\') && !n.contains(char::is_control))
-        .unwrap_or_else(|| "/".into())
+    next.filter(|n| {
+        n.starts_with('/') && !n.starts_with("//") && !n.contains('\\') && !n.contains(char::is_control)
+    })
+    .unwrap_or_else(|| "/".into())
 }
 
 /// What to say: whether it is a fault, and the words.
@@ -87,7 +90,7 @@ pub fn LoginPage() -> impl IntoView {
             </div>
         </main>
     }
-    .into_any()
+    .whole()
 }
 
 /// A quiet picture of what is behind the door: rings of watch, units on them.
@@ -125,7 +128,7 @@ fn LoginScene() -> impl IntoView {
             </g>
         </svg>
     }
-    .into_any()
+    .whole()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! No such page.
 
+use crate::components::whole::IntoWhole;
 use crate::{
     components::icon::{Glyph, Icon},
     platform,
@@ -21,5 +22,5 @@ pub fn NotFoundPage() -> impl IntoView {
             </div>
         </main>
     }
-    .into_any()
+    .whole()
 }
