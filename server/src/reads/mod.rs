@@ -111,7 +111,15 @@ impl Reads {
         };
         let query = NearbyQuery { latitude: at.0, longitude: at.1, radius_m, limit, keep: &keep };
         let found = self.positions.nearby(query).await?;
-        Ok(found.into_iter().map(|(location, distance_m)| Nearby { location, distance_m }).collect())
+        // The patrol of today, not the one during which the position came.
+        let as_now = |location: Location| {
+            let unit = self.directory.unit(&location.unit_id);
+            Location { patrol_id: unit.and_then(|unit| unit.patrol).map(|patrol| patrol.id), ..location }
+        };
+        Ok(found
+            .into_iter()
+            .map(|(location, distance_m)| Nearby { location: as_now(location), distance_m })
+            .collect())
     }
 
     /// A unit's route as far as the caller may see it; none where it may see none of
