@@ -106,6 +106,7 @@ void main() {
   vec2 q = vec2(p.x * v_turn.x + p.y * v_turn.y, p.y * v_turn.x - p.x * v_turn.y);
   bool heading = (v_flags & 2) != 0;
   float r = length(p);
+  if (r > ((v_flags & 12) != 0 ? 22.0 : 13.2)) discard;
   vec3 own = u_status[v_shape];
   vec4 c = vec4(0.0);
   #define COVER(d) clamp(0.5 - (d) / unit, 0.0, 1.0)
@@ -188,6 +189,12 @@ void main() {
   vec4 c = vec4(0.0);
   #define COVER(d) clamp(0.5 - (d) / unit, 0.0, 1.0)
   if (v_kind == 0) {
+    // Most of a cluster is plain: only its ring is worth the sums.
+    if (r > v_radius + 3.6) discard;
+    if (r < v_radius - 4.8) {
+      colour = vec4(u_halo * 0.94, 0.94);
+      return;
+    }
     float turn = atan(p.x, -p.y) / 6.2831853;
     turn = turn < 0.0 ? turn + 1.0 : turn;
     vec3 own = turn <= v_mix.x ? u_status[0] : turn <= v_mix.y ? u_status[1]
