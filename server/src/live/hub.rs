@@ -43,6 +43,9 @@ pub struct Hub {
     /// Patrols whose channel may have to be watched or let go.
     unsettled: Mutex<HashMap<PatrolId, Option<UnitId>>>,
     settle: Notify,
+    /// Held while a scope's stream begins or ceases to be watched: a room that closes
+    /// must not let go of what its successor has just begun to watch.
+    watching: tokio::sync::Mutex<()>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -75,6 +78,7 @@ impl Hub {
             routes: DashMap::new(),
             unsettled: Mutex::default(),
             settle: Notify::new(),
+            watching: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
@@ -126,7 +130,10 @@ impl Hub {
     }
 
     async fn fill(&self, room: &Arc<Room>) -> Result<(), EngineError> {
-        let position: StreamPosition = self.bus.watch_scope(room.scope).await?;
+        let position: StreamPosition = {
+            let _in_turn = self.watching.lock().await;
+            self.bus.watch_scope(room.scope).await?
+        };
         let members = self.rooms.members(room.scope).await?;
         for member in &members {
             self.route(member.patrol, room);
@@ -213,7 +220,11 @@ impl Hub {
 
     async fn settle_patrol(&self, patrol: PatrolId, unit: Option<UnitId>) -> Result<(), EngineError> {
         if !self.routes.contains_key(&patrol) {
-            return self.bus.unwatch_patrol(patrol).await;
+            self.bus.unwatch_patrol(patrol).await?;
+            // A room that was opened meanwhile may have watched it just before.
+            if !self.routes.contains_key(&patrol) {
+                return Ok(());
+            }
         }
         self.bus.watch_patrol(patrol).await?;
         // What moved between the join and the watch.
@@ -268,6 +279,7 @@ impl Hub {
             self.unroute(patrol, room);
             self.unsettle(patrol, None);
         }
+        let _in_turn = self.watching.lock().await;
         // A subscriber may have opened the room anew meanwhile; then it stays watched.
         if !self.open.contains_key(&room.scope)
             && let Err(error) = self.bus.unwatch_scope(room.scope).await

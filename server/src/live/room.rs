@@ -44,6 +44,8 @@ struct State {
     /// Recent changes, oldest first, so that "since version" need not look at every unit.
     changes: VecDeque<(u64, PatrolId)>,
     events: VecDeque<Arc<EncodedEvent>>,
+    /// Until the room is filled: positions that came of patrols not yet known to be in it.
+    early: Option<HashMap<PatrolId, Arc<EncodedUnit>>>,
 }
 
 struct Held {
@@ -79,7 +81,7 @@ impl Room {
     pub fn new(scope: Scope) -> Self {
         Self {
             scope,
-            state: Mutex::default(),
+            state: Mutex::new(State { early: Some(HashMap::new()), ..State::default() }),
             lanes: Mutex::default(),
             head: watch::Sender::new(0),
             opened: tokio::sync::OnceCell::new(),
@@ -98,6 +100,9 @@ impl Room {
         let late: Vec<Arc<EncodedEvent>> = state.events.iter().cloned().collect();
         for event in late {
             state.apply(&event.event);
+        }
+        for (patrol, unit) in state.early.take().unwrap_or_default() {
+            state.advance(patrol, unit);
         }
         state.offset = state.offset.max(position.offset);
         self.head.send_replace(state.offset);
@@ -257,7 +262,15 @@ impl State {
         let version = self.version + 1;
         match self.units.get_mut(&patrol) {
             Some(held) if unit.time > held.unit.time => *held = Held { version, unit },
-            _ => return false,
+            Some(_) => return false,
+            None => {
+                if let Some(early) = &mut self.early
+                    && early.get(&patrol).is_none_or(|before| unit.time > before.time)
+                {
+                    early.insert(patrol, unit);
+                }
+                return false;
+            }
         }
         self.changed(patrol);
         true

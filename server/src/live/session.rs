@@ -114,7 +114,10 @@ impl Session {
             Instant::now() + Duration::from_millis(left)
         });
         let room = &seat.0;
-        let head = room.heads();
+        let mut head = room.heads();
+        // Looked at once in any case: what the room heard since the missed events were
+        // read is already behind this head.
+        head.mark_changed();
         let (first, cursor) = match missed {
             None => {
                 let (snapshot, cursor) = room.snapshot(encoding);
