@@ -2,7 +2,9 @@
 //! One file a family of addresses; each test's name is what it proves.
 
 mod ingest;
+mod isolation;
 mod live;
+mod live_gaps;
 mod live_rights;
 mod live_silence;
 mod server;

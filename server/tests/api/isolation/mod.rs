@@ -1,0 +1,142 @@
+//! Scope is law: over random hierarchies, people, keys and interleavings of patrols,
+//! moves, fixes, reconnects and revocations, no answer and no stream ever tells a caller
+//! of something outside its scope, and everything inside does arrive.
+//!
+//! [`world`] keeps a server and, beside it, a plain account of what happened; who may
+//! see what is worked out there anew, from that account alone.
+
+mod reads;
+mod watcher;
+mod world;
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use sentinel_model::{Permission, Role};
+use world::World;
+
+/// A hierarchy, people and keys, and what happens. Numbers pick among what there is.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// Stations, each by (district, zone, division): the same numbers are the same node.
+    pub stations: Vec<(u8, u8, u8)>,
+    pub people: Vec<(Role, u8)>,
+    pub keys: Vec<(Vec<Permission>, u8)>,
+    /// The home station of each unit.
+    pub units: Vec<u8>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Starts a patrol by hand, or moves it to another station.
+    Start {
+        unit: u8,
+        station: u8,
+    },
+    End {
+        unit: u8,
+    },
+    /// Fixes at these seconds from now: some late, some doubled, one perhaps far ahead.
+    Post {
+        unit: u8,
+        seconds: Vec<i64>,
+    },
+    /// The unit belongs to another station from now on.
+    Rehome {
+        unit: u8,
+        station: u8,
+    },
+    /// Opens a stream of some scope, in place of the caller's last one.
+    Watch {
+        caller: u8,
+        scope: u8,
+        resume: bool,
+        binary: bool,
+    },
+    Leave {
+        caller: u8,
+    },
+    /// Takes the caller's right away.
+    Revoke {
+        caller: u8,
+    },
+    Turn {
+        seconds: i64,
+    },
+    /// The caller reads everything it can think of.
+    Read {
+        caller: u8,
+        scope: u8,
+        ago_s: i64,
+        limit: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let seconds = prop_oneof![
+        8 => -600i64..200,
+        1 => Just(24 * 3600),
+        1 => -7200i64..-3600,
+    ];
+    prop_oneof![
+        4 => (any::<u8>(), any::<u8>()).prop_map(|(unit, station)| Step::Start { unit, station }),
+        2 => any::<u8>().prop_map(|unit| Step::End { unit }),
+        8 => (any::<u8>(), prop::collection::vec(seconds, 1..5)).prop_map(|(unit, seconds)| Step::Post { unit, seconds }),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(unit, station)| Step::Rehome { unit, station }),
+        5 => (any::<u8>(), any::<u8>(), any::<bool>(), any::<bool>())
+            .prop_map(|(caller, scope, resume, binary)| Step::Watch { caller, scope, resume, binary }),
+        1 => any::<u8>().prop_map(|caller| Step::Leave { caller }),
+        1 => any::<u8>().prop_map(|caller| Step::Revoke { caller }),
+        1 => (1i64..400).prop_map(|seconds| Step::Turn { seconds }),
+        5 => (any::<u8>(), any::<u8>(), -100i64..1500, 1usize..5)
+            .prop_map(|(caller, scope, ago_s, limit)| Step::Read { caller, scope, ago_s, limit }),
+    ]
+}
+
+fn story() -> impl Strategy<Value = Story> {
+    let role = prop::sample::select(Role::ALL.to_vec());
+    use Permission::{Dispatch, Ingest, Manage, Read};
+    let permissions = prop::sample::subsequence(vec![Ingest, Read, Dispatch, Manage], 0..=4);
+    (
+        prop::collection::vec((0u8..2, 0u8..3, 0u8..2), 1..7),
+        prop::collection::vec((role, any::<u8>()), 1..6),
+        prop::collection::vec((permissions, any::<u8>()), 1..4),
+        prop::collection::vec(any::<u8>(), 1..6),
+        prop::collection::vec(step(), 10..45),
+    )
+        .prop_map(|(stations, people, keys, units, steps)| Story {
+            stations,
+            people,
+            keys,
+            units,
+            steps,
+        })
+}
+
+#[test]
+fn nothing_ever_crosses_a_scope_and_everything_inside_arrives() {
+    let cases = std::env::var("SENTINEL_STORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    // The same stories each time: a failure on one machine is one on every other.
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let told = runner.run(&story(), |story| {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(tell(&story));
+        Ok(())
+    });
+    told.unwrap_or_else(|error| panic!("{error}"));
+}
+
+async fn tell(story: &Story) {
+    let mut world = World::make(story).await;
+    for step in &story.steps {
+        world.take(step).await;
+        world.settle().await;
+    }
+    for caller in 0..world.callers.len() {
+        reads::check(&world, caller, 0, 100, 3).await;
+    }
+    world.end().await;
+}

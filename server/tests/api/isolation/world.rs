@@ -1,0 +1,461 @@
+//! A server, and beside it a plain account of what happened there.
+
+use super::{Step, Story, reads, watcher::Watcher};
+use crate::server::{DEADLINE, PASSWORD, START, Turned, id, user};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, StatusCode, Uri, header},
+};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use sentinel_model::{
+    Level, PatrolId, Permission, Scope, ScopePath, Time, UnitId,
+    live::{LiveUnit, Subscribe},
+};
+use sentinel_server::{
+    auth::{
+        Caller,
+        secret::{self, Kind},
+    },
+    config::ServeArgs,
+    http,
+    live::{Encoding, Wanted},
+    patrols::Started,
+    ports::{Change, Home, KeyRecord, ScopeRecord, UnitRecord},
+    state::Sentinel,
+    wiring::{self, Running},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// Fixes from further ahead than this move no marker.
+const AHEAD_MS: i64 = 300_000;
+
+pub struct World {
+    pub sentinel: Arc<Sentinel>,
+    router: Router,
+    running: Running,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+    pub clock: Turned,
+    pub stations: Vec<ScopePath>,
+    pub scopes: Vec<Scope>,
+    pub callers: Vec<Somebody>,
+    pub units: Vec<Account>,
+}
+
+/// Somebody with a credential.
+pub struct Somebody {
+    pub name: String,
+    pub credential: String,
+    pub scope: Scope,
+    pub sees: bool,
+    pub ended: bool,
+    revoke: Option<Change>,
+    pub watcher: Option<Watcher>,
+}
+
+/// What happened to a unit.
+pub struct Account {
+    pub id: UnitId,
+    token: String,
+    record: UnitRecord,
+    pub homes: Vec<(Time, ScopePath)>,
+    pub patrols: Vec<Duty>,
+    /// Every fix by device time, with its latitude.
+    pub fixes: BTreeMap<Time, f64>,
+    pub marker: Option<Time>,
+    by_hand: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Duty {
+    pub id: PatrolId,
+    pub path: ScopePath,
+    pub from: Time,
+    pub to: Option<Time>,
+}
+
+impl Account {
+    pub fn active(&self) -> Option<&Duty> {
+        self.patrols.last().filter(|duty| duty.to.is_none())
+    }
+
+    /// The station it is under now.
+    pub fn path(&self) -> ScopePath {
+        self.active().map_or_else(|| self.home(), |duty| duty.path)
+    }
+
+    fn home(&self) -> ScopePath {
+        self.homes.last().expect("it has one").1
+    }
+
+    /// The station it was under at a moment.
+    pub fn path_at(&self, at: Time) -> ScopePath {
+        let on = self.patrols.iter().find(|duty| duty.from <= at && duty.to.is_none_or(|to| at < to));
+        let home = self.homes.iter().rev().find(|(from, _)| *from <= at).or(self.homes.first());
+        on.map(|duty| duty.path).or(home.map(|(_, path)| *path)).expect("it has a home")
+    }
+
+    /// Moments at which the station may have changed.
+    pub fn turns(&self) -> impl Iterator<Item = Time> {
+        let homes = self.homes.iter().map(|(from, _)| *from);
+        homes.chain(self.patrols.iter().flat_map(|duty| [Some(duty.from), duty.to]).flatten())
+    }
+}
+
+impl Somebody {
+    pub fn may_view(&self, path: &ScopePath) -> bool {
+        self.sees && path.within(self.scope)
+    }
+}
+
+impl World {
+    pub async fn make(story: &Story) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Turned::new();
+        let args = ServeArgs { data: Some(folder.path().to_owned()), ..ServeArgs::default() };
+        let (config, stop) = (args.settle().expect("settles"), CancellationToken::new());
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let running =
+            wiring::embedded(&config, clock.clock(), metrics, stop.clone()).await.expect("it starts");
+        let sentinel = running.sentinel.clone();
+        let router = http::router(sentinel.clone());
+
+        let stations = stations(&story.stations);
+        let (scopes, mut changes) = hierarchy(&stations);
+        let pick = |n: u8| scopes[usize::from(n) % scopes.len()];
+        let mut callers = Vec::new();
+        for (n, (role, scope)) in story.people.iter().enumerate() {
+            let record = user(&format!("person{n}"), *role, pick(*scope));
+            changes.push(Change::PutUser(record.clone()));
+            let disabled = sentinel_server::ports::UserRecord { disabled: true, ..record };
+            callers.push(somebody(format!("person{n}"), pick(*scope), true, Some(Change::PutUser(disabled))));
+        }
+        for (n, (permissions, scope)) in story.keys.iter().enumerate() {
+            let made = secret::mint(Kind::Key);
+            let record = KeyRecord {
+                id: format!("key{n}"),
+                name: format!("key{n}"),
+                scope: pick(*scope),
+                permissions: permissions.clone(),
+                hash: made.hash,
+                created_at: START,
+                expires_at: None,
+                revoked: false,
+            };
+            changes.push(Change::PutKey(record.clone()));
+            let revoked = Change::PutKey(KeyRecord { revoked: true, ..record });
+            let sees = permissions.contains(&Permission::Read);
+            callers.push(Somebody {
+                credential: made.text,
+                ..somebody(format!("key{n}"), pick(*scope), sees, Some(revoked))
+            });
+        }
+        let mut units = Vec::new();
+        for (n, station) in story.units.iter().enumerate() {
+            let token = secret::mint(Kind::Unit);
+            let path = stations[usize::from(*station) % stations.len()];
+            let record = UnitRecord {
+                id: id(&format!("u{n}")),
+                name: format!("unit {n}"),
+                kind: "car".into(),
+                homes: vec![Home { from: START, path }],
+                token_hash: token.hash,
+                created_at: START,
+                patrols_managed: false,
+            };
+            changes.push(Change::PutUnit(record.clone()));
+            // A device's own token reads nothing at all.
+            callers.push(Somebody {
+                credential: token.text.clone(),
+                ..somebody(format!("u{n}"), path.station(), false, None)
+            });
+            units.push(Account {
+                id: record.id.clone(),
+                token: token.text,
+                homes: vec![(START, path)],
+                record,
+                patrols: Vec::new(),
+                fixes: BTreeMap::new(),
+                marker: None,
+                by_hand: false,
+            });
+        }
+        sentinel.directory.change().await.commit(changes).await.expect("commits");
+        let mut world = Self {
+            sentinel,
+            router,
+            running,
+            stop,
+            _folder: folder,
+            clock,
+            stations,
+            scopes,
+            callers,
+            units,
+        };
+        for n in 0..story.people.len() {
+            let body = json!({"username": format!("person{n}"), "password": PASSWORD});
+            let (_, answer) = world.send("", Method::POST, "/api/v1/auth/login", Some(body)).await;
+            world.callers[n].credential = answer["token"].as_str().expect("a token").to_owned();
+        }
+        world
+    }
+
+    pub async fn end(self) {
+        let Self { running, stop, callers, .. } = self;
+        drop(callers);
+        stop.cancel();
+        running.end().await;
+    }
+
+    pub async fn send(
+        &self,
+        credential: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        let mut request = Request::builder().method(method).uri(path);
+        if !credential.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {credential}"));
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let answer =
+            self.router.clone().oneshot(request.body(body).expect("a request")).await.expect("answers");
+        let status = answer.status();
+        let bytes = axum::body::to_bytes(answer.into_body(), 1 << 24).await.expect("a body");
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    pub async fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Start { unit, station } => self.start(unit, station).await,
+            Step::End { unit } => self.end_patrol(unit).await,
+            Step::Post { unit, ref seconds } => self.post(unit, seconds).await,
+            Step::Rehome { unit, station } => self.rehome(unit, station).await,
+            Step::Watch { caller, scope, resume, binary } => self.watch(caller, scope, resume, binary).await,
+            Step::Leave { caller } => {
+                let caller = usize::from(caller) % self.callers.len();
+                self.callers[caller].watcher = None;
+            }
+            Step::Revoke { caller } => self.revoke(caller).await,
+            Step::Turn { seconds } => self.clock.turn(seconds),
+            Step::Read { caller, scope, ago_s, limit } => {
+                let caller = usize::from(caller) % self.callers.len();
+                reads::check(self, caller, scope, ago_s, limit).await;
+            }
+        }
+    }
+
+    async fn start(&mut self, unit: u8, station: u8) {
+        let path = self.stations[usize::from(station) % self.stations.len()];
+        let n = self.units.len();
+        let account = &mut self.units[usize::from(unit) % n];
+        let before = account.active().copied();
+        let started = self.sentinel.patrols.start(&account.id, Some(path), Started::ByHand).await;
+        let (patrol, new) = started.expect("it starts");
+        assert_eq!(new, before.is_none_or(|duty| duty.path != path));
+        if new {
+            if let Some(last) = account.patrols.last_mut().filter(|duty| duty.to.is_none()) {
+                last.to = Some(patrol.started_at);
+            }
+            account.patrols.push(Duty { id: patrol.id, path, from: patrol.started_at, to: None });
+            account.by_hand = true;
+        }
+    }
+
+    async fn end_patrol(&mut self, unit: u8) {
+        let n = self.units.len();
+        let account = &mut self.units[usize::from(unit) % n];
+        let Some(duty) = account.patrols.last_mut().filter(|duty| duty.to.is_none()) else { return };
+        let ended = self.sentinel.patrols.end(duty.id).await.expect("it ends");
+        duty.to = ended.ended_at;
+        account.by_hand = true;
+    }
+
+    async fn post(&mut self, unit: u8, seconds: &[i64]) {
+        let unit = usize::from(unit) % self.units.len();
+        let now = self.clock.now();
+        let times: Vec<Time> = seconds.iter().map(|s| Time(now.0 + s * 1000)).collect();
+        let fixes: Vec<Value> = times.iter().map(|t| crate::server::fix(*t, latitude(*t), 76.25)).collect();
+        let account = &self.units[unit];
+        let body = Some(json!({"location": fixes}));
+        let (status, answer) = self.send(&account.token, Method::POST, "/api/v1/locations", body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let new: BTreeSet<&Time> = times.iter().filter(|t| !account.fixes.contains_key(t)).collect();
+        assert_eq!(answer["accepted"], new.len());
+        let account = &mut self.units[unit];
+        account.fixes.extend(times.iter().map(|t| (*t, latitude(*t))));
+        let newest = times.into_iter().filter(|t| t.ms_since(now) < AHEAD_MS).max();
+        account.marker = account.marker.max(newest);
+
+        // The first word of a unit that nobody took on or off duty puts it on duty at home.
+        let active = self.sentinel.directory.unit(&account.id).and_then(|entry| entry.patrol);
+        if account.active().is_none() {
+            assert_eq!(active.is_some(), newest.is_some() && !account.by_hand, "{}", account.id);
+            if let Some(active) = active {
+                let path = account.home();
+                account.patrols.push(Duty { id: active.id, path, from: active.started_at, to: None });
+            }
+        }
+    }
+
+    async fn rehome(&mut self, unit: u8, station: u8) {
+        let path = self.stations[usize::from(station) % self.stations.len()];
+        let n = self.units.len();
+        let account = &mut self.units[usize::from(unit) % n];
+        let changing = self.sentinel.directory.change().await;
+        account.record = self.sentinel.directory.unit(&account.id).expect("it is there").record.clone();
+        let from = self.sentinel.clock.now();
+        account.record.homes.push(Home { from, path });
+        account.homes.push((from, path));
+        changing.commit(vec![Change::PutUnit(account.record.clone())]).await.expect("commits");
+    }
+
+    async fn revoke(&mut self, caller: u8) {
+        let n = self.callers.len();
+        let somebody = &mut self.callers[usize::from(caller) % n];
+        // At least one stays.
+        let Some(change) = somebody.revoke.take().filter(|_| usize::from(caller) % n != 0) else { return };
+        // Through the API it is an administrator who does this; here the story may have none.
+        let record = change.clone();
+        self.sentinel.directory.change().await.commit(vec![change]).await.expect("commits");
+        match record {
+            Change::PutUser(user) => self.sentinel.access.user_changed(&user.username),
+            Change::PutKey(key) => self.sentinel.access.key_revoked(&key.id),
+            _ => unreachable!("people and keys are revoked"),
+        }
+        somebody.ended = true;
+        if let Some(watcher) = somebody.watcher.take() {
+            let ended = tokio::time::timeout(DEADLINE, watcher.ended());
+            ended.await.expect("a stream ends with the right to it");
+        }
+    }
+
+    async fn watch(&mut self, caller: u8, scope: u8, resume: bool, binary: bool) {
+        let n = self.callers.len();
+        let scope = self.scopes[usize::from(scope) % self.scopes.len()];
+        let index = usize::from(caller) % n;
+        let before = self.callers[index].watcher.take().filter(|watcher| resume && watcher.scope == scope);
+        let somebody = &self.callers[index];
+        let Some(caller) = self.caller(somebody) else {
+            assert!(somebody.ended);
+            return;
+        };
+        assert!(!somebody.ended, "{} was revoked", somebody.name);
+        let granted = caller.view(&self.sentinel.directory, scope);
+        let expected = somebody.sees && self.lies_within(scope, somebody.scope);
+        assert_eq!(granted.is_ok(), expected, "{} and {scope}", somebody.name);
+        let Ok(grant) = granted else { return };
+        let since = before.as_ref().map(|watcher| watcher.position());
+        let (epoch, offset) = since.clone().unzip();
+        let subscribe = Subscribe { scope, interval_ms: None, epoch, offset };
+        let encoding = if binary { Encoding::Postcard } else { Encoding::Json };
+        let session = self.sentinel.hub.join(grant, Wanted::of(&subscribe, encoding)).await.expect("joins");
+        let held = before.map(Watcher::into_held);
+        self.callers[index].watcher = Some(Watcher::begin(session, scope, held));
+    }
+
+    /// Who the server takes somebody for.
+    fn caller(&self, somebody: &Somebody) -> Option<Caller> {
+        let mut headers = HeaderMap::new();
+        let bearer = format!("Bearer {}", somebody.credential).parse().expect("a header value");
+        headers.insert(header::AUTHORIZATION, bearer);
+        self.sentinel.access.caller(&Method::GET, &Uri::from_static("/"), &headers).ok().flatten()
+    }
+
+    /// Waits until every open stream has told all that its scope holds, and checks what it told.
+    pub async fn settle(&mut self) {
+        for n in 0..self.callers.len() {
+            let Some(mut watcher) = self.callers[n].watcher.take() else { continue };
+            let expected = self.under(watcher.scope);
+            let settled = tokio::time::timeout(DEADLINE, watcher.until(&expected, self));
+            if settled.await.is_err() {
+                panic!(
+                    "{} at {} knows {:?}, not {expected:?}",
+                    self.callers[n].name,
+                    watcher.scope,
+                    watcher.known()
+                );
+            }
+            self.callers[n].watcher = Some(watcher);
+        }
+    }
+
+    /// The patrols of a scope, and the device time at which each was seen last.
+    fn under(&self, scope: Scope) -> BTreeMap<PatrolId, Option<Time>> {
+        let active = self.units.iter().filter_map(|unit| unit.active().map(|duty| (unit, duty)));
+        active
+            .filter(|(_, duty)| duty.path.within(scope))
+            .map(|(unit, duty)| (duty.id, unit.marker))
+            .collect()
+    }
+
+    /// Whose patrol it is or was.
+    pub fn patrol(&self, id: PatrolId) -> Option<(&Account, &Duty)> {
+        let all = self.units.iter().flat_map(|unit| unit.patrols.iter().map(move |duty| (unit, duty)));
+        all.into_iter().find(|(_, duty)| duty.id == id)
+    }
+
+    /// Nothing that is told of a unit is of another scope, another unit or another place.
+    pub fn check_told(&self, scope: Scope, told: &LiveUnit) {
+        let (account, duty) = self.patrol(told.patrol).expect("there is such a patrol");
+        assert!(duty.path.within(scope), "{} is under {:?}, not {scope}", told.id, duty.path);
+        assert_eq!((&told.id, told.station), (&account.id, duty.path.station()));
+        assert_eq!(told.lat, told.time.map(|time| account.fixes[&time]));
+    }
+
+    /// Whether every station of `scope` lies in `within`; both are nodes that exist.
+    pub fn lies_within(&self, scope: Scope, within: Scope) -> bool {
+        self.stations.iter().filter(|path| path.within(scope)).all(|path| path.within(within))
+            && scope.level >= within.level
+    }
+}
+
+fn somebody(name: String, scope: Scope, sees: bool, revoke: Option<Change>) -> Somebody {
+    Somebody { name, credential: String::new(), scope, sees, ended: false, revoke, watcher: None }
+}
+
+/// A unit's place, known from the time; with seven decimals, as phones send it.
+fn latitude(time: Time) -> f64 {
+    (90_000_000 + time.0 % 10_000_019) as f64 / 1e7
+}
+
+/// Numbers are given per level, so that `zone:1` and `station:1` are different things.
+fn stations(drawn: &[(u8, u8, u8)]) -> Vec<ScopePath> {
+    let (mut zones, mut divisions) = (BTreeMap::new(), BTreeMap::new());
+    let mut paths = Vec::new();
+    for (station, (district, zone, division)) in (1u32..).zip(drawn) {
+        let next = zones.len() as u32 + 1;
+        let zone_id = *zones.entry((district, zone)).or_insert(next);
+        let next = divisions.len() as u32 + 1;
+        let division_id = *divisions.entry((district, zone, division)).or_insert(next);
+        paths.push(ScopePath {
+            district: u32::from(*district) + 1,
+            zone: zone_id,
+            division: division_id,
+            station,
+        });
+    }
+    paths
+}
+
+fn hierarchy(stations: &[ScopePath]) -> (Vec<Scope>, Vec<Change>) {
+    let mut records = BTreeMap::new();
+    for path in stations {
+        let mut parent = None;
+        for scope in path.scopes() {
+            let path = (scope.level == Level::Station).then_some(*path);
+            records.insert(scope, ScopeRecord { scope, name: scope.to_string(), parent, path, site: None });
+            parent = Some(scope);
+        }
+    }
+    (records.keys().copied().collect(), records.into_values().map(Change::PutScope).collect())
+}

@@ -1,0 +1,243 @@
+//! What happens just while somebody subscribes: brought about exactly, by engines that
+//! let something happen between two of the hub's steps.
+
+use crate::server::{DEADLINE, PASSWORD, Server, at, id, path, unit, zone};
+use async_trait::async_trait;
+use axum::http::{HeaderMap, Method, Uri, header};
+use parking_lot::Mutex;
+use sentinel_model::{
+    Location, PatrolId, Scope, Time, UnitId, UnitStatus,
+    live::{self, Event, ServerFrame, StatusChanged, Subscribe},
+};
+use sentinel_server::{
+    auth::ScopeGrant,
+    live::{Encoding, Frame, Hub, Session, Wanted, live_unit},
+    memory::{MemoryBus, MemoryPositions, MemoryRooms},
+    ports::{
+        Bus, BusSink, EngineError, NearbyQuery, PositionFrame, Positions, Put, RoomMember, Rooms,
+        StreamPosition,
+    },
+};
+use std::sync::Arc;
+
+type Happening = Box<dyn FnOnce() -> futures::future::BoxFuture<'static, ()> + Send>;
+
+/// Something that happens once, after the engine has made its answer and before it gives it.
+#[derive(Default)]
+struct Meanwhile(Mutex<Option<Happening>>);
+
+impl Meanwhile {
+    fn set<F: Future<Output = ()> + Send + 'static>(&self, happening: impl FnOnce() -> F + Send + 'static) {
+        *self.0.lock() = Some(Box::new(move || Box::pin(happening())));
+    }
+
+    async fn happen(&self) {
+        let happening = self.0.lock().take();
+        if let Some(happening) = happening {
+            happening().await;
+        }
+    }
+}
+
+struct SlowBus(Arc<MemoryBus>, Meanwhile);
+
+#[async_trait]
+impl Bus for SlowBus {
+    fn attach(&self, sink: Arc<dyn BusSink>) {
+        self.0.attach(sink);
+    }
+    async fn watch_patrol(&self, patrol: PatrolId) -> Result<(), EngineError> {
+        self.0.watch_patrol(patrol).await
+    }
+    async fn unwatch_patrol(&self, patrol: PatrolId) -> Result<(), EngineError> {
+        self.0.unwatch_patrol(patrol).await
+    }
+    async fn watch_scope(&self, scope: Scope) -> Result<StreamPosition, EngineError> {
+        self.0.watch_scope(scope).await
+    }
+    async fn unwatch_scope(&self, scope: Scope) -> Result<(), EngineError> {
+        self.0.unwatch_scope(scope).await
+    }
+    async fn publish_position(&self, patrol: PatrolId, frame: PositionFrame) -> Result<(), EngineError> {
+        self.0.publish_position(patrol, frame).await
+    }
+    async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
+        self.0.publish_event(scopes, event).await
+    }
+    async fn events_since(
+        &self,
+        scope: Scope,
+        since: &StreamPosition,
+    ) -> Result<Option<Vec<Arc<Event>>>, EngineError> {
+        let answer = self.0.events_since(scope, since).await;
+        self.1.happen().await;
+        answer
+    }
+}
+
+struct SlowPositions(Arc<MemoryPositions>, Meanwhile);
+
+#[async_trait]
+impl Positions for SlowPositions {
+    async fn put(&self, location: Location) -> Result<Put, EngineError> {
+        self.0.put(location).await
+    }
+    async fn get(&self, unit: &UnitId) -> Result<Option<Location>, EngineError> {
+        self.0.get(unit).await
+    }
+    async fn get_many(&self, units: &[UnitId]) -> Result<Vec<Option<Location>>, EngineError> {
+        let answer = self.0.get_many(units).await;
+        self.1.happen().await;
+        answer
+    }
+    async fn nearby(&self, query: NearbyQuery<'_>) -> Result<Vec<(Location, f64)>, EngineError> {
+        self.0.nearby(query).await
+    }
+    async fn remove(&self, unit: &UnitId) -> Result<(), EngineError> {
+        self.0.remove(unit).await
+    }
+}
+
+/// A hub over such engines, with one patrol, beside a server that lends its directory.
+struct Stage {
+    server: Server,
+    hub: Arc<Hub>,
+    bus: Arc<SlowBus>,
+    positions: Arc<SlowPositions>,
+    member: RoomMember,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let server = Server::start().await;
+        server.change(vec![unit("PC-1", 5, "no token".into())]).await;
+        let patrol = server.start_patrol("PC-1", 5).await;
+        let member = RoomMember { patrol, unit: id("PC-1"), path: path(5) };
+        let bus = Arc::new(SlowBus(Arc::new(MemoryBus::new("epoch")), Meanwhile::default()));
+        let positions = Arc::new(SlowPositions(Arc::default(), Meanwhile::default()));
+        let rooms = Arc::new(MemoryRooms::default());
+        rooms.enter(member.clone()).await.expect("enters");
+        let (sentinel, silence) = (&server.sentinel, *server.sentinel.hub.silence());
+        let hub = Hub::start(
+            sentinel.clock.clone(),
+            sentinel.directory.clone(),
+            bus.clone(),
+            rooms,
+            positions.clone(),
+            silence,
+        );
+        Self { server, hub, bus, positions, member }
+    }
+
+    async fn grant(&self) -> ScopeGrant {
+        let access = &self.server.sentinel.access;
+        let who = access.sign_in("zone3", PASSWORD.into(), None).await.expect("signs in");
+        let (token, _) = access.issue_token(&who).expect("a token");
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().expect("a header value"));
+        let caller =
+            access.caller(&Method::GET, &Uri::from_static("/"), &headers).expect("good").expect("somebody");
+        caller.view(&self.server.sentinel.directory, zone(3)).expect("granted")
+    }
+
+    async fn join(&self, since: Option<StreamPosition>) -> Session {
+        let (epoch, offset) = since.map(|since| (since.epoch.to_string(), since.offset)).unzip();
+        let subscribe = Subscribe { scope: zone(3), interval_ms: None, epoch, offset };
+        let wanted = Wanted::of(&subscribe, Encoding::Json);
+        self.hub.join(self.grant().await, wanted).await.expect("joins")
+    }
+
+    fn location(&self, time: Time) -> Location {
+        Location {
+            unit_id: self.member.unit.clone(),
+            patrol_id: Some(self.member.patrol),
+            latitude: 9.9,
+            longitude: 76.2,
+            speed_mps: None,
+            heading_deg: None,
+            accuracy_m: None,
+            battery: None,
+            time,
+            received_at: time,
+        }
+    }
+
+    fn position(&self, time: Time) -> PositionFrame {
+        let unit = live_unit(&self.member, Some(&self.location(time)), UnitStatus::Available);
+        let unit = postcard::to_extend(&unit, Vec::new()).expect("encodes").into();
+        PositionFrame { time, unit }
+    }
+
+    fn status(&self, status: UnitStatus) -> Event {
+        let (id, patrol) = (self.member.unit.clone(), self.member.patrol);
+        Event::Status(StatusChanged { offset: 0, at: at(0), id, patrol, status })
+    }
+}
+
+/// Reads on, with nothing further happening, until something is told.
+async fn told<T>(session: &mut Session, what: &str, find: impl Fn(&ServerFrame) -> Option<T>) -> T {
+    let reading = async {
+        loop {
+            for frame in session.next().await {
+                let Frame::Text(text) = frame else { panic!("JSON was asked for") };
+                if let Some(found) = find(&live::from_json(&text).expect("decodes")) {
+                    return found;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE / 4, reading).await.unwrap_or_else(|_| panic!("never told: {what}"))
+}
+
+#[tokio::test]
+async fn a_position_that_comes_while_the_room_is_read_is_not_lost() {
+    let stage = Stage::set().await;
+    stage.positions.put(stage.location(at(0))).await.expect("put");
+    let (positions, bus) = (stage.positions.0.clone(), stage.bus.0.clone());
+    let (location, frame, patrol) = (stage.location(at(1)), stage.position(at(1)), stage.member.patrol);
+    stage.positions.1.set(move || async move {
+        positions.put(location).await.expect("put");
+        bus.publish_position(patrol, frame).await.expect("published");
+    });
+    let mut session = stage.join(None).await;
+    told(&mut session, "the later position", |frame| {
+        crate::server::positions_in(frame).iter().any(|unit| unit.time == Some(at(1))).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_comes_while_the_missed_ones_are_read_follows_them_at_once() {
+    let stage = Stage::set().await;
+    let watching = stage.join(None).await;
+    let position = StreamPosition { epoch: "epoch".into(), offset: 0 };
+    stage.bus.publish_event(&[zone(3)], stage.status(UnitStatus::Stale)).await.expect("published");
+    let (bus, later) = (stage.bus.0.clone(), stage.status(UnitStatus::Offline));
+    stage.bus.1.set(move || async move { bus.publish_event(&[zone(3)], later).await.expect("published") });
+    let mut session = stage.join(Some(position)).await;
+    for expected in [(1, UnitStatus::Stale), (2, UnitStatus::Offline)] {
+        let status = told(&mut session, "the next event", |frame| match frame {
+            ServerFrame::Event(Event::Status(e)) => Some((e.offset, e.status)),
+            _ => None,
+        });
+        assert_eq!(status.await, expected);
+    }
+    drop(watching);
+}
+
+#[tokio::test]
+async fn who_leaves_while_the_room_is_read_is_not_in_it() {
+    let stage = Stage::set().await;
+    let (bus, member) = (stage.bus.0.clone(), stage.member.clone());
+    stage.positions.1.set(move || async move {
+        let left = live::UnitLeft { offset: 0, at: at(0), id: member.unit, patrol: member.patrol };
+        bus.publish_event(&[zone(3)], Event::UnitLeft(left)).await.expect("published");
+    });
+    let mut session = stage.join(None).await;
+    let (units, offset) = told(&mut session, "the snapshot", |frame| match frame {
+        ServerFrame::Snapshot(snapshot) => Some((snapshot.units.len(), snapshot.offset)),
+        _ => None,
+    })
+    .await;
+    assert_eq!((units, offset), (0, 1));
+}
