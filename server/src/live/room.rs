@@ -151,17 +151,8 @@ impl Room {
         (frame::snapshot(encoding, self.scope, &epoch, cursor.offset, units), cursor)
     }
 
-    /// Everyone's position as changes, for a subscriber that resumes.
-    pub fn everyone(&self, encoding: Encoding) -> (Option<Frame>, Cursor) {
-        let state = self.state.lock();
-        let units: Vec<Arc<EncodedUnit>> = state.units.values().map(|held| held.unit.clone()).collect();
-        let cursor = state.cursor();
-        drop(state);
-        (positions_of(encoding, &units), cursor)
-    }
-
-    /// All that happened since `cursor`: events in order, then positions. None where
-    /// the events no longer reach back that far.
+    /// All that happened since `cursor`: events in order, then positions, of everyone
+    /// where its version is 0. None where the events no longer reach back that far.
     pub fn since(&self, cursor: Cursor, encoding: Encoding) -> Option<(Vec<Frame>, Cursor)> {
         let state = self.state.lock();
         let oldest = state.events.front().map_or(state.offset + 1, |e| e.event.offset());

@@ -114,25 +114,20 @@ impl Session {
             Instant::now() + Duration::from_millis(left)
         });
         let room = &seat.0;
-        let mut head = room.heads();
-        // Looked at once in any case: what the room heard since the missed events were
-        // read is already behind this head.
-        head.mark_changed();
-        let (first, cursor) = match missed {
-            None => {
-                let (snapshot, cursor) = room.snapshot(encoding);
-                (vec![snapshot], cursor)
-            }
-            Some(Missed { after, events }) => {
-                let (everyone, mut cursor) = room.everyone(encoding);
-                // What the room has heard beyond these events is still to be sent.
-                cursor.offset = events.last().map_or(after, |last| last.offset());
-                let mut frames: Vec<Frame> =
-                    events.into_iter().map(|event| EncodedEvent::of(event).frame(encoding)).collect();
-                frames.extend(everyone);
-                (frames, cursor)
-            }
-        };
+        let head = room.heads();
+        // What the room has heard beyond the missed events follows them before anybody's
+        // position: nobody moves before they are told to have joined.
+        let resumed = missed.and_then(|Missed { after, events }| {
+            let last = events.last().map_or(after, |last| last.offset());
+            let (rest, mut cursor) = room.since(Cursor { version: 0, offset: last }, encoding)?;
+            cursor.offset = cursor.offset.max(last);
+            let missed = events.into_iter().map(|event| EncodedEvent::of(event).frame(encoding));
+            Some((missed.chain(rest).collect(), cursor))
+        });
+        let (first, cursor) = resumed.unwrap_or_else(|| {
+            let (snapshot, cursor) = room.snapshot(encoding);
+            (vec![snapshot], cursor)
+        });
         let ending = Ending { revoked: grant.ended(), runs_out };
         Self { seat, _grant: grant, ending, encoding, lane, head, cursor, first }
     }

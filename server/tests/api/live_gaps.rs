@@ -215,13 +215,15 @@ async fn an_event_that_comes_while_the_missed_ones_are_read_follows_them_at_once
     let (bus, later) = (stage.bus.0.clone(), stage.status(UnitStatus::Offline));
     stage.bus.1.set(move || async move { bus.publish_event(&[zone(3)], later).await.expect("published") });
     let mut session = stage.join(Some(position)).await;
-    for expected in [(1, UnitStatus::Stale), (2, UnitStatus::Offline)] {
-        let status = told(&mut session, "the next event", |frame| match frame {
-            ServerFrame::Event(Event::Status(e)) => Some((e.offset, e.status)),
-            _ => None,
-        });
-        assert_eq!(status.await, expected);
-    }
+    let heard = Mutex::new(Vec::new());
+    told(&mut session, "both events", |frame| {
+        if let ServerFrame::Event(Event::Status(e)) = frame {
+            heard.lock().push((e.offset, e.status));
+        }
+        (heard.lock().len() == 2).then_some(())
+    })
+    .await;
+    assert_eq!(heard.into_inner(), [(1, UnitStatus::Stale), (2, UnitStatus::Offline)]);
     drop(watching);
 }
 
@@ -240,4 +242,29 @@ async fn who_leaves_while_the_room_is_read_is_not_in_it() {
     })
     .await;
     assert_eq!((units, offset), (0, 1));
+}
+
+#[tokio::test]
+async fn nobody_moves_before_they_are_told_to_have_joined() {
+    let stage = Stage::set().await;
+    let watching = stage.join(None).await;
+    let position = StreamPosition { epoch: "epoch".into(), offset: 0 };
+    stage.bus.publish_event(&[zone(3)], stage.status(UnitStatus::Stale)).await.expect("published");
+    let newcomer = RoomMember { patrol: PatrolId(77), unit: id("PC-2"), path: path(5) };
+    let (bus, unit) = (stage.bus.0.clone(), live_unit(&newcomer, None, UnitStatus::Available));
+    stage.bus.1.set(move || async move {
+        let joined = live::UnitJoined { offset: 0, at: at(0), unit };
+        bus.publish_event(&[zone(3)], Event::UnitJoined(joined)).await.expect("published");
+    });
+    let mut session = stage.join(Some(position)).await;
+    let first = told(&mut session, "the newcomer", |frame| match frame {
+        ServerFrame::Event(Event::UnitJoined(joined)) if joined.unit.patrol == PatrolId(77) => Some("joins"),
+        ServerFrame::Positions(moved) if moved.units.iter().any(|u| u.patrol == PatrolId(77)) => {
+            Some("moves")
+        }
+        _ => None,
+    })
+    .await;
+    assert_eq!(first, "joins");
+    drop(watching);
 }
