@@ -2,7 +2,7 @@
 //! are few units, coloured squares when there are many. Correct, not fast.
 
 use super::{
-    palette::Rgba,
+    palette::{Palette, Rgba},
     scene::{Mark, MarkKind, OVERSCAN, Scene, Sprite},
     slot::{Slot, shape},
     text::TextAtlas,
@@ -70,83 +70,18 @@ impl Renderer {
 
     fn unit(&self, scene: &Scene<'_>, x: f64, y: f64, slot: &Slot) {
         let c = &self.context;
-        let kind = shape(slot.status);
-        let own = scene.palette.status.get(usize::from(kind)).copied().unwrap_or(scene.palette.label);
-        let halo = scene.palette.halo;
         let heading = slot.heading(scene.now_ms);
         c.save();
         let _ = c.translate(x, y);
         if slot.selected || slot.hovered {
-            self.ring(
-                0.0,
-                0.0,
-                18.0,
-                2.0,
-                if slot.selected { scene.palette.accent } else { scene.palette.text },
-            );
+            let colour = if slot.selected { scene.palette.accent } else { scene.palette.text };
+            self.ring(0.0, 0.0, 18.0, 2.0, colour);
         }
         let grow = if slot.selected { 1.0 } else { f64::from(scene.grow) };
         let _ = c.scale(grow, grow);
-        let outline = |wide: f64, colour: Rgba| {
-            c.set_stroke_style_str(&colour.css());
-            c.set_line_width(wide);
-            c.stroke();
-        };
-        c.set_line_join("round");
-        match kind {
-            3 => {
-                c.begin_path();
-                for (a, b) in [(-4.6, -4.6), (-4.6, 4.6)] {
-                    c.move_to(a, b);
-                    c.line_to(-a, -b);
-                }
-                c.set_line_cap("round");
-                outline(6.5, halo);
-                outline(3.0, own);
-            }
-            1 => {
-                self.disc(11.8, halo);
-                self.disc(10.2, own);
-                self.body(heading, 0.7, 3.4);
-                c.set_fill_style_str(&halo.css());
-                c.fill();
-            }
-            _ => {
-                self.body(heading, 1.0, 6.4);
-                outline(6.0, halo);
-                if kind == 2 {
-                    outline(2.4, own);
-                } else {
-                    outline(1.5, own);
-                    c.set_fill_style_str(&own.css());
-                    c.fill();
-                }
-            }
-        }
+        let heading = (!heading.is_nan()).then_some(f64::from(heading));
+        glyph(c, scene.palette, shape(slot.status), heading);
         c.restore();
-    }
-
-    /// The path of an arrow, or of a dot where the heading is unknown.
-    fn body(&self, heading: f32, scale: f64, dot: f64) {
-        let c = &self.context;
-        c.begin_path();
-        if heading.is_nan() {
-            let _ = c.arc(0.0, 0.0, dot, 0.0, TAU);
-            return;
-        }
-        let (sin, cos) = f64::from(heading).to_radians().sin_cos();
-        for (x, y) in [(0.0, -9.4), (6.6, 7.2), (0.0, 3.6), (-6.6, 7.2)] {
-            c.line_to(scale * (x * cos - y * sin), scale * (x * sin + y * cos));
-        }
-        c.close_path();
-    }
-
-    fn disc(&self, radius: f64, colour: Rgba) {
-        let c = &self.context;
-        c.begin_path();
-        let _ = c.arc(0.0, 0.0, radius, 0.0, TAU);
-        c.set_fill_style_str(&colour.css());
-        c.fill();
     }
 
     fn ring(&self, x: f64, y: f64, radius: f64, wide: f64, colour: Rgba) {
@@ -166,7 +101,7 @@ impl Renderer {
         let _ = c.translate(x, y);
         match mark.kind {
             MarkKind::Cluster => {
-                self.disc(r, palette.halo);
+                disc(c, r, palette.halo);
                 let mut from = 0.0;
                 for (to, colour) in mark.mix.iter().zip(&palette.status) {
                     let to = f64::from(*to) / 255.0;
@@ -186,10 +121,10 @@ impl Renderer {
                 c.stroke_rect(-r + 1.0, -r + 1.0, 2.0 * r - 2.0, 2.0 * r - 2.0);
             }
             MarkKind::TrailStart | MarkKind::TrailEnd => {
-                self.disc(r + 1.5, palette.halo);
-                self.disc(r, palette.accent);
+                disc(c, r + 1.5, palette.halo);
+                disc(c, r, palette.accent);
                 if mark.kind == MarkKind::TrailStart {
-                    self.disc(r - 2.2, palette.halo);
+                    disc(c, r - 2.2, palette.halo);
                 }
             }
         }
@@ -227,4 +162,81 @@ impl Renderer {
             c.stroke();
         }
     }
+}
+
+/// A unit's mark around the origin, 26 pixels wide; the shapes are `gl::shaders`' own.
+pub fn glyph(c: &Context, palette: &Palette, kind: u8, heading: Option<f64>) {
+    let own = palette.status.get(usize::from(kind)).copied().unwrap_or(palette.label);
+    let halo = palette.halo;
+    let outline = |wide: f64, colour: Rgba| {
+        c.set_stroke_style_str(&colour.css());
+        c.set_line_width(wide);
+        c.stroke();
+    };
+    let fill = |colour: Rgba| {
+        c.set_fill_style_str(&colour.css());
+        c.fill();
+    };
+    c.set_line_join("round");
+    c.set_line_cap("round");
+    match kind {
+        1 => {
+            disc(c, 11.9, halo);
+            disc(c, 10.2, own);
+            body(c, heading, 0.7, 3.4);
+            outline(1.6, halo);
+            fill(halo);
+        }
+        3 => {
+            c.begin_path();
+            for (a, b) in [(-4.6, -4.6), (-4.6, 4.6)] {
+                c.move_to(a, b);
+                c.line_to(-a, -b);
+            }
+            outline(6.8, halo);
+            outline(3.0, own);
+        }
+        4 => {
+            c.begin_path();
+            for (x, y) in [(0.0, -10.5), (10.5, 0.0), (0.0, 10.5), (-10.5, 0.0)] {
+                c.line_to(x, y);
+            }
+            c.close_path();
+            outline(5.0, halo);
+            outline(1.5, own);
+            fill(own);
+        }
+        _ => {
+            body(c, heading, 1.0, 5.6);
+            outline(6.2, halo);
+            if kind == 2 {
+                fill(halo);
+                outline(2.2, own);
+            } else {
+                outline(2.4, own);
+                fill(own);
+            }
+        }
+    }
+}
+
+/// The path of an arrow, or of a dot where the heading is unknown.
+fn body(c: &Context, heading: Option<f64>, scale: f64, dot: f64) {
+    c.begin_path();
+    let Some(heading) = heading else {
+        let _ = c.arc(0.0, 0.0, dot, 0.0, TAU);
+        return;
+    };
+    let (sin, cos) = heading.to_radians().sin_cos();
+    for (x, y) in [(0.0, -9.4), (6.6, 7.2), (0.0, 3.6), (-6.6, 7.2)] {
+        c.line_to(scale * (x * cos - y * sin), scale * (x * sin + y * cos));
+    }
+    c.close_path();
+}
+
+fn disc(c: &Context, radius: f64, colour: Rgba) {
+    c.begin_path();
+    let _ = c.arc(0.0, 0.0, radius, 0.0, TAU);
+    c.set_fill_style_str(&colour.css());
+    c.fill();
 }

@@ -1,13 +1,14 @@
-//! The WebGL2 renderer: four programs, four buffers, one texture.
+//! The WebGL2 renderer: a few programs, a buffer for each kind of thing, two textures.
 //!
 //! It keeps copies of what is drawn and is told what has changed; a frame in which
-//! nothing changed is five draw calls and some uniforms. When the context is lost
+//! nothing changed is six draw calls and some uniforms. When the context is lost
 //! all of it is gone, and the engine makes a new one.
 
 mod program;
 mod shaders;
 
 use super::{
+    canvas2d,
     palette::{Palette, Rgba},
     project::World,
     scene::{Changed, Layers, Motion, OVERSCAN, Scene},
@@ -28,12 +29,18 @@ const TRAIL_CASING: f32 = 3.9;
 
 pub struct Renderer {
     gl: Gl,
-    units: (Program, Stream),
-    marks: (Program, Stream),
+    /// The chosen units, all others, and all when they are thousands.
+    units: [Program; 3],
+    unit_stream: Stream,
+    /// Marks under the units, and clusters over them.
+    marks: ([Program; 2], Stream),
     /// Words under the units, and words over them.
     sprites: (Program, [Stream; 2]),
     trail: (Program, Stream),
     words: WebGlTexture,
+    /// The sheet of unit marks, and the look that it was drawn for.
+    glyphs: WebGlTexture,
+    glyphs_for: Option<(Palette, bool)>,
     /// Side of the texture as it is on the card.
     side: u32,
     /// The trail is kept relative to this.
@@ -82,22 +89,26 @@ impl Renderer {
             Attribute::bytes(2, byte, false, 32),
             Attribute::bytes(2, Gl::BYTE, false, 34),
         ];
-        let units = (
-            Program::new(
-                &gl,
-                &[s::COMMON, s::UNITS_VERTEX],
+        let unit_program = |fragment: &str, more: &[&'static str]| {
+            Program::new(&gl, &[s::COMMON, s::UNITS_VERTEX], fragment, &with(more))
+        };
+        let units = [
+            unit_program(
                 s::UNITS_FRAGMENT,
-                &with(&["u_grow", "u_small", "u_status", "u_halo", "u_accent", "u_text"]),
+                &["u_grow", "u_small", "u_status", "u_halo", "u_accent", "u_text"],
             )?,
-            Stream::new(&gl, RECORD as i32, false, &unit_attributes)?,
-        );
+            unit_program(s::GLYPHS_FRAGMENT, &["u_grow", "u_small", "u_glyphs"])?,
+            unit_program(s::SMALL_FRAGMENT, &["u_grow", "u_small", "u_status", "u_halo"])?,
+        ];
+        let unit_stream = Stream::new(&gl, RECORD as i32, false, &unit_attributes)?;
+        let mark_program = |fragment: &str, more: &[&'static str]| {
+            Program::new(&gl, &[s::COMMON, s::MARKS_VERTEX], fragment, &with(more))
+        };
         let marks = (
-            Program::new(
-                &gl,
-                &[s::COMMON, s::MARKS_VERTEX],
-                s::MARKS_FRAGMENT,
-                &with(&["u_status", "u_halo", "u_accent", "u_label"]),
-            )?,
+            [
+                mark_program(s::MARKS_FRAGMENT, &["u_halo", "u_accent", "u_label"])?,
+                mark_program(s::CLUSTERS_FRAGMENT, &["u_status", "u_halo"])?,
+            ],
             stream(MARK, false, [Attribute::floats(2, 24), Attribute::bytes(4, byte, true, 32)])?,
         );
         let sprites = (
@@ -119,13 +130,17 @@ impl Renderer {
             Stream::new(&gl, POINT as i32, true, &[Attribute::floats(3, 0), Attribute::floats(3, 12)])?,
         );
         let words = gl.create_texture().ok_or("no texture")?;
+        let glyphs = gl.create_texture().ok_or("no texture")?;
         Ok(Self {
             gl,
             units,
+            unit_stream,
             marks,
             sprites,
             trail,
             words,
+            glyphs,
+            glyphs_for: None,
             side: 0,
             origin: World::default(),
             scratch: Vec::new(),
@@ -134,6 +149,7 @@ impl Renderer {
 
     pub fn draw(&mut self, scene: &mut Scene<'_>, atlas: &mut TextAtlas) {
         self.upload(scene.store, scene.layers, atlas);
+        self.upload_glyphs(scene.palette, scene.dpr > 1.25);
         let gl = &self.gl;
         let (w, h) = (scene.view.width + 2.0 * OVERSCAN, scene.view.height + 2.0 * OVERSCAN);
         gl.viewport(0, 0, (w * scene.dpr).round() as i32, (h * scene.dpr).round() as i32);
@@ -142,25 +158,25 @@ impl Renderer {
         gl.enable(Gl::BLEND);
         gl.blend_func(Gl::ONE, Gl::ONE_MINUS_SRC_ALPHA);
         let layers = &*scene.layers;
-        self.draw_marks(scene, 0..layers.ground_marks);
+        self.draw_marks(scene, 0, 0..layers.ground_marks);
         self.draw_sprites(scene, 0, layers.ground_sprites);
         self.draw_trail(scene);
         self.draw_units(scene);
-        self.draw_marks(scene, layers.ground_marks..layers.marks.len());
+        self.draw_marks(scene, 1, layers.ground_marks..layers.marks.len());
         self.draw_sprites(scene, 1, layers.sprites.len() - layers.ground_sprites);
         gl.bind_vertex_array(None);
     }
 
     fn upload(&mut self, store: &mut UnitStore, layers: &mut Layers, atlas: &mut TextAtlas) {
         let gl = &self.gl;
-        if self.units.1.reserve(gl, store.records().len()) {
+        if self.unit_stream.reserve(gl, store.records().len()) {
             store.all_dirty();
         }
         let (origin, epoch) = (store.origin(), store.epoch_ms());
         let mut runs = Vec::new();
         store.take_dirty(|run| runs.push(run));
         for run in runs {
-            self.units.1.write(gl, run.start, &store.records()[run]);
+            self.unit_stream.write(gl, run.start, &store.records()[run]);
         }
         let changed = if origin == self.origin { layers.changed } else { Changed::ALL };
         layers.changed = Changed::default();
@@ -201,6 +217,29 @@ impl Renderer {
         self.upload_words(atlas);
     }
 
+    /// Draws the sheet of marks: a column per shape, with and without heading. It is
+    /// larger than the marks, so that turned ones stay sharp.
+    fn upload_glyphs(&mut self, palette: &Palette, fine: bool) {
+        if self.glyphs_for.as_ref().is_some_and(|(p, f)| p == palette && *f == fine) {
+            return;
+        }
+        self.glyphs_for = Some((palette.clone(), fine));
+        let Some(sheet) = glyph_sheet(palette, if fine { 112.0 } else { 56.0 }) else { return };
+        let gl = &self.gl;
+        gl.bind_texture(Gl::TEXTURE_2D, Some(&self.glyphs));
+        gl.pixel_storei(Gl::UNPACK_PREMULTIPLY_ALPHA_WEBGL, 1);
+        // A sheet that the card refuses leaves no marks; nothing else can be done about it here.
+        let _ = gl.tex_image_2d_with_u32_and_u32_and_html_canvas_element(
+            Gl::TEXTURE_2D,
+            0,
+            Gl::RGBA as i32,
+            Gl::RGBA,
+            Gl::UNSIGNED_BYTE,
+            &sheet,
+        );
+        filter(gl);
+    }
+
     fn upload_words(&mut self, atlas: &mut TextAtlas) {
         let gl = &self.gl;
         gl.bind_texture(Gl::TEXTURE_2D, Some(&self.words));
@@ -219,14 +258,7 @@ impl Renderer {
                 Gl::UNSIGNED_BYTE,
                 None,
             );
-            for (what, how) in [
-                (Gl::TEXTURE_MIN_FILTER, Gl::LINEAR),
-                (Gl::TEXTURE_MAG_FILTER, Gl::LINEAR),
-                (Gl::TEXTURE_WRAP_S, Gl::CLAMP_TO_EDGE),
-                (Gl::TEXTURE_WRAP_T, Gl::CLAMP_TO_EDGE),
-            ] {
-                gl.tex_parameteri(Gl::TEXTURE_2D, what, how as i32);
-            }
+            filter(gl);
             atlas.fresh = atlas.all();
         }
         gl.pixel_storei(Gl::UNPACK_PREMULTIPLY_ALPHA_WEBGL, 1);
@@ -291,18 +323,33 @@ impl Renderer {
         if count == 0 {
             return;
         }
-        self.enter(&self.units.0, &self.units.1, scene);
-        self.gl.uniform1f(self.units.0.at("u_grow"), scene.grow);
-        self.gl.uniform1i(self.units.0.at("u_small"), i32::from(scene.small));
-        self.gl.draw_arrays(Gl::POINTS, 0, count);
+        let gl = &self.gl;
+        let [chosen, all, many] = &self.units;
+        let begin = |program: &Program| {
+            self.enter(program, &self.unit_stream, scene);
+            gl.uniform1f(program.at("u_grow"), scene.grow);
+            gl.uniform1i(program.at("u_small"), i32::from(scene.small));
+        };
+        if scene.small {
+            begin(many);
+        } else {
+            begin(all);
+            gl.active_texture(Gl::TEXTURE0);
+            gl.bind_texture(Gl::TEXTURE_2D, Some(&self.glyphs));
+            gl.uniform1i(all.at("u_glyphs"), 0);
+        }
+        gl.draw_arrays(Gl::POINTS, 0, count);
+        if scene.on_top.iter().any(Option::is_some) {
+            begin(chosen);
+        }
         for index in scene.on_top.into_iter().flatten() {
-            self.gl.draw_arrays(Gl::POINTS, i32::try_from(index).unwrap_or(0), 1);
+            gl.draw_arrays(Gl::POINTS, i32::try_from(index).unwrap_or(0), 1);
         }
     }
 
-    fn draw_marks(&self, scene: &Scene<'_>, range: std::ops::Range<usize>) {
-        if !range.is_empty() {
-            self.enter(&self.marks.0, &self.marks.1, scene);
+    fn draw_marks(&self, scene: &Scene<'_>, group: usize, range: std::ops::Range<usize>) {
+        if let Some(program) = self.marks.0.get(group).filter(|_| !range.is_empty()) {
+            self.enter(program, &self.marks.1, scene);
             self.gl.draw_arrays(Gl::POINTS, range.start as i32, range.len() as i32);
         }
     }
@@ -334,6 +381,36 @@ impl Renderer {
             gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, 4, i32::try_from(pieces).unwrap_or(i32::MAX));
         }
     }
+}
+
+fn filter(gl: &Gl) {
+    for (what, how) in [
+        (Gl::TEXTURE_MIN_FILTER, Gl::LINEAR),
+        (Gl::TEXTURE_MAG_FILTER, Gl::LINEAR),
+        (Gl::TEXTURE_WRAP_S, Gl::CLAMP_TO_EDGE),
+        (Gl::TEXTURE_WRAP_T, Gl::CLAMP_TO_EDGE),
+    ] {
+        gl.tex_parameteri(Gl::TEXTURE_2D, what, how as i32);
+    }
+}
+
+/// Eight cells by two, each as wide as a mark's point: 28 CSS pixels.
+fn glyph_sheet(palette: &Palette, cell: f64) -> Option<HtmlCanvasElement> {
+    let document = web_sys::window()?.document()?;
+    let canvas: HtmlCanvasElement = document.create_element("canvas").ok()?.dyn_into().ok()?;
+    canvas.set_width((cell * 8.0) as u32);
+    canvas.set_height((cell * 2.0) as u32);
+    let context: web_sys::CanvasRenderingContext2d = canvas.get_context("2d").ok()??.dyn_into().ok()?;
+    for kind in 0..5u8 {
+        for (row, heading) in [(0.0, Some(0.0)), (1.0, None)] {
+            context.save();
+            let _ = context.translate((f64::from(kind) + 0.5) * cell, (row + 0.5) * cell);
+            let _ = context.scale(cell / 28.0, cell / 28.0);
+            canvas2d::glyph(&context, palette, kind, heading);
+            context.restore();
+        }
+    }
+    Some(canvas)
 }
 
 fn floats(out: &mut Vec<u8>, values: &[f32]) {

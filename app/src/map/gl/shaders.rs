@@ -44,7 +44,8 @@ void main() {
     return;
   }
   v_shape = int(a_kind.x + 0.5);
-  float heading = mix(a_turn.x, a_turn.y, progress(a_time, 0.35));
+  // Crosses and diamonds have no front.
+  float heading = v_shape >= 3 ? 0.0 : mix(a_turn.x, a_turn.y, progress(a_time, 0.35));
   v_turn = vec2(cos(heading), sin(heading));
   v_half = ((v_flags & 12) != 0 ? 23.0 : 14.0) * max(u_grow, (v_flags & 4) != 0 ? 1.0 : 0.0);
   if (u_small && (v_flags & 12) == 0) v_half = 4.5;
@@ -53,10 +54,10 @@ void main() {
 }
 ";
 
-/// Marks by signed distance: crisp at any size, told apart by shape alone.
+/// The chosen units by signed distance, with their rings: crisp at any size.
 /// Available: arrow, or dot. On task: disc with the arrow cut out. Stale: hollow
-/// arrow, or ring. Offline: cross. SOS: diamond. With thousands in view they are
-/// small, and only disc, square, ring and diamond: every pixel then counts.
+/// arrow, or ring. Offline: cross. SOS: diamond. All others are [`GLYPHS_FRAGMENT`],
+/// as these sums are too many for ten thousand marks without a graphics card.
 pub const UNITS_FRAGMENT: &str = r"#version 300 es
 precision highp float;
 flat in int v_shape;
@@ -69,7 +70,6 @@ uniform vec3 u_accent;
 uniform vec3 u_text;
 uniform float u_dpr;
 uniform float u_grow;
-uniform bool u_small;
 out vec4 colour;
 float along(vec2 p, vec2 a, vec2 b) {
   vec2 ap = p - a, ab = b - a;
@@ -86,20 +86,7 @@ float arrow(vec2 p) {
 void over(inout vec4 under, vec3 rgb, float a) {
   under = vec4(rgb * a, a) + under * (1.0 - a);
 }
-vec4 small() {
-  vec2 p = (gl_PointCoord - 0.5) * 9.0;
-  vec2 a = abs(p);
-  float d = v_shape == 1 ? max(a.x, a.y) - 3.2 : v_shape == 3 ? (a.x + a.y) * 0.75 - 3.0 : length(p) - 3.5;
-  float edge = clamp(0.5 - d * u_dpr, 0.0, 1.0);
-  float inner = clamp(0.5 - (d + 1.0) * u_dpr, 0.0, 1.0);
-  float hole = v_shape == 2 ? clamp(0.5 - (d + 2.2) * u_dpr, 0.0, 1.0) : 0.0;
-  return vec4(mix(u_halo, u_status[v_shape], inner - hole) * edge, edge);
-}
 void main() {
-  if (u_small && (v_flags & 12) == 0) {
-    colour = small();
-    return;
-  }
   float grow = max(u_grow, (v_flags & 4) != 0 ? 1.0 : 0.0);
   float unit = 1.0 / (u_dpr * grow);
   vec2 p = (gl_PointCoord - 0.5) * 2.0 * v_half / grow;
@@ -147,6 +134,42 @@ void main() {
 }
 ";
 
+/// Units from the sheet of marks, turned to their heading.
+pub const GLYPHS_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+flat in int v_shape;
+flat in int v_flags;
+flat in vec2 v_turn;
+uniform sampler2D u_glyphs;
+out vec4 colour;
+void main() {
+  vec2 p = gl_PointCoord - 0.5;
+  vec2 q = vec2(p.x * v_turn.x + p.y * v_turn.y, p.y * v_turn.x - p.x * v_turn.y);
+  float inside = step(max(abs(q.x), abs(q.y)), 0.5);
+  vec2 cell = vec2(float(v_shape), (v_flags & 2) != 0 ? 0.0 : 1.0);
+  colour = texture(u_glyphs, (cell + q + 0.5) / vec2(8.0, 2.0)) * inside;
+}
+";
+
+/// Units by the thousand: only disc, square, ring and diamond, small and cheap.
+pub const SMALL_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+flat in int v_shape;
+uniform vec3 u_status[5];
+uniform vec3 u_halo;
+uniform float u_dpr;
+out vec4 colour;
+void main() {
+  vec2 p = (gl_PointCoord - 0.5) * 9.0;
+  vec2 a = abs(p);
+  float d = v_shape == 1 ? max(a.x, a.y) - 3.2 : v_shape == 3 ? (a.x + a.y) * 0.75 - 3.0 : length(p) - 3.5;
+  float edge = clamp(0.5 - d * u_dpr, 0.0, 1.0);
+  float inner = clamp(0.5 - (d + 1.0) * u_dpr, 0.0, 1.0);
+  float hole = v_shape == 2 ? clamp(0.5 - (d + 2.2) * u_dpr, 0.0, 1.0) : 0.0;
+  colour = vec4(mix(u_halo, u_status[v_shape], inner - hole) * edge, edge);
+}
+";
+
 pub const MARKS_VERTEX: &str = r"
 layout(location = 0) in vec2 a_from;
 layout(location = 1) in vec2 a_to;
@@ -166,14 +189,39 @@ void main() {
 }
 ";
 
-/// Clusters: a disc ringed by its members' statuses. Station sites: a small square.
-/// Ends of a trail: a hollow and a full dot.
+/// Clusters: a disc ringed by its members' statuses.
+pub const CLUSTERS_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+flat in float v_radius;
+flat in vec4 v_mix;
+uniform vec3 u_status[5];
+uniform vec3 u_halo;
+uniform float u_dpr;
+out vec4 colour;
+void over(inout vec4 under, vec3 rgb, float a) {
+  under = vec4(rgb * a, a) + under * (1.0 - a);
+}
+void main() {
+  vec2 p = (gl_PointCoord - 0.5) * 2.0 * (v_radius + 4.0);
+  float r = length(p);
+  if (r > v_radius + 3.6) discard;
+  float turn = atan(p.x, -p.y) / 6.2831853;
+  turn = turn < 0.0 ? turn + 1.0 : turn;
+  vec3 own = turn <= v_mix.x ? u_status[0] : turn <= v_mix.y ? u_status[1]
+    : turn <= v_mix.z ? u_status[2] : u_status[3];
+  vec4 c = vec4(0.0);
+  over(c, u_halo, 0.55 * clamp((v_radius + 3.5 - r) / 3.0, 0.0, 1.0));
+  over(c, u_halo, 0.94 * clamp(0.5 - (r - v_radius) * u_dpr, 0.0, 1.0));
+  over(c, own, clamp(0.5 - (abs(r - v_radius + 2.2) - 1.6) * u_dpr, 0.0, 1.0));
+  colour = c;
+}
+";
+
+/// Station sites: a small square. Ends of a trail: a hollow and a full dot.
 pub const MARKS_FRAGMENT: &str = r"#version 300 es
 precision highp float;
 flat in float v_radius;
 flat in int v_kind;
-flat in vec4 v_mix;
-uniform vec3 u_status[5];
 uniform vec3 u_halo;
 uniform vec3 u_accent;
 uniform vec3 u_label;
@@ -184,25 +232,10 @@ void over(inout vec4 under, vec3 rgb, float a) {
 }
 void main() {
   vec2 p = (gl_PointCoord - 0.5) * 2.0 * (v_radius + 4.0);
-  float unit = 1.0 / u_dpr;
   float r = length(p);
   vec4 c = vec4(0.0);
-  #define COVER(d) clamp(0.5 - (d) / unit, 0.0, 1.0)
-  if (v_kind == 0) {
-    // Most of a cluster is plain: only its ring is worth the sums.
-    if (r > v_radius + 3.6) discard;
-    if (r < v_radius - 4.8) {
-      colour = vec4(u_halo * 0.94, 0.94);
-      return;
-    }
-    float turn = atan(p.x, -p.y) / 6.2831853;
-    turn = turn < 0.0 ? turn + 1.0 : turn;
-    vec3 own = turn <= v_mix.x ? u_status[0] : turn <= v_mix.y ? u_status[1]
-      : turn <= v_mix.z ? u_status[2] : u_status[3];
-    over(c, u_halo, 0.55 * clamp((v_radius + 3.5 - r) / 3.0, 0.0, 1.0));
-    over(c, u_halo, 0.94 * COVER(r - v_radius));
-    over(c, own, COVER(abs(r - v_radius + 2.2) - 1.6));
-  } else if (v_kind == 1) {
+  #define COVER(d) clamp(0.5 - (d) * u_dpr, 0.0, 1.0)
+  if (v_kind == 1) {
     vec2 a = abs(p) - vec2(v_radius - 1.0);
     float d = length(max(a, 0.0)) + min(max(a.x, a.y), 0.0) - 1.0;
     over(c, u_halo, 0.9 * COVER(d - 1.3));
