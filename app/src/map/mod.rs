@@ -1,6 +1,7 @@
 //! The live map: Leaflet for the view, our own layers for what is on it.
 //!
-//! - [`engine`], [`state`]: one mounted map: Leaflet's events and the frame loop; what is drawn
+//! - [`engine`], [`input`], [`setup`]: one mounted map: its frame loop, its listeners, its beginning
+//! - [`state`]: what it draws, apart from Leaflet
 //! - [`store`], [`slot`]: the units, where each is shown now, and what must be uploaded
 //! - [`project`]: Web Mercator, and the view from the world to the screen
 //! - [`cluster`], [`fan`], [`labels`], [`words`], [`pick`]: who is drawn where; pure, tested natively
@@ -26,6 +27,7 @@ mod cluster;
 mod engine;
 mod fan;
 mod gl;
+mod input;
 pub mod lab;
 mod labels;
 mod leaflet_ext;
@@ -33,6 +35,7 @@ mod palette;
 mod pick;
 mod project;
 mod scene;
+mod setup;
 mod slot;
 mod state;
 mod store;

@@ -6,9 +6,9 @@
 
 mod program;
 mod shaders;
+mod sheet;
 
 use super::{
-    canvas2d,
     palette::{Palette, Rgba},
     project::World,
     scene::{Changed, Layers, Motion, OVERSCAN, Scene},
@@ -217,14 +217,13 @@ impl Renderer {
         self.upload_words(atlas);
     }
 
-    /// Draws the sheet of marks: a column per shape, with and without heading. It is
-    /// larger than the marks, so that turned ones stay sharp.
+    /// Draws the sheet of marks anew where the look has changed.
     fn upload_glyphs(&mut self, palette: &Palette, fine: bool) {
         if self.glyphs_for.as_ref().is_some_and(|(p, f)| p == palette && *f == fine) {
             return;
         }
         self.glyphs_for = Some((palette.clone(), fine));
-        let Some(sheet) = glyph_sheet(palette, if fine { 112.0 } else { 56.0 }) else { return };
+        let Some(sheet) = sheet::glyph_sheet(palette, if fine { 112.0 } else { 56.0 }) else { return };
         let gl = &self.gl;
         gl.bind_texture(Gl::TEXTURE_2D, Some(&self.glyphs));
         gl.pixel_storei(Gl::UNPACK_PREMULTIPLY_ALPHA_WEBGL, 1);
@@ -392,25 +391,6 @@ fn filter(gl: &Gl) {
     ] {
         gl.tex_parameteri(Gl::TEXTURE_2D, what, how as i32);
     }
-}
-
-/// Eight cells by two, each as wide as a mark's point: 28 CSS pixels.
-fn glyph_sheet(palette: &Palette, cell: f64) -> Option<HtmlCanvasElement> {
-    let document = web_sys::window()?.document()?;
-    let canvas: HtmlCanvasElement = document.create_element("canvas").ok()?.dyn_into().ok()?;
-    canvas.set_width((cell * 8.0) as u32);
-    canvas.set_height((cell * 2.0) as u32);
-    let context: web_sys::CanvasRenderingContext2d = canvas.get_context("2d").ok()??.dyn_into().ok()?;
-    for kind in 0..5u8 {
-        for (row, heading) in [(0.0, Some(0.0)), (1.0, None)] {
-            context.save();
-            let _ = context.translate((f64::from(kind) + 0.5) * cell, (row + 0.5) * cell);
-            let _ = context.scale(cell / 28.0, cell / 28.0);
-            canvas2d::glyph(&context, palette, kind, heading);
-            context.restore();
-        }
-    }
-    Some(canvas)
 }
 
 fn floats(out: &mut Vec<u8>, values: &[f32]) {
