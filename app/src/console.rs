@@ -145,11 +145,23 @@ impl Console {
         expect_context()
     }
 
+    /// Reads the fleet as it is now. Its inner part is the same for every reader, so
+    /// that the page carries it once.
+    pub fn with_fleet<T>(self, read: impl FnOnce(&Fleet) -> T) -> T {
+        let (mut read, mut out) = (Some(read), None);
+        self.visit_fleet(&mut |fleet| out = read.take().map(|read| read(fleet)));
+        out.expect("the fleet lives as long as the page, and is visited once")
+    }
+
+    fn visit_fleet(self, visit: &mut dyn FnMut(&Fleet)) {
+        self.fleet.with_value(|fleet| visit(fleet));
+    }
+
     /// Reads one unit, and again whenever units move or change.
     pub fn unit<T>(self, id: &UnitId, read: impl FnOnce(&Entry) -> T) -> Option<T> {
         self.moved.track();
         self.shape.track();
-        self.fleet.with_value(|f| f.get(id).map(read))
+        self.with_fleet(|f| f.get(id).map(read))
     }
 
     pub fn scope_name(self, scope: Scope) -> String {
@@ -211,7 +223,7 @@ impl Console {
     /// Selects a unit that was chosen beside the map, and brings it in sight.
     pub fn look_at(self, id: &UnitId) {
         self.select(Some(id));
-        if let Some(place) = self.fleet.with_value(|f| f.get(id).and_then(|e| e.place)) {
+        if let Some(place) = self.with_fleet(|f| f.get(id).and_then(|e| e.place)) {
             with_map(|m| m.fly_to(place.lat, place.lon, CLOSE_ZOOM));
         }
     }

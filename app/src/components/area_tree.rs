@@ -27,7 +27,7 @@ fn live_counts(console: Console) -> HashMap<Scope, ScopeCounts> {
     if !console.complete.get() {
         return all;
     }
-    let stations = console.fleet.with_value(|f| f.station_counts());
+    let stations = console.with_fleet(|f| f.station_counts());
     let on_show = console.scope.get();
     let within = console.stations_within(on_show);
     let parents: HashMap<Scope, Scope> = scopes.iter().filter_map(|n| Some((n.scope, n.parent?))).collect();

@@ -56,7 +56,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         let theme = theme_of(console.look.get_untracked());
         match LiveMap::mount(&place, &settings, theme, events) {
             Ok(map) => {
-                map.replace(&console.fleet.with_value(|f| f.live()));
+                map.replace(&console.with_fleet(|f| f.live()));
                 put_map(Some(map));
                 let chosen = console.selected.get_untracked();
                 match &chosen {
@@ -80,7 +80,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
     });
     effect(move || {
         let all = console.statuses.get().is_all() && console.words.read().is_empty();
-        let shown = (!all).then(|| console.fleet.with_value(|f| f.patrols_of(&console.matching.read())));
+        let shown = (!all).then(|| console.with_fleet(|f| f.patrols_of(&console.matching.read())));
         with_map(|m| m.set_filter(shown));
     });
     let mut before = None;
@@ -188,7 +188,7 @@ fn Chooser(pick: Placed<Vec<UnitId>>) -> impl IntoView {
                         ids.into_iter()
                             .take(MOST)
                             .filter_map(|id| {
-                                let status = console.fleet.with_value(|f| f.get(&id).map(|e| e.status))?;
+                                let status = console.with_fleet(|f| f.get(&id).map(|e| e.status))?;
                                 Some(view! {
                                     <button
                                         type="button"

@@ -30,7 +30,7 @@ fn search(console: Console, words: &str) -> Vec<Found> {
         })
         .map(|n| Found::Area { scope: n.scope, name: n.name.clone(), level: n.scope.level.as_str() });
     let name = |s: Scope| scopes.iter().find(|n| n.scope == s).map(|n| n.name.clone()).unwrap_or_default();
-    let units = console.fleet.with_value(|f| {
+    let units = console.with_fleet(|f| {
         f.matching(Statuses::default(), words, name)
             .into_iter()
             .take(MOST)

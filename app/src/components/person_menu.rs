@@ -33,7 +33,7 @@ pub fn PersonMenu() -> impl IntoView {
     let viewer = console.viewer.get_value();
     let menu = NodeRef::<leptos::html::Details>::new();
     let rights = untrack(|| format!("{}, {}", role_word(viewer.role), console.scope_name(viewer.scope)));
-    let initial: String = viewer.name.chars().next().unwrap_or('?').to_uppercase().collect();
+    let initial: String = viewer.name.chars().next().unwrap_or('?').into();
     let shut = move || {
         if let Some(menu) = menu.get() {
             menu.set_open(false);

@@ -206,7 +206,7 @@ fn ask_since(console: Console, id: &UnitId, patrol: Signal<Option<PatrolId>>) {
     let patrol = Memo::new(move |_| patrol.get());
     effect(move || {
         let Some(patrol) = patrol.get() else { return };
-        if console.fleet.with_value(|f| f.get(&id).is_some_and(|e| e.since.is_some())) {
+        if console.with_fleet(|f| f.get(&id).is_some_and(|e| e.since.is_some())) {
             return;
         }
         let id = id.clone();

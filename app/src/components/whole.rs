@@ -51,8 +51,8 @@ impl<V: AddAnyAttr> AddAnyAttr for Whole<V> {
     }
 }
 
-/// As the view itself, but for `hydrate_async`, which stays the trait's own: the
-/// synchronous way, awaited.
+/// As the view itself, but for `hydrate_async`, which only a page asks for that
+/// hydrates piece by piece; this one calls `hydrate_body`, which does it in one go.
 impl<V: RenderHtml> RenderHtml for Whole<V> {
     type AsyncOutput = V::AsyncOutput;
     type Owned = Whole<V::Owned>;
@@ -96,6 +96,10 @@ impl<V: RenderHtml> RenderHtml for Whole<V> {
 
     fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Self::State {
         self.0.hydrate::<FROM_SERVER>(cursor, position)
+    }
+
+    async fn hydrate_async(self, _: &Cursor, _: &PositionState) -> Self::State {
+        unreachable!("the page hydrates in one go")
     }
 
     fn into_owned(self) -> Self::Owned {
