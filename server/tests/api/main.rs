@@ -7,5 +7,6 @@ mod live;
 mod live_gaps;
 mod live_rights;
 mod live_silence;
+mod live_turmoil;
 mod server;
 mod socket;
