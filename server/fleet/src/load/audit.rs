@@ -200,8 +200,7 @@ pub fn compare(
 
 fn is_at(point: &RoutePoint, place: Place) -> bool {
     let near = |degrees: f64, e6: i64| {
-        // Below 2^53, so the conversion is exact.
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "degrees times 1e6 are far below 2^53")]
         let sent = e6 as f64 / 1e6;
         (degrees - sent).abs() < ROUNDING_DEG
     };

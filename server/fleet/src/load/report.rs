@@ -179,8 +179,7 @@ impl Report {
     }
 }
 
-/// For display: far below 2^53.
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "a count, for display")]
 fn ratio(n: u64, by: f64) -> f64 {
     if by > 0.0 { n as f64 / by } else { 0.0 }
 }
