@@ -91,11 +91,11 @@ impl Ingest {
     }
 
     async fn show(&self, id: &UnitId, fix: &Fix) -> Result<(), EngineError> {
-        // As it is now, not when the request came: it may have changed station meanwhile.
-        let Some(unit) = self.directory.unit(id) else { return Ok(()) };
-        let patrol_id = unit.patrol.map(|patrol| patrol.id);
-        let location = Location::of(id.clone(), patrol_id, fix);
+        // Readers add the patrol of their moment.
+        let location = Location::of(id.clone(), None, fix);
         let put = self.positions.put(location.clone()).await?;
+        // Only now: a patrol that is not seen here yet will itself see the position.
+        let Some(unit) = self.directory.unit(id) else { return Ok(()) };
         let unit = match unit.patrol {
             None if self.patrol_by_fix && !unit.record.patrols_managed => {
                 match self.patrols.start(id, None, Started::ByFix).await {

@@ -11,8 +11,13 @@ use sentinel_model::{
 };
 use sentinel_server::{
     auth::ScopeGrant,
+    ingest::{
+        Counts, Ingest, decode,
+        limits::{UnitLimits, UnitRate},
+    },
     live::{Encoding, Frame, Hub, Session, Wanted, live_unit},
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
+    patrols::{Patrols, Started},
     ports::{
         Bus, BusSink, EngineError, NearbyQuery, PositionFrame, Positions, Put, RoomMember, Rooms,
         StreamPosition,
@@ -75,11 +80,13 @@ impl Bus for SlowBus {
     }
 }
 
-struct SlowPositions(Arc<MemoryPositions>, Meanwhile);
+/// Lets something happen after `get_many` has looked, and before `put` takes effect.
+struct SlowPositions(Arc<MemoryPositions>, Meanwhile, Meanwhile);
 
 #[async_trait]
 impl Positions for SlowPositions {
     async fn put(&self, location: Location) -> Result<Put, EngineError> {
+        self.2.happen().await;
         self.0.put(location).await
     }
     async fn get(&self, unit: &UnitId) -> Result<Option<Location>, EngineError> {
@@ -102,6 +109,7 @@ impl Positions for SlowPositions {
 struct Stage {
     server: Server,
     hub: Arc<Hub>,
+    rooms: Arc<MemoryRooms>,
     bus: Arc<SlowBus>,
     positions: Arc<SlowPositions>,
     member: RoomMember,
@@ -114,7 +122,7 @@ impl Stage {
         let patrol = server.start_patrol("PC-1", 5).await;
         let member = RoomMember { patrol, unit: id("PC-1"), path: path(5) };
         let bus = Arc::new(SlowBus(Arc::new(MemoryBus::new("epoch")), Meanwhile::default()));
-        let positions = Arc::new(SlowPositions(Arc::default(), Meanwhile::default()));
+        let positions = Arc::new(SlowPositions(Arc::default(), Meanwhile::default(), Meanwhile::default()));
         let rooms = Arc::new(MemoryRooms::default());
         rooms.enter(member.clone()).await.expect("enters");
         let (sentinel, silence) = (&server.sentinel, *server.sentinel.hub.silence());
@@ -122,11 +130,36 @@ impl Stage {
             sentinel.clock.clone(),
             sentinel.directory.clone(),
             bus.clone(),
-            rooms,
+            rooms.clone(),
             positions.clone(),
             silence,
         );
-        Self { server, hub, bus, positions, member }
+        Self { server, hub, rooms, bus, positions, member }
+    }
+
+    /// The way of a fix, over these engines.
+    fn ingest(&self) -> Ingest {
+        let sentinel = &self.server.sentinel;
+        let patrols = Arc::new(Patrols {
+            clock: sentinel.clock.clone(),
+            directory: sentinel.directory.clone(),
+            rooms: self.rooms.clone(),
+            positions: self.positions.clone(),
+            bus: self.bus.clone(),
+            hub: self.hub.clone(),
+        });
+        Ingest {
+            clock: sentinel.clock.clone(),
+            directory: sentinel.directory.clone(),
+            intake: sentinel.intake.clone(),
+            positions: self.positions.clone(),
+            bus: self.bus.clone(),
+            hub: self.hub.clone(),
+            patrols,
+            limits: UnitLimits::new(UnitRate(None)),
+            patrol_by_fix: true,
+            counts: Counts::default(),
+        }
     }
 
     async fn grant(&self) -> ScopeGrant {
@@ -267,4 +300,24 @@ async fn nobody_moves_before_they_are_told_to_have_joined() {
     .await;
     assert_eq!(first, "joins");
     drop(watching);
+}
+
+#[tokio::test]
+async fn a_position_that_comes_while_its_unit_changes_station_reaches_the_new_one() {
+    let stage = Stage::set().await;
+    let mut session = stage.join(None).await;
+    let ingest = stage.ingest();
+    let (patrols, unit) = (ingest.patrols.clone(), stage.member.unit.clone());
+    stage.positions.2.set(move || async move {
+        patrols.start(&unit, Some(path(6)), Started::ByHand).await.expect("it moves");
+    });
+    let body = serde_json::to_vec(&crate::server::fix(at(1), 9.9, 76.2)).expect("encodes");
+    let posted = decode::decode(&body, &stage.server.sentinel.clock).expect("decodes");
+    let entry = stage.server.sentinel.directory.unit(&stage.member.unit).expect("it is there");
+    ingest.accept(&entry, posted).await.expect("accepted");
+    told(&mut session, "its position under the new station", |frame| {
+        let units = crate::server::positions_in(frame);
+        units.iter().any(|unit| unit.station == Scope::station(6) && unit.time == Some(at(1))).then_some(())
+    })
+    .await;
 }
