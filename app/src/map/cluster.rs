@@ -36,6 +36,7 @@ pub struct Cluster {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
+    formed: bool,
     count: u32,
     mix: [u32; 4],
     x: f64,
@@ -112,7 +113,8 @@ impl Clusterer {
                 if !slot.shows() {
                     return false;
                 }
-                let inside = !slot.selected && self.formed.contains(&(slot.cell.1, slot.cell.2));
+                let cell = window.index((slot.cell.1, slot.cell.2));
+                let inside = !slot.selected && cell.and_then(|i| self.grid.get(i)).is_some_and(|s| s.formed);
                 std::mem::replace(&mut slot.clustered, inside) != inside
             });
         }
@@ -133,9 +135,10 @@ impl Clusterer {
         for row in 0..window.rows {
             for column in 0..window.columns {
                 let cell = (window.x0 + column, window.y0 + row);
-                let Some(sum) = window.index(cell).and_then(|i| self.grid.get(i)) else { continue };
+                let Some(sum) = window.index(cell).and_then(|i| self.grid.get_mut(i)) else { continue };
                 let needed = if self.formed.contains(&cell) { DISSOLVE } else { FORM };
                 if sum.count >= needed {
+                    sum.formed = true;
                     formed.insert(cell);
                     clusters.push(sum.cluster(cell, window.side));
                 }

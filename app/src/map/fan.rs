@@ -15,7 +15,7 @@ pub fn run(store: &mut UnitStore, view: &View, now_ms: f64) {
     let mut groups: Vec<((f64, f64), Vec<usize>)> = Vec::new();
     let parked: Vec<(usize, (f64, f64))> = store
         .placed()
-        .filter(|(_, s)| s.parked)
+        .filter(|(_, s)| s.stands(now_ms))
         .map(|(index, s)| (index, view.to_px(s.position(now_ms))))
         .filter(|(_, (x, y))| {
             (-80.0..view.width + 80.0).contains(x) && (-80.0..view.height + 80.0).contains(y)

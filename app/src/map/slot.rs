@@ -14,6 +14,8 @@ const OVERLAP: f64 = 1.08;
 const JUMP_WORLD: f64 = 0.000_15;
 /// Slower than this is parked, m/s.
 const PARKED_MPS: f32 = 0.7;
+/// A unit that says it drives and does not move is standing after this.
+const STANDS_AFTER_MS: f64 = 4_000.0;
 /// Degrees that a marker may turn at a jerk unnoticed.
 const TURN_SEEN: f32 = 4.0;
 
@@ -163,6 +165,11 @@ impl Slot {
     /// A turn is over sooner than the way: a car that has turned looks ahead.
     fn turn_ms(&self) -> f64 {
         self.dur_ms.min(350.0)
+    }
+
+    /// Parked, or not moved for so long that it may as well be.
+    pub fn stands(&self, now_ms: f64) -> bool {
+        self.parked || now_ms > self.t0_ms + self.dur_ms + STANDS_AFTER_MS
     }
 
     /// How fast it moves on the map now, world sides per ms.

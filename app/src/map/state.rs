@@ -23,6 +23,8 @@ use web_sys::HtmlCanvasElement;
 const CLUSTER_EVERY_MS: f64 = 600.0;
 /// The same for words.
 const WORDS_EVERY_MS: f64 = 350.0;
+/// Units that make both twice as rare.
+const BURDEN_UNITS: f64 = 30_000.0;
 /// How long a cluster takes to its new place.
 const CLUSTER_MOVE_MS: f64 = 450.0;
 /// Frames that statistics look back on.
@@ -305,12 +307,17 @@ impl State {
         }
     }
 
+    /// Passes over all units are rarer the more there are.
+    fn burden(&self) -> f64 {
+        1.0 + self.store.len() as f64 / BURDEN_UNITS
+    }
+
     fn group(&mut self, now_ms: f64, moving: bool) {
         let (since, version, center) = self.grouped;
         let here = self.view.center();
         let panned = (here.x - center.x).abs().max((here.y - center.y).abs()) * self.view.scale;
         let stale = version != self.store.version() || panned > self.view.width.min(self.view.height) / 3.0;
-        let due = now_ms - since > CLUSTER_EVERY_MS || !moving;
+        let due = now_ms - since > CLUSTER_EVERY_MS * self.burden() || !moving;
         if !(self.regroup || stale && due) {
             return;
         }
@@ -362,7 +369,7 @@ impl State {
     fn lay_words(&mut self, now_ms: f64, moving: bool) {
         let (since, version) = self.worded;
         let stale = version != self.store.version();
-        let due = now_ms - since > WORDS_EVERY_MS || !moving;
+        let due = now_ms - since > WORDS_EVERY_MS * self.burden() || !moving;
         if self.reword || stale && due {
             // A full atlas is emptied once; what fits then has to do.
             if self.atlas.full {
