@@ -1,0 +1,219 @@
+//! What every bus promises.
+
+use crate::{NOW, contract, eventually, unit};
+use parking_lot::Mutex;
+use sentinel_model::{
+    Level, PatrolId, Scope, UnitStatus,
+    live::{Event, StatusChanged},
+};
+use sentinel_server::{
+    memory::MemoryBus,
+    ports::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition},
+};
+use std::sync::Arc;
+
+contract!(memory, MemoryBus::new("an epoch"),
+    positions_of_watched_patrols_come_as_they_were_sent
+    positions_of_a_patrol_come_in_order
+    events_go_to_each_of_their_scopes_with_offsets_of_its_own
+    events_come_from_the_moment_a_scope_is_watched
+    every_event_after_the_position_that_watching_answers_comes
+    events_since_a_position_are_exactly_those_after_it
+    a_position_that_is_not_of_this_stream_has_no_events_since
+    the_last_events_are_kept_and_older_ones_known_to_be_gone
+    events_of_many_publishers_are_numbered_without_gap
+);
+
+const STATION: Scope = Scope::station(5);
+const ZONE: Scope = Scope::new(Level::Zone, 3);
+
+/// What a node has heard.
+#[derive(Default)]
+struct Ear {
+    positions: Mutex<Vec<(PatrolId, PositionFrame)>>,
+    events: Mutex<Vec<(Scope, Arc<Event>)>>,
+}
+
+impl BusSink for Ear {
+    fn position(&self, patrol: PatrolId, frame: PositionFrame) {
+        self.positions.lock().push((patrol, frame));
+    }
+    fn event(&self, scope: Scope, event: Arc<Event>) {
+        self.events.lock().push((scope, event));
+    }
+}
+
+impl Ear {
+    fn at(bus: &impl Bus) -> Arc<Self> {
+        let ear = Arc::new(Self::default());
+        bus.attach(ear.clone());
+        ear
+    }
+
+    /// Patrol and offset of each event of a scope.
+    fn heard(&self, scope: Scope) -> Vec<(u64, u64)> {
+        let events = self.events.lock();
+        events.iter().filter(|(of, _)| *of == scope).map(|(_, e)| (e.patrol().0, e.offset())).collect()
+    }
+}
+
+fn event(n: u64) -> Event {
+    let (id, patrol) = (unit("a"), PatrolId(n));
+    Event::Status(StatusChanged { offset: 0, at: NOW, id, patrol, status: UnitStatus::Stale })
+}
+
+fn frame(n: i64) -> PositionFrame {
+    PositionFrame { time: NOW.plus_ms(n), unit: vec![0, 255, 7, (n % 256) as u8].into() }
+}
+
+async fn publish(bus: &impl Bus, scopes: &[Scope], n: u64) {
+    bus.publish_event(scopes, event(n)).await.expect("published");
+}
+
+async fn since(bus: &impl Bus, scope: Scope, position: &StreamPosition) -> Option<Vec<(u64, u64)>> {
+    let events = bus.events_since(scope, position).await.expect("reads");
+    events.map(|events| events.iter().map(|e| (e.patrol().0, e.offset())).collect())
+}
+
+async fn positions_of_watched_patrols_come_as_they_were_sent(bus: &impl Bus) {
+    let ear = Ear::at(bus);
+    let (watched, other) = (PatrolId(1), PatrolId(2));
+    bus.publish_position(watched, frame(0)).await.expect("published");
+    bus.watch_patrol(watched).await.expect("watches");
+    bus.watch_patrol(watched).await.expect("watching twice is watching");
+    bus.publish_position(watched, frame(1)).await.expect("published");
+    bus.publish_position(other, frame(2)).await.expect("published");
+    bus.publish_position(watched, frame(3)).await.expect("published");
+    eventually("both", || ear.positions.lock().len() >= 2).await;
+    bus.unwatch_patrol(watched).await.expect("lets go");
+    bus.unwatch_patrol(other).await.expect("letting go of what is not watched is nothing");
+    bus.publish_position(watched, frame(4)).await.expect("published");
+    bus.watch_patrol(other).await.expect("watches");
+    bus.publish_position(other, frame(5)).await.expect("published");
+    eventually("the last", || ear.positions.lock().len() >= 3).await;
+    assert_eq!(*ear.positions.lock(), [(watched, frame(1)), (watched, frame(3)), (other, frame(5))]);
+}
+
+async fn positions_of_a_patrol_come_in_order(bus: &impl Bus) {
+    let ear = Ear::at(bus);
+    bus.watch_patrol(PatrolId(1)).await.expect("watches");
+    for n in 0..500 {
+        bus.publish_position(PatrolId(1), frame(n)).await.expect("published");
+    }
+    eventually("all", || ear.positions.lock().len() == 500).await;
+    assert!(ear.positions.lock().is_sorted_by_key(|(_, frame)| frame.time));
+}
+
+async fn events_go_to_each_of_their_scopes_with_offsets_of_its_own(bus: &impl Bus) {
+    let ear = Ear::at(bus);
+    bus.watch_scope(STATION).await.expect("watches");
+    bus.watch_scope(ZONE).await.expect("watches");
+    publish(bus, &[ZONE, STATION], 1).await;
+    publish(bus, &[ZONE], 2).await;
+    publish(bus, &[ZONE, STATION, Scope::station(6)], 3).await;
+    eventually("all", || ear.events.lock().len() >= 5).await;
+    assert_eq!(ear.heard(STATION), [(1, 1), (3, 2)]);
+    assert_eq!(ear.heard(ZONE), [(1, 1), (2, 2), (3, 3)]);
+}
+
+async fn events_come_from_the_moment_a_scope_is_watched(bus: &impl Bus) {
+    let ear = Ear::at(bus);
+    publish(bus, &[STATION], 1).await;
+    let position = bus.watch_scope(STATION).await.expect("watches");
+    assert_eq!(position.offset, 1);
+    publish(bus, &[STATION], 2).await;
+    eventually("it", || !ear.events.lock().is_empty()).await;
+    bus.unwatch_scope(STATION).await.expect("lets go");
+    bus.unwatch_scope(ZONE).await.expect("letting go of what is not watched is nothing");
+    publish(bus, &[STATION], 3).await;
+    let again = bus.watch_scope(STATION).await.expect("watches");
+    assert_eq!(again, StreamPosition { offset: 3, ..position.clone() }, "the stream went on unheard");
+    publish(bus, &[STATION], 4).await;
+    eventually("the last", || ear.events.lock().len() >= 2).await;
+    assert_eq!(ear.heard(STATION), [(2, 2), (4, 4)]);
+    assert_eq!(since(bus, STATION, &position).await, Some(vec![(2, 2), (3, 3), (4, 4)]));
+}
+
+/// Watched while others publish: what comes joins on to the answer without a gap.
+async fn every_event_after_the_position_that_watching_answers_comes(bus: &impl Bus) {
+    let ear = Ear::at(bus);
+    let publishing = async {
+        for n in 1..=300 {
+            publish(bus, &[STATION], n).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let watching = async {
+        while since(bus, STATION, &StreamPosition { epoch: epoch(bus).await, offset: 0 })
+            .await
+            .is_none_or(|e| e.len() < 50)
+        {
+            tokio::task::yield_now().await;
+        }
+        bus.watch_scope(STATION).await.expect("watches")
+    };
+    let ((), position) = futures::future::join(publishing, watching).await;
+    assert!((50..300).contains(&position.offset), "{position:?}");
+    eventually("the last", || ear.heard(STATION).last() == Some(&(300, 300))).await;
+    let offsets: Vec<u64> = ear.heard(STATION).iter().map(|(_, offset)| *offset).collect();
+    let after: Vec<u64> = offsets.into_iter().filter(|offset| *offset > position.offset).collect();
+    assert_eq!(after, (position.offset + 1..=300).collect::<Vec<_>>());
+}
+
+async fn epoch(bus: &impl Bus) -> Arc<str> {
+    bus.watch_scope(ZONE).await.expect("watches").epoch
+}
+
+async fn events_since_a_position_are_exactly_those_after_it(bus: &impl Bus) {
+    Ear::at(bus);
+    let begin = bus.watch_scope(STATION).await.expect("watches");
+    assert_eq!(since(bus, STATION, &begin).await, Some(Vec::new()));
+    for n in 1..=10 {
+        publish(bus, &[STATION], n).await;
+    }
+    for offset in 0..=10 {
+        let expected: Vec<(u64, u64)> = (offset + 1..=10).map(|n| (n, n)).collect();
+        let position = StreamPosition { offset, ..begin.clone() };
+        assert_eq!(since(bus, STATION, &position).await, Some(expected), "since {offset}");
+    }
+}
+
+async fn a_position_that_is_not_of_this_stream_has_no_events_since(bus: &impl Bus) {
+    Ear::at(bus);
+    let begin = bus.watch_scope(STATION).await.expect("watches");
+    publish(bus, &[STATION], 1).await;
+    let other = StreamPosition { epoch: "of another life".into(), offset: 0 };
+    assert_eq!(since(bus, STATION, &other).await, None);
+    let ahead = StreamPosition { offset: 2, ..begin };
+    assert_eq!(since(bus, STATION, &ahead).await, None, "an offset that never was");
+    assert_eq!(since(bus, Scope::station(404), &ahead).await, None);
+}
+
+async fn the_last_events_are_kept_and_older_ones_known_to_be_gone(bus: &impl Bus) {
+    Ear::at(bus);
+    let begin = bus.watch_scope(STATION).await.expect("watches");
+    let total = EVENT_HISTORY as u64 + 10;
+    for n in 1..=total {
+        publish(bus, &[STATION], n).await;
+    }
+    let at = |offset| StreamPosition { offset, ..begin.clone() };
+    let all_kept = since(bus, STATION, &at(10)).await.expect("as many as are promised");
+    assert_eq!(all_kept, (11..=total).map(|n| (n, n)).collect::<Vec<_>>());
+    // An engine may keep more; where it does not, it says so instead of leaving a gap.
+    if let Some(more) = since(bus, STATION, &at(0)).await {
+        assert_eq!(more, (1..=total).map(|n| (n, n)).collect::<Vec<_>>());
+    }
+}
+
+async fn events_of_many_publishers_are_numbered_without_gap(bus: &impl Bus) {
+    let ear = Ear::at(bus);
+    bus.watch_scope(ZONE).await.expect("watches");
+    futures::future::join_all((0..200).map(|n| publish(bus, &[STATION, ZONE], n))).await;
+    eventually("all", || ear.heard(ZONE).len() == 200).await;
+    let heard = ear.heard(ZONE);
+    let offsets: Vec<u64> = heard.iter().map(|(_, offset)| *offset).collect();
+    assert_eq!(offsets, (1..=200).collect::<Vec<_>>(), "in order, each once");
+    let mut patrols: Vec<u64> = heard.iter().map(|(patrol, _)| *patrol).collect();
+    patrols.sort_unstable();
+    assert_eq!(patrols, (0..200).collect::<Vec<_>>());
+}
