@@ -49,6 +49,8 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(login::routes())
         .merge(ops::routes())
         .route("/api/v1/ws", get(websocket::open))
+        .route("/api", any(no_address))
+        .route("/api/", any(no_address))
         .route("/api/{*rest}", any(no_address))
         .with_state(sentinel.clone())
         .merge(pages::routes(&sentinel))

@@ -1,6 +1,9 @@
 //! Units come on and off duty: `/api/v1/patrols`.
 
-use super::{error::ApiError, input::Body};
+use super::{
+    error::ApiError,
+    input::{BODY_MAX_BYTES, Body},
+};
 use crate::{
     auth::Signed,
     patrols::{PatrolError, Started},
@@ -8,7 +11,7 @@ use crate::{
 };
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
     routing::{get, post},
 };
@@ -22,6 +25,7 @@ pub fn routes() -> Router<Arc<Sentinel>> {
         .route("/start_patrol", post(start))
         .route("/api/v1/patrols/{id}", get(one))
         .route("/api/v1/patrols/{id}/end", post(end))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::{
     error::ApiError,
-    input::{Asked, Body, NAME_MAX_CHARS, Paging},
+    input::{Asked, BODY_MAX_BYTES, Body, NAME_MAX_CHARS, Paging},
 };
 use crate::{
     auth::{Signed, secret},
@@ -11,7 +11,7 @@ use crate::{
 };
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
     routing::{get, post},
 };
@@ -41,6 +41,7 @@ pub fn routes() -> Router<Arc<Sentinel>> {
         .route("/api/v1/units/{id}/route", get(route))
         .route("/api/v1/drivers/{id}/route", get(route))
         .route("/api/v1/history", get(history))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
 #[derive(Deserialize)]
