@@ -8,5 +8,8 @@ mod live_gaps;
 mod live_rights;
 mod live_silence;
 mod live_turmoil;
+mod ops;
+mod patrols;
+mod reads;
 mod server;
 mod socket;

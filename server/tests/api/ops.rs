@@ -1,0 +1,152 @@
+//! For operators and their tools, and how refusals look everywhere.
+
+use crate::server::{Server, at, fix, send};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+#[tokio::test]
+async fn health_and_readiness_are_told_without_a_credential() {
+    let server = Server::start().await;
+    let health = server.get("", "/healthz").await;
+    assert_eq!((health.status, health.text.as_str()), (StatusCode::OK, "ok"));
+    let ready = server.get("", "/readyz").await;
+    assert_eq!((ready.status, &ready.json["status"]), (StatusCode::OK, &json!("ready")));
+    assert!(
+        ready.json["engines"].as_str().is_some_and(|engines| engines.contains("sqlite")),
+        "{}",
+        ready.text
+    );
+}
+
+#[tokio::test]
+async fn metrics_count_fixes_requests_and_sockets() {
+    let server = Server::start().await;
+    let token = server.unit("PC-1", 5).await;
+    server.fixes(&token, &[fix(at(0), 9.9, 76.2)]).await;
+    let metrics = server.get("", "/metrics").await;
+    assert_eq!(metrics.status, StatusCode::OK);
+    assert!(metrics.header("content-type").starts_with("text/plain"));
+    for name in [
+        r#"sentinel_fixes_total{outcome="accepted"}"#,
+        r#"sentinel_fixes_total{outcome="duplicate"}"#,
+        r#"sentinel_fixes_total{outcome="rejected"}"#,
+        "sentinel_units ",
+        "sentinel_patrols_active ",
+        "sentinel_sockets ",
+        "sentinel_intake_queue ",
+        "sentinel_request_seconds",
+        r#"route="/api/v1/locations""#,
+    ] {
+        assert!(metrics.text.contains(name), "{name} is not in\n{}", metrics.text);
+    }
+    assert!(!metrics.text.contains("PC-1"), "no names in labels");
+}
+
+#[tokio::test]
+async fn metrics_through_a_proxy_need_a_credential_that_sees() {
+    let server = Server::start().await;
+    let token = server.unit("PC-1", 5).await;
+    let proxied = |credential: &str| {
+        send(server.request(Method::GET, credential, "/metrics").header("x-forwarded-for", "203.0.113.7"))
+    };
+    assert_eq!(proxied("").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(proxied(&token).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(proxied(&server.sign_in("viewer5").await).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_id_or_gets_one() {
+    let server = Server::start().await;
+    let given =
+        send(server.request(Method::GET, "", "/api/v1/units").header("x-request-id", "trace-7.a_B")).await;
+    assert_eq!(
+        (given.header("x-request-id"), &given.json["request_id"]),
+        ("trace-7.a_B", &json!("trace-7.a_B"))
+    );
+    let made = server.get("", "/api/v1/units").await;
+    assert_eq!(made.header("x-request-id").len(), 16);
+    assert_eq!(made.json["request_id"], made.header("x-request-id"));
+    let long = "x".repeat(65);
+    for bad in ["a b", "a\"b", "<script>", long.as_str()] {
+        let replaced = send(server.request(Method::GET, "", "/healthz").header("x-request-id", bad)).await;
+        assert_ne!(replaced.header("x-request-id"), bad);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_address_or_method_of_the_api_is_refused_as_json() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    for (method, path, status, code) in [
+        (Method::GET, "/api/v1/nothing", StatusCode::NOT_FOUND, "not_found"),
+        (Method::POST, "/api/v2/units", StatusCode::NOT_FOUND, "not_found"),
+        (Method::GET, "/api/", StatusCode::NOT_FOUND, "not_found"),
+        (Method::DELETE, "/api/v1/units", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        (Method::GET, "/api/v1/locations", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        (Method::PUT, "/api/v1/patrols", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+    ] {
+        let answer = send(server.request(method.clone(), &admin, path)).await;
+        assert_eq!(
+            (answer.status, &answer.json["code"]),
+            (status, &json!(code)),
+            "{method} {path}: {}",
+            answer.text
+        );
+        assert!(!answer.message().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_read_is_refused_as_json() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    for path in [
+        "/api/v1/patrols",
+        "/api/v1/units",
+        "/api/v1/users",
+        "/api/v1/api-keys",
+        "/api/v1/scopes",
+        "/api/v1/auth/login",
+    ] {
+        for body in ["", "{", "[]", "{}", "\u{0}"] {
+            let answer = send(server.request(Method::POST, &admin, path).body(body)).await;
+            assert_eq!(
+                (answer.status, &answer.json["code"]),
+                (StatusCode::BAD_REQUEST, &json!("bad_request")),
+                "{path} {body}: {}",
+                answer.text
+            );
+        }
+        let large = format!("{{\"name\":\"{}\"}}", "x".repeat(200_000));
+        let answer = send(server.request(Method::POST, &admin, path).body(large)).await;
+        assert_eq!(
+            (answer.status, &answer.json["code"]),
+            (StatusCode::PAYLOAD_TOO_LARGE, &json!("too_large")),
+            "{path}"
+        );
+    }
+    for path in [
+        "/api/v1/units?limit=x",
+        "/api/v1/units?cursor=a%20b",
+        "/api/v1/units/nearby?lat=x&lng=1",
+        "/api/v1/history?at=x",
+    ] {
+        let answer = server.get(&admin, path).await;
+        assert_eq!(
+            (answer.status, &answer.json["code"]),
+            (StatusCode::BAD_REQUEST, &json!("bad_request")),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_that_browsers_obey() {
+    let server = Server::start().await;
+    for path in ["/healthz", "/api/v1/units", "/api/v1/nothing", "/login"] {
+        let answer = server.get("", path).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert!(answer.header("content-security-policy").contains("default-src"), "{path}");
+    }
+}
