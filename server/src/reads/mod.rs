@@ -152,8 +152,8 @@ impl Reads {
         Ok(Some(RouteAnswer { unit_id: id.clone(), total, points }))
     }
 
-    /// Where every unit was that was under the scope at a moment, by its last fix
-    /// until then that it made under the scope.
+    /// Where every unit was that was under the scope at a moment: by its last fix until
+    /// then; who made that one under another scope is left out.
     pub async fn history(&self, grant: &ScopeGrant, at: Time) -> Result<HistoryAnswer, EngineError> {
         let then: HashMap<UnitId, _> = self
             .directory
