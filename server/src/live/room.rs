@@ -25,6 +25,9 @@ use std::{
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// Timers wake this much late, at most: the runtime counts in milliseconds and rounds up.
+const TIMER_LATE: Duration = Duration::from_millis(2);
+
 pub struct Room {
     pub scope: Scope,
     state: Mutex<State>,
@@ -201,6 +204,7 @@ impl Room {
             if self.retire(&lane) {
                 break;
             }
+            let began = tokio::time::Instant::now();
             let (units, now) = {
                 let state = self.state.lock();
                 (state.changed_since(version), state.cursor())
@@ -211,7 +215,7 @@ impl Room {
                 lane.frames.send_replace(Arc::new(frame));
             }
             version = now.version;
-            tokio::time::sleep(lane.interval).await;
+            tokio::time::sleep_until(began + lane.interval.saturating_sub(TIMER_LATE)).await;
         }
     }
 
@@ -278,7 +282,9 @@ impl State {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::UnitJoined(joined) => self.put(joined.unit.patrol, Arc::new(EncodedUnit::of(&joined.unit))),
+            Event::UnitJoined(joined) => {
+                self.put(joined.unit.patrol, Arc::new(EncodedUnit::of(&joined.unit)))
+            }
             Event::UnitLeft(left) => {
                 self.units.remove(&left.patrol);
             }
@@ -333,4 +339,3 @@ pub fn live_unit(
         time: location.map(|l| l.time),
     }
 }
-

@@ -5,9 +5,11 @@
 //! the next group gathers: the slower the disk, the larger the groups. The queue is
 //! bounded; what does not fit is refused at once, so that the device tries again.
 //!
-//! The write-ahead log is folded back into the file by a second thread, so that no
-//! answer waits for it; only where the log outgrows [`LOG_LIMIT_BYTES`] does the
-//! writer do it itself, which slows intake down to what the disk can take.
+//! The write-ahead log is folded back into the file by a second thread; the writer
+//! folds what is left whenever the log reaches [`LOG_PAGES`], and begins it anew in the
+//! space it has: a file that does not grow syncs twice as fast as one that does. Only
+//! where readers keep the log from being folded does it grow, up to [`LOG_LIMIT_BYTES`],
+//! and intake then slows down to what the disk can take.
 
 use super::{
     HISTORY_SCHEMA,
@@ -46,13 +48,40 @@ impl Default for IntakeLimits {
 /// How often the log is folded back.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 
+/// The log's length from which on the writer folds it too, in pages of 4 KiB: 16 MB.
+const LOG_PAGES: u32 = 4_000;
+
 /// The log's size, at most about.
 const LOG_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
 
 struct Submission {
     unit: UnitId,
     fixes: Vec<Fix>,
-    answer: oneshot::Sender<Result<Receipt, Arc<WriteError>>>,
+    answer: oneshot::Sender<Answer>,
+}
+
+type Outcome = Result<Receipt, Arc<WriteError>>;
+
+/// What a request learns, and what it hands on to the others of its group.
+///
+/// The writer wakes one request of a group, and that one wakes the rest: from inside the
+/// runtime this costs a queue entry each, from the writer's thread a system call each.
+struct Answer {
+    outcome: Outcome,
+    others: Others,
+}
+
+/// Answers the others when dropped, so they are answered whatever becomes of the one
+/// that holds this.
+struct Others(Vec<(oneshot::Sender<Answer>, Outcome)>);
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        for (answer, outcome) in self.0.drain(..) {
+            // A requester that hung up will send again and be told "duplicate".
+            answer.send(Answer { outcome, others: Others(Vec::new()) }).ok();
+        }
+    }
 }
 
 pub struct SqliteIntake {
@@ -66,7 +95,7 @@ impl SqliteIntake {
     /// Opens (or makes) the history file and starts its writer.
     pub fn open(path: &Path, limits: IntakeLimits) -> Result<Self, EngineError> {
         let db = open(path, &HISTORY_SCHEMA)?;
-        db.pragma_update(None, "wal_autocheckpoint", 0)
+        db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)
             .map_err(EngineError::during("setting up the history file"))?;
         let folder = open(path, &HISTORY_SCHEMA)?;
         let (queue, submissions) = mpsc::channel(limits.queue);
@@ -115,11 +144,9 @@ impl Intake for SqliteIntake {
                 mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
             }
         })?;
-        match answered.await {
-            Ok(Ok(receipt)) => Ok(receipt),
-            Ok(Err(error)) => Err(IntakeError::Store(Box::new(SharedError(error)))),
-            Err(_) => Err(IntakeError::Stopping),
-        }
+        let Ok(Answer { outcome, others }) = answered.await else { return Err(IntakeError::Stopping) };
+        drop(others);
+        outcome.map_err(|error| IntakeError::Store(Box::new(SharedError(error))))
     }
 
     fn queued(&self) -> u64 {
@@ -160,6 +187,8 @@ fn write_groups(
 ) {
     let mut writer = BlockWriter::default();
     while let Some(first) = submissions.blocking_recv() {
+        // Whoever else is about to submit gets to do so first, where threads share a core.
+        std::thread::yield_now();
         let mut group = vec![first];
         let mut fixes = group[0].fixes.len();
         while fixes < limits.group_fixes
@@ -191,10 +220,7 @@ fn commit(db: &Connection, writer: &mut BlockWriter, group: Vec<Submission>) {
     })();
     match outcome {
         Ok(receipts) => {
-            for (answer, receipt) in answers.into_iter().zip(receipts) {
-                // A requester that hung up will send again and be told "duplicate".
-                answer.send(Ok(receipt)).ok();
-            }
+            tell(answers.into_iter().zip(receipts.into_iter().map(Ok)).collect());
         }
         Err(error) => {
             if !db.is_autocommit()
@@ -205,10 +231,16 @@ fn commit(db: &Connection, writer: &mut BlockWriter, group: Vec<Submission>) {
             writer.forget();
             tracing::error!(%error, requests = answers.len(), "a group of positions could not be stored");
             let error = Arc::new(error);
-            for answer in answers {
-                answer.send(Err(error.clone())).ok();
-            }
+            tell(answers.into_iter().map(|answer| (answer, Err(error.clone()))).collect());
         }
+    }
+}
+
+/// Answers a group through one of its requests.
+fn tell(mut group: Vec<(oneshot::Sender<Answer>, Outcome)>) {
+    if let Some((one, outcome)) = group.pop() {
+        // Where that one has hung up, its answer comes back and is dropped here.
+        one.send(Answer { outcome, others: Others(group) }).ok();
     }
 }
 
