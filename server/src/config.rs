@@ -146,7 +146,8 @@ mod tests {
     fn a_file_gives_what_flags_do_not() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("s.toml");
-        std::fs::write(&path, "listen = \"127.0.0.1:4000\"\nunit-rate-limit = 3\nstale-after = 5\n").expect("writes");
+        std::fs::write(&path, "listen = \"127.0.0.1:4000\"\nunit-rate-limit = 3\nstale-after = 5\n")
+            .expect("writes");
         let args = ServeArgs {
             config: Some(path.clone()),
             unit_rate_limit: Some(UnitRate(None)),

@@ -17,18 +17,19 @@ impl DataFolder {
     /// Makes the folder where it is missing, and takes it.
     pub fn take(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        fs::create_dir_all(path)
-            .with_context(|| format!("the data folder {shown} could not be made; give another with --data"))?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("lock"))
-            .with_context(|| format!("the data folder {shown} is not writable for this user; give another with --data"))?;
+        fs::create_dir_all(path).with_context(|| {
+            format!("the data folder {shown} could not be made; give another with --data")
+        })?;
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(path.join("lock")).with_context(
+                || format!("the data folder {shown} is not writable for this user; give another with --data"),
+            )?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => {
-                anyhow::bail!("the data folder {shown} is in use by another running Sentinel; stop it, or give another with --data")
+                anyhow::bail!(
+                    "the data folder {shown} is in use by another running Sentinel; stop it, or give another with --data"
+                )
             }
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("the data folder {shown} could not be locked"))

@@ -69,11 +69,7 @@ pub struct Changing<'a> {
 impl Directory {
     pub async fn load(registry: Arc<dyn Registry>, now: Time) -> Result<Self, EngineError> {
         let records = registry.load(now).await?;
-        Ok(Self {
-            registry,
-            changing: Arc::default(),
-            tables: Arc::new(RwLock::new(Tables::from(records))),
-        })
+        Ok(Self { registry, changing: Arc::default(), tables: Arc::new(RwLock::new(Tables::from(records))) })
     }
 
     pub fn registry(&self) -> &dyn Registry {

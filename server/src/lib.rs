@@ -11,24 +11,24 @@
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones
 //! - [`wiring`]: the one place that names engines and puts the parts together
 
-pub mod clock;
 pub mod auth;
-pub mod directory;
-pub mod http;
-pub mod ingest;
-pub mod patrols;
-pub mod reads;
-pub mod live;
-pub mod memory;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod data_folder;
 pub mod demo;
+pub mod directory;
 pub mod gateway;
+pub mod http;
+pub mod ingest;
+pub mod live;
 pub mod logs;
-pub mod serve;
-pub mod users;
-pub mod wiring;
+pub mod memory;
+pub mod patrols;
 pub mod ports;
+pub mod reads;
+pub mod serve;
 pub mod sqlite;
 pub mod state;
+pub mod users;
+pub mod wiring;

@@ -143,10 +143,8 @@ impl Patrols {
         self.rooms.enter(member.clone()).await?;
         let location = self.positions.get(&member.unit).await?;
         let now = self.clock.now();
-        let status = self
-            .directory
-            .unit(&member.unit)
-            .map_or(sentinel_model::UnitStatus::Available, |unit| {
+        let status =
+            self.directory.unit(&member.unit).map_or(sentinel_model::UnitStatus::Available, |unit| {
                 self.hub.silence().status(&unit, location.as_ref(), now)
             });
         let unit = live_unit(&member, location.as_ref(), status);

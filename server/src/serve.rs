@@ -37,7 +37,8 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
         config.data.display()
     );
     say_where(&config, address, &running);
-    let simulator = if config.demo { Some(start_simulator(&running, address, stop.clone()).await?) } else { None };
+    let simulator =
+        if config.demo { Some(start_simulator(&running, address, stop.clone()).await?) } else { None };
     http::listen::serve(listener, http::router(running.sentinel.clone()), stop.clone()).await;
     // Also when the listener ended by itself.
     stop.cancel();
@@ -82,6 +83,9 @@ fn say_where(config: &Config, address: SocketAddr, running: &Running) {
         }
     }
     if running.sentinel.directory.users().is_empty() {
-        println!("Nobody can sign in yet: make the first account with  sentinel user add --data {}", config.data.display());
+        println!(
+            "Nobody can sign in yet: make the first account with  sentinel user add --data {}",
+            config.data.display()
+        );
     }
 }

@@ -35,7 +35,10 @@ pub struct AddArgs {
 
 fn role(text: &str) -> Result<Role, String> {
     let known = || Role::ALL.map(Role::as_str).join(", ");
-    Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| format!("the roles are {}", known()))
+    Role::ALL
+        .into_iter()
+        .find(|role| role.as_str() == text)
+        .ok_or_else(|| format!("the roles are {}", known()))
 }
 
 pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
@@ -57,7 +60,13 @@ pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
             args.data.display()
         );
         let name = format!("District {}", args.scope.id);
-        changes.push(Change::PutScope(ScopeRecord { scope: args.scope, name, parent: None, path: None, site: None }));
+        changes.push(Change::PutScope(ScopeRecord {
+            scope: args.scope,
+            name,
+            parent: None,
+            path: None,
+            site: None,
+        }));
     }
     eprintln!("Password for {} (one line on standard input):", args.username);
     let mut password = String::new();

@@ -18,7 +18,8 @@ use axum::{
     response::Response,
 };
 use sentinel_model::live::{
-    self, ClientFrame, ErrorFrame, Pong, SUBPROTOCOL_JSON, SUBPROTOCOL_POSTCARD, ServerFrame, Subscribe, close,
+    self, ClientFrame, ErrorFrame, Pong, SUBPROTOCOL_JSON, SUBPROTOCOL_POSTCARD, ServerFrame, Subscribe,
+    close,
 };
 use std::{
     sync::Arc,
@@ -54,7 +55,17 @@ pub async fn open(
     Ok(upgrade.on_upgrade(move |socket| async move {
         let open = sentinel.sockets_open.clone();
         open.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Conversation { sentinel, caller, socket, encoding, session: None, ending: None, heard: Instant::now() }.run().await;
+        Conversation {
+            sentinel,
+            caller,
+            socket,
+            encoding,
+            session: None,
+            ending: None,
+            heard: Instant::now(),
+        }
+        .run()
+        .await;
         open.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }))
 }
@@ -148,7 +159,9 @@ impl Conversation {
                 self.session = Some(session);
                 Ok(())
             }
-            Err(JoinError::Stopping) => Err(End::Close(close::RESTART, "the server is going down; come back")),
+            Err(JoinError::Stopping) => {
+                Err(End::Close(close::RESTART, "the server is going down; come back"))
+            }
             Err(JoinError::Engine(error)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, scope = %subscribe.scope, "a room could not be opened");
                 Err(End::Close(close::RESTART, "the stream could not be opened; come back"))

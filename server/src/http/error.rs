@@ -106,11 +106,17 @@ impl From<EngineError> for ApiError {
 impl From<IntakeError> for ApiError {
     fn from(error: IntakeError) -> Self {
         match error {
-            IntakeError::Full => Self::overloaded("positions arrive faster than they can be stored; nothing of this request was stored, send it again", 1),
+            IntakeError::Full => Self::overloaded(
+                "positions arrive faster than they can be stored; nothing of this request was stored, send it again",
+                1,
+            ),
             IntakeError::Stopping => Self::overloaded("the server is restarting; send this again", 2),
             IntakeError::Store(_) => {
                 tracing::error!(request_id = request_id(), error = ?error.source(), "positions could not be written");
-                Self::overloaded("positions cannot be stored right now; nothing of this request was stored, send it again", 5)
+                Self::overloaded(
+                    "positions cannot be stored right now; nothing of this request was stored, send it again",
+                    5,
+                )
             }
         }
     }

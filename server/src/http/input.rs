@@ -100,7 +100,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(asked)| Asked(asked)).map_err(|rejection| ApiError::bad_request(rejection.body_text()))
+        query
+            .map(|Query(asked)| Asked(asked))
+            .map_err(|rejection| ApiError::bad_request(rejection.body_text()))
     }
 }
 

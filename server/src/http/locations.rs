@@ -75,7 +75,9 @@ async fn driver_location(
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
     body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::too_large(format!("a body has at most {BODY_MAX_BYTES} bytes; send the points in parts"))
+            ApiError::too_large(format!(
+                "a body has at most {BODY_MAX_BYTES} bytes; send the points in parts"
+            ))
         } else {
             ApiError::bad_request("the body did not arrive whole; send it again")
         }
@@ -131,7 +133,9 @@ impl From<DecodeError> for ApiError {
 impl From<IngestError> for ApiError {
     fn from(error: IngestError) -> Self {
         match error {
-            IngestError::TooFast { retry_after_s, .. } => ApiError::too_many(error.to_string(), retry_after_s),
+            IngestError::TooFast { retry_after_s, .. } => {
+                ApiError::too_many(error.to_string(), retry_after_s)
+            }
             IngestError::Intake(error) => error.into(),
         }
     }

@@ -62,7 +62,9 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
 
 /// Lists and pages are packed on the way out, quickly; answers to devices are too small to gain.
 fn packing() -> CompressionLayer<SizeAbove> {
-    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKED_FROM_BYTES))
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(PACKED_FROM_BYTES))
 }
 
 async fn no_address(uri: Uri) -> ApiError {

@@ -51,9 +51,12 @@ async fn metrics(
     gauge("sentinel_patrols_active", patrols);
     gauge("sentinel_sockets", usize::try_from(sentinel.sockets_open.load(Relaxed)).unwrap_or(usize::MAX));
     gauge("sentinel_intake_queue", usize::try_from(sentinel.intake.queued()).unwrap_or(usize::MAX));
-    metrics::counter!("sentinel_fixes_total", "outcome" => "accepted").absolute(counts.accepted.load(Relaxed));
-    metrics::counter!("sentinel_fixes_total", "outcome" => "duplicate").absolute(counts.duplicates.load(Relaxed));
-    metrics::counter!("sentinel_fixes_total", "outcome" => "rejected").absolute(counts.rejected.load(Relaxed));
+    metrics::counter!("sentinel_fixes_total", "outcome" => "accepted")
+        .absolute(counts.accepted.load(Relaxed));
+    metrics::counter!("sentinel_fixes_total", "outcome" => "duplicate")
+        .absolute(counts.duplicates.load(Relaxed));
+    metrics::counter!("sentinel_fixes_total", "outcome" => "rejected")
+        .absolute(counts.rejected.load(Relaxed));
     sentinel.metrics.run_upkeep();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sentinel.metrics.render()))
 }

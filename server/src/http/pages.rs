@@ -2,10 +2,7 @@
 //! policy found and nothing else to ask but [`Backend`].
 
 use super::assets;
-use crate::{
-    auth::Caller,
-    state::Sentinel,
-};
+use crate::{auth::Caller, state::Sentinel};
 use axum::{
     Router,
     extract::Request,
@@ -31,9 +28,8 @@ pub fn routes(sentinel: &Arc<Sentinel>) -> Router {
     let routes = generate_route_list(App);
     let fallback = {
         let (options, context) = (options.clone(), context.clone());
-        let page = leptos_axum::render_app_to_stream_with_context(context, {
-            move || shell(options.clone())
-        });
+        let page =
+            leptos_axum::render_app_to_stream_with_context(context, { move || shell(options.clone()) });
         move |request: Request| async move {
             match assets::file(request.uri(), request.headers()) {
                 Some(file) => file,
@@ -110,12 +106,14 @@ impl Backend for ForCaller {
         scope: Scope,
         cursor: Option<String>,
     ) -> Result<Page<Unit>, BackendError> {
-        let grant = self
-            .caller()?
-            .view(&self.sentinel.directory, scope)
-            .map_err(|_| BackendError::Forbidden)?;
+        let grant =
+            self.caller()?.view(&self.sentinel.directory, scope).map_err(|_| BackendError::Forbidden)?;
         let cursor: Option<UnitId> = cursor.and_then(|cursor| cursor.parse().ok());
-        self.sentinel.reads.units(&grant, cursor.as_ref(), super::input::Paging::LIMIT_MAX).await.map_err(failed)
+        self.sentinel
+            .reads
+            .units(&grant, cursor.as_ref(), super::input::Paging::LIMIT_MAX)
+            .await
+            .map_err(failed)
     }
 
     fn map_settings(&self) -> MapSettings {

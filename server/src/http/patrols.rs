@@ -75,9 +75,12 @@ async fn start(
             .filter(|station| station.level == sentinel_model::Level::Station)
             .and_then(|station| sentinel.directory.station_path(station.id))
             .filter(|path| caller.may_run_patrol(path))
-            .ok_or_else(|| ApiError::forbidden(format!("{station} is no station that you may start patrols under")))?,
+            .ok_or_else(|| {
+                ApiError::forbidden(format!("{station} is no station that you may start patrols under"))
+            })?,
     };
-    if !caller.may_run_patrol(&path) || unit.patrol.is_some_and(|active| !caller.may_run_patrol(&active.path)) {
+    if !caller.may_run_patrol(&path) || unit.patrol.is_some_and(|active| !caller.may_run_patrol(&active.path))
+    {
         return Err(not_yours());
     }
     let (patrol, new) = sentinel.patrols.start(&start.unit_id, Some(path), Started::ByHand).await?;

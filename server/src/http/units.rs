@@ -71,7 +71,8 @@ async fn one(
     Signed(caller): Signed,
     Path(id): Path<String>,
 ) -> Result<Json<Unit>, ApiError> {
-    let unit = id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
+    let unit =
+        id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
     Ok(Json(sentinel.reads.unit(&unit).await?))
 }
 
@@ -80,7 +81,8 @@ async fn location(
     Signed(caller): Signed,
     Path(id): Path<String>,
 ) -> Result<Json<Location>, ApiError> {
-    let unit = id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
+    let unit =
+        id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
     let location = sentinel.reads.unit(&unit).await?.location;
     location.map(Json).ok_or_else(|| ApiError::not_found(format!("unit {id} has posted no position yet")))
 }
@@ -179,8 +181,12 @@ fn managed(
     id: &str,
 ) -> Result<Arc<crate::directory::UnitEntry>, ApiError> {
     let unit = id.parse().ok().and_then(|id: UnitId| sentinel.directory.unit(&id));
-    unit.filter(|unit| caller.may_manage(&sentinel.directory, unit.home().station()))
-        .ok_or_else(|| ApiError::not_found(format!("there is no unit {:?} that you may change", id.chars().take(64).collect::<String>())))
+    unit.filter(|unit| caller.may_manage(&sentinel.directory, unit.home().station())).ok_or_else(|| {
+        ApiError::not_found(format!(
+            "there is no unit {:?} that you may change",
+            id.chars().take(64).collect::<String>()
+        ))
+    })
 }
 
 fn station_path(sentinel: &Sentinel, station: Scope) -> Result<sentinel_model::ScopePath, ApiError> {

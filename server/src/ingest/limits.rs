@@ -39,7 +39,8 @@ impl UnitLimits {
 
     /// Takes `fixes` from the unit's allowance, or says after how many seconds to try again.
     pub fn take(&self, unit: &UnitId, fixes: usize) -> Result<(), u32> {
-        let (Some(limits), Some(fixes)) = (&self.0, u32::try_from(fixes).ok().and_then(NonZeroU32::new)) else {
+        let (Some(limits), Some(fixes)) = (&self.0, u32::try_from(fixes).ok().and_then(NonZeroU32::new))
+        else {
             return Ok(());
         };
         match limits.check_key_n(unit, fixes) {

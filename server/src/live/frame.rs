@@ -100,7 +100,9 @@ pub fn snapshot<'a>(
     match encoding {
         Encoding::Json => {
             let mut out = Vec::with_capacity(120 + units.len() * 180);
-            let head = format!(r#"{{"type":"snapshot","scope":"{scope}","epoch":"{epoch}","offset":{offset},"units":["#);
+            let head = format!(
+                r#"{{"type":"snapshot","scope":"{scope}","epoch":"{epoch}","offset":{offset},"units":["#
+            );
             out.extend_from_slice(head.as_bytes());
             join_json(units, &mut out);
             out.extend_from_slice(b"]}");

@@ -247,10 +247,7 @@ impl Hub {
         location: &Location,
     ) -> PositionFrame {
         let status = self.silence.status(entry, Some(location), self.clock.now());
-        PositionFrame {
-            time: location.time,
-            unit: postcard_of(&live_unit(member, Some(location), status)),
-        }
+        PositionFrame { time: location.time, unit: postcard_of(&live_unit(member, Some(location), status)) }
     }
 
     async fn close_empty_rooms(self: Arc<Self>) {

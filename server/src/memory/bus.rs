@@ -27,12 +27,7 @@ struct Stream {
 impl MemoryBus {
     /// `epoch` must differ from that of every earlier process.
     pub fn new(epoch: &str) -> Self {
-        Self {
-            epoch: epoch.into(),
-            sink: OnceLock::new(),
-            patrols: DashSet::new(),
-            streams: DashMap::new(),
-        }
+        Self { epoch: epoch.into(), sink: OnceLock::new(), patrols: DashSet::new(), streams: DashMap::new() }
     }
 }
 

@@ -62,8 +62,9 @@ impl Positions for MemoryPositions {
             .map(|location| (location, distance_m(center, place(location))))
             .filter(|(location, distance)| *distance <= query.radius_m && (query.keep)(location))
             .collect();
-        let by_distance =
-            |a: &(&Location, f64), b: &(&Location, f64)| a.1.total_cmp(&b.1).then_with(|| a.0.unit_id.cmp(&b.0.unit_id));
+        let by_distance = |a: &(&Location, f64), b: &(&Location, f64)| {
+            a.1.total_cmp(&b.1).then_with(|| a.0.unit_id.cmp(&b.0.unit_id))
+        };
         if found.len() > query.limit && query.limit > 0 {
             found.select_nth_unstable_by(query.limit - 1, by_distance);
         }

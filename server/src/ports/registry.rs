@@ -1,8 +1,6 @@
 use super::{EngineError, TimeRange};
 use async_trait::async_trait;
-use sentinel_model::{
-    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName,
-};
+use sentinel_model::{Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName};
 use serde::{Deserialize, Serialize};
 
 /// The durable records: hierarchy, units, people, keys, sessions, patrols.

@@ -11,9 +11,7 @@ use crate::{
     ports::{Archive, EngineError, NearbyQuery, Positions, TimeRange},
 };
 use sentinel_model::{
-    Location, Page, RouteAnswer, Scope, Time, Unit, UnitId, UnitStatus,
-    fix::Nearby,
-    scope::ScopeCounts,
+    Location, Page, RouteAnswer, Scope, Time, Unit, UnitId, UnitStatus, fix::Nearby, scope::ScopeCounts,
     unit::HistoryAnswer,
 };
 use std::{collections::HashMap, sync::Arc};
@@ -167,7 +165,8 @@ impl Reads {
             Some(patrol) => self.directory.station_path(patrol.station.id),
             None => Some(home_at(unit, at)),
         };
-        let units = self.directory.units(None, usize::MAX, |unit| under(unit).is_some_and(|p| grant.covers(&p)));
+        let units =
+            self.directory.units(None, usize::MAX, |unit| under(unit).is_some_and(|p| grant.covers(&p)));
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.record.id.clone()).collect();
         let mut found = Vec::with_capacity(ids.len());
         for (id, fix) in self.archive.last_before(&ids, at).await? {
@@ -199,5 +198,10 @@ impl Reads {
 /// The station a unit belonged to at a moment.
 fn home_at(unit: &UnitEntry, at: Time) -> sentinel_model::ScopePath {
     let homes = &unit.record.homes;
-    homes.iter().rev().find(|home| home.from <= at).or(homes.first()).map_or_else(|| unit.home(), |home| home.path)
+    homes
+        .iter()
+        .rev()
+        .find(|home| home.from <= at)
+        .or(homes.first())
+        .map_or_else(|| unit.home(), |home| home.path)
 }

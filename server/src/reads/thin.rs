@@ -30,11 +30,13 @@ pub fn thin(points: Vec<RoutePoint>, keep: usize) -> Vec<RoutePoint> {
     let mut before = flat(&first);
     for bucket in 0..buckets {
         let here = &inner[edge(bucket)..edge(bucket + 1)];
-        let next = if bucket + 1 < buckets { &inner[edge(bucket + 1)..edge(bucket + 2)] } else { &[last][..] };
+        let next =
+            if bucket + 1 < buckets { &inner[edge(bucket + 1)..edge(bucket + 2)] } else { &[last][..] };
         let after = middle(next, flat);
-        let Some(chosen) = here.iter().max_by(|a, b| {
-            triangle(before, flat(a), after).total_cmp(&triangle(before, flat(b), after))
-        }) else {
+        let Some(chosen) = here
+            .iter()
+            .max_by(|a, b| triangle(before, flat(a), after).total_cmp(&triangle(before, flat(b), after)))
+        else {
             continue;
         };
         before = flat(chosen);

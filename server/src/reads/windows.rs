@@ -76,7 +76,8 @@ mod tests {
     }
 
     fn under(station: u32, homes: &[(i64, u32)], patrols: &[Patrol]) -> Vec<(i64, i64)> {
-        let homes: Vec<Home> = homes.iter().map(|&(from, s)| Home { from: Time(from), path: path(s) }).collect();
+        let homes: Vec<Home> =
+            homes.iter().map(|&(from, s)| Home { from: Time(from), path: path(s) }).collect();
         let postings = postings(&homes, patrols, |s| Some(path(s)));
         let range = TimeRange { from: Time(0), to: Time(1000) };
         visible(&postings, range, |p| p.station == station).iter().map(|w| (w.from.0, w.to.0)).collect()

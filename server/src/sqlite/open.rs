@@ -35,7 +35,10 @@ pub fn open(path: &Path, migrations: &Migrations) -> Result<Connection, EngineEr
         .map(|version| usize::try_from(version).unwrap_or(0))
         .map_err(wrap)?;
     if found > known {
-        return Err(EngineError::new("opening the database", OpenError::Newer { file: file(), found, known }));
+        return Err(EngineError::new(
+            "opening the database",
+            OpenError::Newer { file: file(), found, known },
+        ));
     }
     for (version, step) in (1i64..).zip(migrations.steps).skip(found) {
         let tx = db.transaction().map_err(wrap)?;

@@ -263,7 +263,8 @@ mod tests {
     }
 
     fn stored(db: &Connection) -> Vec<(i64, String)> {
-        let mut rows = db.prepare("SELECT fixes FROM block ORDER BY unit, first, first_uuid").expect("prepares");
+        let mut rows =
+            db.prepare("SELECT fixes FROM block ORDER BY unit, first, first_uuid").expect("prepares");
         let blocks: Vec<Vec<u8>> =
             rows.query_map([], |r| r.get(0)).expect("queries").map(|r| r.expect("reads")).collect();
         assert!(blocks.iter().all(|b| block::unpack_all(b).expect("unpacks").0.len() <= CAPACITY));

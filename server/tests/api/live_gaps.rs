@@ -19,8 +19,8 @@ use sentinel_server::{
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
     patrols::{Patrols, Started},
     ports::{
-        Bus, BusSink, EngineError, NearbyQuery, PositionFrame, Positions, Put, RoomMember, Rooms,
-        StreamPosition,
+        Bus, BusSink, EVENT_HISTORY, EngineError, NearbyQuery, PositionFrame, Positions, Put, RoomMember,
+        Rooms, StreamPosition,
     },
 };
 use std::sync::Arc;
@@ -320,4 +320,26 @@ async fn a_position_that_comes_while_its_unit_changes_station_reaches_the_new_on
         units.iter().any(|unit| unit.station == Scope::station(6) && unit.time == Some(at(1))).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_falls_behind_by_more_than_is_kept_gets_a_new_snapshot() {
+    let stage = Stage::set().await;
+    let mut session = stage.join(None).await;
+    let snapshot = |frame: &ServerFrame| match frame {
+        ServerFrame::Snapshot(snapshot) => Some((snapshot.offset, snapshot.units[0].status)),
+        _ => None,
+    };
+    assert_eq!(told(&mut session, "the first", snapshot).await, (0, UnitStatus::Available));
+    let many = EVENT_HISTORY as u64 + 50;
+    for _ in 0..many {
+        stage.bus.publish_event(&[zone(3)], stage.status(UnitStatus::Stale)).await.expect("published");
+    }
+    assert_eq!(told(&mut session, "another", snapshot).await, (many, UnitStatus::Stale));
+    stage.bus.publish_event(&[zone(3)], stage.status(UnitStatus::Offline)).await.expect("published");
+    let next = told(&mut session, "the next event", |frame| match frame {
+        ServerFrame::Event(event) => Some(event.offset()),
+        _ => None,
+    });
+    assert_eq!(next.await, many + 1, "and goes on from there");
 }

@@ -1,7 +1,9 @@
 //! For operators and their tools, and how refusals look everywhere.
 
 use crate::server::{Server, at, fix, send};
+use axum::response::IntoResponse as _;
 use reqwest::{Method, StatusCode};
+use sentinel_server::{http::error::ApiError, ports::IntakeError};
 use serde_json::json;
 
 #[tokio::test]
@@ -148,5 +150,20 @@ async fn every_answer_carries_the_headers_that_browsers_obey() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
         assert!(answer.header("content-security-policy").contains("default-src"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_made_safe_is_refused_with_when_to_come_back() {
+    let disk = || IntakeError::Store("disk full: /secret/path".into());
+    for error in [IntakeError::Full, IntakeError::Stopping, disk()] {
+        let said = format!("{error:?}");
+        let response = ApiError::from(error).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{said}");
+        let wait = response.headers()["retry-after"].to_str().expect("text").parse::<u32>();
+        assert!(wait.is_ok_and(|seconds| (1..60).contains(&seconds)), "{said}");
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.expect("a body");
+        let body = String::from_utf8_lossy(&body);
+        assert!(body.contains("\"overloaded\"") && !body.contains("secret"), "{body}");
     }
 }

@@ -5,7 +5,7 @@
 use crate::program::{Process, make_fleet, unit_id};
 use futures::StreamExt as _;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use sentinel_model::{PatrolId, RouteAnswer, RoutePoint, Time, Unit, UnitStatus};
+use sentinel_model::{Patrol, PatrolId, RouteAnswer, RoutePoint, Time, Unit, UnitStatus};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -125,6 +125,59 @@ impl Device {
     }
 }
 
+/// Somebody who puts a unit on duty and off again, and remembers what was answered.
+#[derive(Default)]
+struct Shifts {
+    ended: Vec<Patrol>,
+    active: Option<Patrol>,
+    /// Began for certain; whether it ended was not answered.
+    unsure: Option<Patrol>,
+}
+
+impl Shifts {
+    async fn run(mut self, unit: usize, key: String, server: String) -> Self {
+        let client = reqwest::Client::new();
+        let post = async |path: &str, body: Value| -> Option<Patrol> {
+            let request = client.post(format!("http://{server}{path}")).bearer_auth(&key).json(&body);
+            let answer = request.timeout(Duration::from_secs(20)).send().await.ok()?;
+            if answer.status().is_success() { answer.json().await.ok() } else { None }
+        };
+        loop {
+            match self.active.take() {
+                None => match post("/api/v1/patrols", json!({"unit_id": unit_id(unit)})).await {
+                    Some(patrol) => self.active = Some(patrol),
+                    None => return self,
+                },
+                Some(patrol) => match post(&format!("/api/v1/patrols/{}/end", patrol.id), json!({})).await {
+                    Some(ended) => self.ended.push(ended),
+                    None => {
+                        self.unsure = Some(patrol);
+                        return self;
+                    }
+                },
+            }
+        }
+    }
+
+    /// What was answered is so; the last, which was not, may be.
+    async fn audit(&mut self, reader: &Reader, server: &Process, unit: usize) {
+        for ended in &self.ended {
+            let patrol: Patrol = reader.get(server, &format!("/api/v1/patrols/{}", ended.id)).await;
+            assert_eq!(patrol, *ended);
+        }
+        if let Some(began) = self.unsure.take() {
+            let patrol: Patrol = reader.get(server, &format!("/api/v1/patrols/{}", began.id)).await;
+            assert_eq!(Patrol { ended_at: None, ..patrol }, began);
+        }
+        let now: Unit = reader.get(server, &format!("/api/v1/units/{}", unit_id(unit))).await;
+        self.active = match now.patrol_id {
+            Some(id) => Some(reader.get(server, &format!("/api/v1/patrols/{id}")).await),
+            None => None,
+        };
+        assert!(self.active.as_ref().is_none_or(|active| active.ended_at.is_none()));
+    }
+}
+
 async fn drive_all(devices: Vec<Device>, server: &str, answers: &watch::Sender<u64>) -> Vec<Device> {
     futures::future::join_all(
         devices.into_iter().map(|device| device.drive(server.to_owned(), answers.clone())),
@@ -207,10 +260,12 @@ fn fleet(tokens: &[String], seed: u64) -> Vec<Device> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_moment_loses_nothing_that_was_answered_and_doubles_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (tokens, key) = make_fleet(folder.path(), UNITS).await;
+    // One more unit that posts nothing and goes on duty and off all the time.
+    let (tokens, key) = make_fleet(folder.path(), UNITS + 1).await;
     let reader = Reader { key, client: reqwest::Client::new() };
     let mut patrols = BTreeMap::new();
-    let mut devices = fleet(&tokens, 1);
+    let mut devices = fleet(&tokens[..UNITS], 1);
+    let mut shifts = Shifts::default();
     let mut random = StdRng::seed_from_u64(2026);
     let mut server = Process::start(folder.path());
     let cycles = std::env::var("SENTINEL_CRASH_CYCLES").ok().and_then(|n| n.parse().ok()).unwrap_or(CYCLES);
@@ -219,6 +274,7 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_answered_and_doubles_nothin
         let (answers, mut answered) = watch::channel(0);
         let address = server.address.clone();
         let load = tokio::spawn(async move { drive_all(devices, &address, &answers).await });
+        let on_and_off = tokio::spawn(shifts.run(UNITS, reader.key.clone(), server.address.clone()));
         // After so many answers, and then somewhere within a commit.
         let kill_at = random.random_range(0..120);
         let then_us = random.random_range(0..4_000);
@@ -230,8 +286,10 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_answered_and_doubles_nothin
         tokio::time::sleep(Duration::from_micros(then_us)).await;
         server.kill();
         devices = load.await.expect("devices end with the server");
+        shifts = on_and_off.await.expect("it ends with the server");
 
         server = Process::start(folder.path());
+        shifts.audit(&reader, &server, UNITS).await;
         reader.audit(&server, &devices).await;
         for device in &mut devices {
             device.catch_up(&server.address).await;
@@ -240,6 +298,7 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_answered_and_doubles_nothin
         reader.audit_markers(&server, &devices, &mut patrols).await;
     }
     assert_eq!(patrols.len(), UNITS);
+    assert!(shifts.ended.len() > 10, "only {} shifts", shifts.ended.len());
     let stored: usize = devices.iter().map(|device| device.answered.len()).sum();
     assert!(stored > 1000, "only {stored} fixes in all: that was no load");
 }

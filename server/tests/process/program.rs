@@ -84,7 +84,8 @@ impl Drop for Process {
     }
 }
 
-/// One station with units `PC-0` and up; answers their tokens and a key that reads all.
+/// One station with units `PC-0` and up; answers their tokens and a key that reads all
+/// and runs patrols.
 pub async fn make_fleet(data: &Path, units: usize) -> (Vec<String>, String) {
     let registry = SqliteRegistry::open(&data.join("records.db")).expect("opens");
     let now = Clock::system().now();
@@ -119,7 +120,7 @@ pub async fn make_fleet(data: &Path, units: usize) -> (Vec<String>, String) {
         id: "reader".into(),
         name: "reader".into(),
         scope: district,
-        permissions: vec![Permission::Read],
+        permissions: vec![Permission::Read, Permission::Dispatch],
         hash: key.hash,
         created_at: now,
         expires_at: None,

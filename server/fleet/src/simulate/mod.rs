@@ -86,9 +86,11 @@ mod tests {
     #[test]
     fn the_defaults_are_every_unit_once_a_second() {
         let command = SimulateArgs::augment_args(clap::Command::new("simulate"));
-        let parsed = SimulateArgs::from_arg_matches(&command.clone().get_matches_from(["simulate"])).expect("defaults");
+        let parsed = SimulateArgs::from_arg_matches(&command.clone().get_matches_from(["simulate"]))
+            .expect("defaults");
         assert_eq!((parsed.units, parsed.interval, parsed.battery), (None, Duration::from_secs(1), true));
-        let parsed = command.clone().get_matches_from(["simulate", "--interval", "0.5", "--battery", "false"]);
+        let parsed =
+            command.clone().get_matches_from(["simulate", "--interval", "0.5", "--battery", "false"]);
         let parsed = SimulateArgs::from_arg_matches(&parsed).expect("options");
         assert_eq!((parsed.interval, parsed.battery), (Duration::from_millis(500), false));
         assert!(command.try_get_matches_from(["simulate", "--interval", "0"]).is_err());

@@ -99,7 +99,10 @@ impl RawPoint {
             altitude_m: self.altitude_m.filter(|m| m.is_finite()).map(single),
             battery: known(self.battery.filter(|level| *level <= 1.0)),
             uuid: self.uuid.filter(|uuid| !uuid.is_empty()).map(Into::into),
-            event: self.event.filter(|e| !e.is_empty()).map(|e| e.chars().take(EVENT_MAX).collect::<String>().into()),
+            event: self
+                .event
+                .filter(|e| !e.is_empty())
+                .map(|e| e.chars().take(EVENT_MAX).collect::<String>().into()),
             extras: self.extras.map(Into::into),
         })
     }

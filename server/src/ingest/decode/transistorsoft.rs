@@ -12,7 +12,11 @@ use serde::{
 use serde_json::value::RawValue;
 use std::fmt;
 
-pub fn decode(body: &[u8], received_at: Time, time_unless_given: Option<Time>) -> Result<Posted, DecodeError> {
+pub fn decode(
+    body: &[u8],
+    received_at: Time,
+    time_unless_given: Option<Time>,
+) -> Result<Posted, DecodeError> {
     let root: Root = serde_json::from_slice(body).map_err(|e| DecodeError::NotJson(e.to_string()))?;
     let records = match root.records {
         Records::None => return Err(DecodeError::Unknown),
@@ -29,7 +33,8 @@ pub fn decode(body: &[u8], received_at: Time, time_unless_given: Option<Time>) -
             posted.samples += 1;
             continue;
         }
-        let point = if record.is_object { record.point.check(received_at) } else { Err("this is no object".into()) };
+        let point =
+            if record.is_object { record.point.check(received_at) } else { Err("this is no object".into()) };
         match point {
             Ok(fix) => posted.fixes.push(fix),
             Err(reason) => posted.rejected.push(RejectedPoint { index, reason }),
@@ -138,7 +143,6 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-
 fn read_records<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Vec<Record>, A::Error> {
     let mut records = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(128));
     while let Some(record) = seq.next_element::<Record>()? {
@@ -206,7 +210,8 @@ impl Record {
                     point.take_coordinate(name, &leaf);
                 }
             }
-            "latitude" | "longitude" | "lat" | "lng" | "lon" | "speed" | "heading" | "accuracy" | "altitude" => {
+            "latitude" | "longitude" | "lat" | "lng" | "lon" | "speed" | "heading" | "accuracy"
+            | "altitude" => {
                 let leaf: Leaf = map.next_value()?;
                 if let Some(name) = Coordinate::named(name) {
                     self.is_position |= matches!(name, Coordinate::Latitude | Coordinate::Longitude);
@@ -438,7 +443,11 @@ mod tests {
             r#"{"timestamp":"2026-11-21T02:00:00Z"}"#,
             r#"{"timestamp":"2026-11-21T02:00:00Z","coords":{"latitude":"north","longitude":[1]}}"#,
             r#"{"timestamp":{"a":1},"coords":[1,2]}"#,
-            "null", "17", "\"x\"", "[]", "true",
+            "null",
+            "17",
+            "\"x\"",
+            "[]",
+            "true",
         ];
         let posted = read(&format!(r#"{{"location":[{},{RECORD}]}}"#, bad.join(",")));
         assert_eq!(posted.fixes.len(), 1);
@@ -446,7 +455,10 @@ mod tests {
         assert_eq!(posted.rejected[0].reason, "latitude 91 is outside -90..90");
         assert!(posted.rejected[2].reason.contains("yesterday"));
         assert_eq!(posted.rejected[3].reason, "timestamp is missing");
-        assert_eq!(posted.rejected.iter().map(|r| r.index).collect::<Vec<_>>(), (0..bad.len()).collect::<Vec<_>>());
+        assert_eq!(
+            posted.rejected.iter().map(|r| r.index).collect::<Vec<_>>(),
+            (0..bad.len()).collect::<Vec<_>>()
+        );
     }
 
     #[test]
