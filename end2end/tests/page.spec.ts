@@ -31,7 +31,7 @@ test('a walk through the page leaves the origin nowhere and breaks no policy', a
 });
 
 test('the theme follows the system until one chooses, and the choice stays', async ({ openAs, page }) => {
-  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   await openAs('zone3');
   const ui = new Console(page);
   await ui.isLive();

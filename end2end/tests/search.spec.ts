@@ -54,7 +54,7 @@ test('the list is filtered by words and by state', async ({ openAs, page }) => {
   await ui.filter('nobody-is-called-this');
   await expect(ui.unit('PC-010')).toHaveCount(0);
   await expect(page.getByText('No unit is like that')).toBeVisible();
-  await page.getByRole('button', { name: 'Show all' }).click();
+  await page.getByRole('button', { name: 'Show all', exact: true }).click();
   await expect(ui.unit('PC-010')).toBeVisible();
 
   const byStatus = page.getByRole('group', { name: 'Show units by status' });

@@ -30,7 +30,8 @@ export class Console {
   }
   /** What the open unit's panel says under a heading, such as "Place". */
   fact(name: string): Locator {
-    return this.drawer.locator('div', { has: this.page.getByRole('term').filter({ hasText: name }) }).getByRole('definition');
+    const named = this.page.getByRole('term').filter({ hasText: name });
+    return this.drawer.locator('dl > div').filter({ has: named }).getByRole('definition');
   }
 
   async isLive(): Promise<void> {
