@@ -28,8 +28,7 @@ pub fn routes(sentinel: &Arc<Sentinel>) -> Router {
     let routes = generate_route_list(App);
     let fallback = {
         let (options, context) = (options.clone(), context.clone());
-        let page =
-            leptos_axum::render_app_to_stream_with_context(context, { move || shell(options.clone()) });
+        let page = leptos_axum::render_app_to_stream_with_context(context, move || shell(options.clone()));
         move |request: Request| async move {
             match assets::file(request.uri(), request.headers()) {
                 Some(file) => file,
