@@ -11,14 +11,14 @@ const SIZES = [
 ];
 
 for (const { name, ...screen } of SIZES) {
-  for (const colorScheme of ['dark', 'light'] as const) {
-    test.describe(`${name} ${colorScheme}`, () => {
-      test.use({ ...screen, colorScheme });
+  for (const look of ['dark', 'light'] as const) {
+    test.describe(`${name} ${look}`, () => {
+      test.use({ ...screen, look });
 
       test('pictures', async ({ page, openAs, watch }) => {
         watch.forgive(/./);
         test.setTimeout(180_000);
-        const shoot = (what: string) => page.screenshot({ path: join(FOLDER, `${what}-${name}-${colorScheme}.png`) });
+        const shoot = (what: string) => page.screenshot({ path: join(FOLDER, `${what}-${name}-${look}.png`) });
         await page.goto('/login');
         await expect(page.getByLabel('User name')).toBeVisible();
         await shoot('login');

@@ -1,5 +1,11 @@
 import { Console } from './support/console';
-import { expect, test } from './support/fixtures';
+import { type Api, expect, test } from './support/fixtures';
+
+async function endPatrol(api: Api, id: string): Promise<void> {
+  const unit = (await api.units('station:5')).find((unit) => unit.id === id);
+  const end = await api.fetch('POST', `/api/v1/patrols/${String(unit?.patrol_id)}/end`);
+  expect(end.ok, `ending the patrol of ${id}`).toBe(true);
+}
 
 /** Kadavanthra's own corner of the city. */
 const AT_STATION = { latitude: 9.9633, longitude: 76.2995 };
@@ -25,30 +31,39 @@ test('units move: on the map, and in the panel of the one that is open', async (
   await expect(ui.fact('Speed')).toContainText('km/h');
 });
 
-test('a unit whose patrol starts appears without a reload, moves, and leaves when it ends', async ({ openAs, api, page }) => {
+test('a unit whose patrol starts shows it without a reload, moves, and is off duty when it ends', async ({ openAs, api, page }) => {
+  const admin = await api('admin');
+  const device = await admin.newUnit('E2E-OWN', 'station:5');
   await openAs('chief5');
   const ui = new Console(page);
   await ui.isLive();
   await page.evaluate(() => Object.assign(window, { sameDocument: true }));
-  await expect(ui.unit('E2E-NEW')).toHaveCount(0);
+  await expect(ui.unit('E2E-OWN')).toContainText('Off duty');
 
-  const admin = await api('admin');
-  const device = await admin.newUnit('E2E-NEW', 'station:5');
-  await device.postFix('E2E-NEW', AT_STATION.latitude, AT_STATION.longitude);
-  await expect(ui.unit('E2E-NEW')).toBeVisible();
-  await expect(ui.unit('E2E-NEW')).toContainText('29 km/h');
-
-  await ui.open('E2E-NEW');
-  await device.postFix('E2E-NEW', AT_STATION.latitude + 0.001, AT_STATION.longitude);
+  await device.postFix('E2E-OWN', AT_STATION.latitude, AT_STATION.longitude);
+  await expect(ui.unit('E2E-OWN')).toContainText('29 km/h');
+  await ui.open('E2E-OWN');
+  await device.postFix('E2E-OWN', AT_STATION.latitude + 0.001, AT_STATION.longitude);
   await expect(ui.fact('Place')).toContainText('9.96430, 76.29950');
   await expect(ui.drawer).toContainText('Available');
 
-  const unit = (await admin.units('station:5')).find(({ id }) => id === 'E2E-NEW');
-  const end = await admin.fetch('POST', `/api/v1/patrols/${String(unit?.patrol_id)}/end`);
-  expect(end.ok).toBe(true);
-  // It is still one of the station's units, but nobody out there.
-  await expect(ui.unit('E2E-NEW')).toContainText(/off duty/i);
+  await endPatrol(admin, 'E2E-OWN');
+  await expect(ui.unit('E2E-OWN')).toContainText('Off duty');
   expect(await page.evaluate(() => 'sameDocument' in window), 'the page was not loaded again').toBe(true);
+});
+
+test('a unit that the page has never heard of appears with its first position and leaves when its patrol ends', async ({ openAs, api, page }) => {
+  await openAs('chief5');
+  const ui = new Console(page);
+  await ui.isLive();
+  await expect(ui.unit('E2E-NEW')).toHaveCount(0);
+  const admin = await api('admin');
+  const device = await admin.newUnit('E2E-NEW', 'station:5');
+  await device.postFix('E2E-NEW', AT_STATION.latitude, AT_STATION.longitude);
+  await expect(ui.unit('E2E-NEW')).toContainText('29 km/h');
+  await endPatrol(admin, 'E2E-NEW');
+  // Gone, or listed as one of the station's that is at home: not out there.
+  await expect(ui.unit('E2E-NEW').filter({ hasNotText: 'Off duty' })).toHaveCount(0);
 });
 
 test('a unit of another station that patrols here appears for the chief and is gone after', async ({ openAs, api, page }) => {

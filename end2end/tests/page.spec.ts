@@ -30,7 +30,8 @@ test('a walk through the page leaves the origin nowhere and breaks no policy', a
   await ui.isLive();
 });
 
-test('the theme follows the system until one chooses, and the choice stays', async ({ openAs, page }) => {
+test('the look is dark until one chooses another, and the choice stays', async ({ openAs, page, context }) => {
+  await context.clearCookies({ name: 'sentinel_theme' });
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   await openAs('zone3');
   const ui = new Console(page);

@@ -44,7 +44,11 @@ export class Console {
   /** Everything asked for has come: what a picture should show. */
   async settled(): Promise<void> {
     await this.page.waitForLoadState('networkidle');
-    await this.page.evaluate(() => document.fonts.ready);
+    await this.page.evaluate(async () => {
+      await document.fonts.ready;
+      const ending = (animation: Animation) => animation.effect?.getComputedTiming().endTime !== Infinity;
+      await Promise.allSettled(document.getAnimations().filter(ending).map((animation) => animation.finished));
+    });
   }
 
   async filter(words: string): Promise<void> {

@@ -5,10 +5,12 @@ import { Server } from './server';
 import { Watch } from './watch';
 
 export { expect, type Page };
-export { Api, PASSWORD, type Name, Server };
+export { Api, type Name, PASSWORD, Server };
 
 interface PerTest {
   watch: Watch;
+  /** How the page looks: what the person chose some time before. */
+  look: 'dark' | 'light' | 'system';
   /** Opens `path` as `name`, signed in through the sign-in form's own address. */
   openAs: (name: Name, path?: string) => Promise<Page>;
 }
@@ -48,6 +50,11 @@ export const test = base.extend<PerTest, PerWorker>({
     },
     { auto: true },
   ],
+  look: ['dark', { option: true }],
+  context: async ({ context, look, server }, use) => {
+    await context.addCookies([{ name: 'sentinel_theme', value: look, url: server.url }]);
+    await use(context);
+  },
   openAs: async ({ page }, use) => {
     await use(async (name, path = '/') => {
       await signIn(page, name, path);
