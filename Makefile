@@ -69,7 +69,7 @@ $(RAW_DEV): always
 ifeq ($(wildcard $(SITE)/pkg/sentinel_bg.wasm),)
 $(shell rm -f target/made/browser.wasm target/made/dev.wasm)
 endif
-target/made/browser.wasm: $(RAW_BROWSER) Cargo.lock end2end/package-lock.json
+target/made/browser.wasm: $(RAW_BROWSER) Makefile Cargo.lock end2end/package-lock.json
 	@mkdir -p $(@D) $(SITE) && rm -f target/made/dev.wasm
 	$(BINDGEN) $<
 	$(WASM_OPT) $(SITE)/pkg/sentinel_bg.wasm -o target/made/small.wasm
