@@ -59,7 +59,7 @@ test('the list is filtered by words and by state', async ({ openAs, page }) => {
 
   const byStatus = page.getByRole('group', { name: 'Show units by status' });
   await byStatus.getByRole('button', { name: /Offline/ }).click();
-  await expect(page.getByText(/^0 of 200 units$/)).toBeVisible();
+  await expect(page.getByText(/^0 of \d+ units$/)).toBeVisible();
   await byStatus.getByRole('button', { name: /Offline/ }).click();
   await expect(ui.unit('PC-010')).toBeVisible();
 });

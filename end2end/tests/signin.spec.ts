@@ -32,6 +32,7 @@ test('after signing in one stands where one wanted to go, on this server only', 
     ['//example.org/', '/'],
     ['/\\example.org/', '/'],
   ] as const) {
+    await page.goto('about:blank'); // the page before is gone, and its socket with it
     await page.context().clearCookies();
     await page.goto(`/login?next=${encodeURIComponent(next)}`);
     await page.getByLabel('User name').fill('zone3');
