@@ -28,4 +28,4 @@ step browser-lints make clippy-wasm
 step rust-tests make rust-test
 step browser-tests make e2e
 
-node end2end/build/count.mjs "$LOGS" "${bad[@]}" | tee "$LOGS/summary"
+node end2end/build/count.mjs "$LOGS" ${bad[@]+"${bad[@]}"} | tee "$LOGS/summary"
