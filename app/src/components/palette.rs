@@ -73,6 +73,11 @@ pub fn Palette() -> impl IntoView {
                 let _ = input.focus();
             }
         } else {
+            // At once: the browser itself lets go of a hidden field only with its next frame,
+            // and until then a key would count as typed into it.
+            if let Some(input) = input.get_untracked() {
+                let _ = input.blur();
+            }
             dialog.close();
         }
     });
