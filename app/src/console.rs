@@ -13,6 +13,7 @@ use crate::{
         fleet::{Entry, Fleet, Statuses},
         link::Link,
     },
+    local_time::Wall,
     map_place::with_map,
     prefs::{self, Look},
 };
@@ -75,6 +76,7 @@ pub struct Console {
     pub alive: RwSignal<bool>,
     pub look: RwSignal<Look>,
     pub measure: RwSignal<Measure>,
+    pub wall: RwSignal<Wall>,
     pub following: RwSignal<bool>,
     pub notice: RwSignal<Option<Notice>>,
     pub show_units: RwSignal<bool>,
@@ -130,6 +132,7 @@ impl Console {
             alive: RwSignal::new(false),
             look: RwSignal::new(Look::chosen()),
             measure: RwSignal::new(prefs::measure_chosen()),
+            wall: RwSignal::new(prefs::wall_chosen()),
             following: RwSignal::new(false),
             notice: RwSignal::new(None),
             show_units: RwSignal::new(true),
@@ -226,6 +229,23 @@ impl Console {
         if let Some(place) = self.with_fleet(|f| f.get(id).and_then(|e| e.place)) {
             with_map(|m| m.fly_to(place.lat, place.lon, CLOSE_ZOOM));
         }
+    }
+
+    /// Brings in sight what a scope that has just come on show is about: the selected
+    /// unit, else all units.
+    pub fn look_around(self) {
+        match self.selected.get_untracked() {
+            Some(id) if self.with_fleet(|f| f.get(&id).is_some_and(|e| e.place.is_some())) => {
+                self.look_at(&id)
+            }
+            _ => with_map(|m| m.fit_units()),
+        }
+    }
+
+    /// Selects a unit that is not of the scope on show, in the viewer's whole own scope.
+    pub fn look_elsewhere(self, id: &UnitId) {
+        let own = self.viewer.with_value(|v| v.scope);
+        self.go(&format!("/?scope={own}&unit={id}"), false);
     }
 
     fn go(self, to: &str, replace: bool) {

@@ -1,6 +1,6 @@
 //! What a person likes: kept in cookies, so that the server's first paint has it.
 
-use crate::{format::Measure, platform};
+use crate::{format::Measure, local_time::Wall, platform};
 use wasm_bindgen::JsCast;
 
 /// Dark for night shifts unless chosen otherwise.
@@ -15,6 +15,8 @@ pub enum Look {
 
 const LOOK_COOKIE: &str = "sentinel_theme";
 const MEASURE_COOKIE: &str = "sentinel_units";
+const ZONE_COOKIE: &str = "sentinel_zone";
+const HOURS_COOKIE: &str = "sentinel_hours";
 
 impl Look {
     pub const ALL: [Look; 3] = [Look::Dark, Look::Light, Look::System];
@@ -63,6 +65,18 @@ pub fn measure_chosen() -> Measure {
 
 pub fn remember_measure(measure: Measure) {
     remember(MEASURE_COOKIE, if measure == Measure::Imperial { "mph" } else { "kmh" });
+}
+
+pub fn wall_chosen() -> Wall {
+    Wall {
+        utc: platform::cookie(ZONE_COOKIE).as_deref() == Some("utc"),
+        twelve: platform::cookie(HOURS_COOKIE).as_deref() == Some("12"),
+    }
+}
+
+pub fn remember_wall(wall: Wall) {
+    remember(ZONE_COOKIE, if wall.utc { "utc" } else { "local" });
+    remember(HOURS_COOKIE, if wall.twelve { "12" } else { "24" });
 }
 
 /// Whether a media query holds now. In the browser only.

@@ -31,6 +31,21 @@ test('the search finds a station too, and says when there is nothing', async ({ 
   await expect(page).toHaveURL(/scope=station(:|%3A)5/);
 });
 
+test('a unit of another area is found as well, and opened where it is seen', async ({ openAs, page }) => {
+  await openAs('zone3', '/?scope=station:5');
+  const ui = new Console(page);
+  await ui.isLive();
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('Vyttila PC');
+  const other = ui.palette.getByRole('option', { name: /PC-\d+.*Vyttila/ }).first();
+  await expect(other).toBeVisible();
+  const name = ((await other.textContent()) ?? '').match(/PC-\d+/)?.[0] ?? 'none';
+  await other.click();
+  await expect(page).toHaveURL(/scope=zone(:|%3A)3/);
+  await expect(ui.drawer.getByRole('heading', { name })).toBeVisible();
+  await expect(ui.drawer.getByText('This unit is not here')).toHaveCount(0);
+});
+
 test('Escape leaves the search and gives the focus back', async ({ openAs, page }) => {
   await openAs('commander');
   const ui = new Console(page);

@@ -115,6 +115,28 @@ impl Directory {
             .collect()
     }
 
+    /// The same, of units whose id, name or station's name holds every one of `words`.
+    pub fn matching(
+        &self,
+        words: &str,
+        cursor: Option<&UnitId>,
+        limit: usize,
+        keep: impl Fn(&UnitEntry) -> bool,
+    ) -> Vec<Arc<UnitEntry>> {
+        let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+        if words.is_empty() {
+            return self.units(cursor, limit, keep);
+        }
+        let stations: HashMap<Scope, String> =
+            self.scopes().iter().map(|scope| (scope.scope, scope.name.to_lowercase())).collect();
+        let says = |unit: &UnitEntry, word: &String| {
+            unit.record.id.as_str().to_lowercase().contains(word)
+                || unit.record.name.to_lowercase().contains(word)
+                || stations.get(&unit.path().station()).is_some_and(|name| name.contains(word))
+        };
+        self.units(cursor, limit, |unit| keep(unit) && words.iter().all(|word| says(unit, word)))
+    }
+
     pub fn scope(&self, scope: Scope) -> Option<Arc<ScopeRecord>> {
         self.tables.read().scopes.get(&scope).cloned()
     }

@@ -148,7 +148,14 @@ impl Patrols {
                 self.hub.silence().status(&unit, location.as_ref(), now)
             });
         let unit = live_unit(&member, location.as_ref(), status);
-        let joined = Event::UnitJoined(UnitJoined { offset: 0, at: patrol.started_at, unit });
+        let joined = Event::UnitJoined(UnitJoined {
+            offset: 0,
+            at: patrol.started_at,
+            unit,
+            name: entry.record.name.clone(),
+            unit_kind: entry.record.kind.clone(),
+            home: entry.home().station(),
+        });
         self.bus.publish_event(&path.scopes(), joined).await
     }
 

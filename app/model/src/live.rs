@@ -84,6 +84,11 @@ pub struct UnitJoined {
     pub offset: u64,
     pub at: Time,
     pub unit: LiveUnit,
+    /// What the unit is called, so that a page which has never heard of it need not ask.
+    pub name: String,
+    pub unit_kind: String,
+    /// The station that it belongs to, on patrol or not.
+    pub home: Scope,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -245,7 +250,14 @@ mod tests {
                 units: vec![unit()],
             }),
             ServerFrame::Positions(Positions { units: vec![unit(), unit()] }),
-            ServerFrame::Event(Event::UnitJoined(UnitJoined { offset: 4, at: Time(5), unit: unit() })),
+            ServerFrame::Event(Event::UnitJoined(UnitJoined {
+                offset: 4,
+                at: Time(5),
+                unit: unit(),
+                name: "Car 1".into(),
+                unit_kind: "patrol_car".into(),
+                home: Scope::station(5),
+            })),
             ServerFrame::Event(Event::Status(StatusChanged {
                 offset: 5,
                 at: Time(6),

@@ -1,7 +1,7 @@
 //! The state of the connection, in words.
 
 use super::whole::{IntoWhole, text};
-use crate::{console::Console, live::link::Link, local_time};
+use crate::{console::Console, live::link::Link};
 use leptos::prelude::*;
 
 #[component]
@@ -16,9 +16,9 @@ pub fn Connection() -> impl IntoView {
     let words = move || match console.link.get() {
         Link::Connecting => "Connecting…".to_string(),
         Link::Live => "Live".to_string(),
-        Link::Stale(at) => format!("Stale since {}", local_time::clock_short(at)),
+        Link::Stale(at) => format!("Stale since {}", console.wall.get().clock_short(at)),
         Link::Reconnecting(_) => "Reconnecting…".to_string(),
-        Link::Offline(at) => format!("Offline since {}", local_time::clock_short(at)),
+        Link::Offline(at) => format!("Offline since {}", console.wall.get().clock_short(at)),
         Link::SignedOut => "Signed out".to_string(),
         Link::NoPermission => "No permission".to_string(),
         Link::Outdated => "Load this page again".to_string(),
@@ -33,13 +33,15 @@ pub fn Connection() -> impl IntoView {
     .whole()
 }
 
-/// The clock, in the person's own time zone.
+/// The clock, as the person reads it.
 #[component]
 pub fn Clock() -> impl IntoView {
     let console = Console::of_page();
     let (time, zone) = (
-        move || if console.alive.get() { local_time::clock(console.now.get()) } else { "--:--:--".into() },
-        move || if console.alive.get() { local_time::zone(console.now.get()) } else { "UTC".into() },
+        move || {
+            if console.alive.get() { console.wall.get().clock(console.now.get()) } else { "--:--:--".into() }
+        },
+        move || if console.alive.get() { console.wall.get().zone(console.now.get()) } else { "UTC".into() },
     );
     view! {
         <p class="clock needs-script">

@@ -83,14 +83,6 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         let shown = (!all).then(|| console.with_fleet(|f| f.patrols_of(&console.matching.read())));
         with_map(|m| m.set_filter(shown));
     });
-    let mut before = None;
-    effect(move || {
-        let scope = console.scope.get();
-        if before.replace(scope).is_some_and(|b| b != scope) {
-            // The units of the other scope are on their way; look where they will be.
-            set_timeout(|| with_map(|m| m.fit_units()), std::time::Duration::from_millis(600));
-        }
-    });
     effect(move || {
         let _ =
             (console.show_areas.get(), console.show_units.get(), console.selected.get(), console.sheet.get());

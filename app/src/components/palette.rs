@@ -1,13 +1,18 @@
 //! Ctrl-K: to any unit or area by typing a part of its name.
 
-use super::whole::{IntoWhole, effect, part, text};
+use super::whole::{IntoWhole, effect, part};
 use super::{
     icon::{Glyph, Icon},
     mark::Mark,
 };
-use crate::{console::Console, format::status_word, live::fleet::Statuses};
-use leptos::{html, prelude::*};
+use crate::{
+    console::Console,
+    format::status_word,
+    live::{fleet::Statuses, rest},
+};
+use leptos::{html, prelude::*, task::spawn_local};
 use sentinel_model::{Scope, UnitId, UnitStatus};
+use std::time::Duration;
 use wasm_bindgen::JsCast;
 
 /// Results shown of each sort; a longer list is a reason to type one more letter.
@@ -16,7 +21,7 @@ const MOST: usize = 8;
 #[derive(Debug, Clone, PartialEq)]
 enum Found {
     Area { scope: Scope, name: String, level: &'static str },
-    Unit { id: UnitId, status: UnitStatus, station: String },
+    Unit { id: UnitId, status: UnitStatus, station: String, here: bool },
 }
 
 fn search(console: Console, words: &str) -> Vec<Found> {
@@ -36,7 +41,7 @@ fn search(console: Console, words: &str) -> Vec<Found> {
             .take(MOST)
             .filter_map(|id| {
                 let e = f.get(&id)?;
-                Some(Found::Unit { status: e.status, station: name(e.station), id })
+                Some(Found::Unit { status: e.status, station: name(e.station), id, here: true })
             })
             .collect::<Vec<_>>()
     });
@@ -47,6 +52,46 @@ fn search(console: Console, words: &str) -> Vec<Found> {
     first.into_iter().chain(units).chain(after.into_iter().take(MOST)).collect()
 }
 
+/// Units of the viewer's own scope that are not of the narrower one on show, as the
+/// server finds them while the person types.
+fn elsewhere(console: Console, words: RwSignal<String>) -> RwSignal<Vec<Found>> {
+    /// Until the next letter usually comes.
+    const PAUSE: Duration = Duration::from_millis(150);
+    let found = RwSignal::new(Vec::new());
+    effect(move || {
+        let asked = words.get();
+        let own = console.viewer.with_value(|v| v.scope);
+        found.set(Vec::new());
+        if asked.trim().is_empty() || console.scope.get() == own {
+            return;
+        }
+        set_timeout(
+            move || {
+                if *words.read_untracked() != asked {
+                    return;
+                }
+                spawn_local(async move {
+                    // Without an answer the search is of what the page knows.
+                    let Ok(units) = rest::units_named(own, asked.trim(), MOST).await else { return };
+                    if *words.read_untracked() != asked {
+                        return;
+                    }
+                    let is_here = |id: &UnitId| console.with_fleet(|f| f.get(id).is_some());
+                    let others = units.into_iter().filter(|u| !is_here(&u.id)).map(|u| Found::Unit {
+                        status: u.status,
+                        station: untrack(|| console.scope_name(u.station)),
+                        id: u.id,
+                        here: false,
+                    });
+                    found.set(others.collect());
+                });
+            },
+            PAUSE,
+        );
+    });
+    found
+}
+
 #[component]
 pub fn Palette() -> impl IntoView {
     let console = Console::of_page();
@@ -54,12 +99,15 @@ pub fn Palette() -> impl IntoView {
     let input = NodeRef::<html::Input>::new();
     let words = RwSignal::new(String::new());
     let at = RwSignal::new(0usize);
+    let others = elsewhere(console, words);
     let found = Memo::new(move |_| {
         if !console.palette_open.get() {
             return Vec::new();
         }
         console.shape.track();
-        search(console, &words.read())
+        let mut found = search(console, &words.read());
+        found.extend(others.get());
+        found
     });
 
     effect(move || {
@@ -102,7 +150,8 @@ pub fn Palette() -> impl IntoView {
         console.palette_open.set(false);
         match found {
             Found::Area { scope, .. } => console.go_to_scope(*scope),
-            Found::Unit { id, .. } => console.look_at(id),
+            Found::Unit { id, here: true, .. } => console.look_at(id),
+            Found::Unit { id, here: false, .. } => console.look_elsewhere(id),
         }
     };
     let on_key = move |e: leptos::ev::KeyboardEvent| {
@@ -183,11 +232,9 @@ pub fn Palette() -> impl IntoView {
                     })}
                 </div>
                 <p class="palette-none" hidden=move || !found.read().is_empty()>
-                    "Nothing of that name in " {text(move || console.scope_name(console.scope.get()))} "."
+                    "Nothing of that name that you may see."
                 </p>
-                <p class="palette-note faint">
-                    "Units of " {text(move || console.scope_name(console.scope.get()))} ", and every area you may see"
-                </p>
+                <p class="palette-note faint">"Every unit and area that you may see"</p>
             </div>
         </dialog>
     }
@@ -202,7 +249,7 @@ fn found_view(item: Found) -> AnyView {
             <span class="faint">{level}</span>
         }
         .whole(),
-        Found::Unit { id, status, station } => view! {
+        Found::Unit { id, status, station, .. } => view! {
             <Mark status/>
             <span class="found-name">{id.to_string()}</span>
             <span class="faint">{format!("{} · {station}", status_word(status))}</span>

@@ -6,9 +6,10 @@ use super::whole::{IntoWhole, effect};
 use crate::{
     console::Console,
     format::Measure,
+    local_time::Wall,
     map::Theme,
     map_place::with_map,
-    prefs::{Look, remember_measure},
+    prefs::{Look, remember_measure, remember_wall},
 };
 use leptos::prelude::*;
 use sentinel_model::Role;
@@ -25,6 +26,20 @@ fn role_word(role: Role) -> &'static str {
 
 pub fn theme_of(look: Look) -> Theme {
     if look.is_dark_now() { Theme::Dark } else { Theme::Light }
+}
+
+/// One of a few choices that exclude each other.
+fn segment(
+    word: &'static str,
+    chosen: impl Fn() -> bool + Copy + Send + 'static,
+    choose: impl Fn() + 'static,
+) -> AnyView {
+    view! {
+        <button type="button" class="segment" aria-pressed=move || chosen().to_string() on:click=move |_| choose()>
+            {word}
+        </button>
+    }
+    .whole()
 }
 
 #[component]
@@ -52,35 +67,37 @@ pub fn PersonMenu() -> impl IntoView {
         on_cleanup(move || handle.remove());
     });
     let look = move |choice: Look, word: &'static str| {
-        view! {
-            <button
-                type="button"
-                class="segment"
-                aria-pressed=move || (console.look.get() == choice).to_string()
-                on:click=move |_| {
-                    console.look.set(choice);
-                    choice.apply();
-                    with_map(|m| m.set_theme(theme_of(choice)));
-                }
-            >
-                {word}
-            </button>
-        }
+        segment(
+            word,
+            move || console.look.get() == choice,
+            move || {
+                console.look.set(choice);
+                choice.apply();
+                with_map(|m| m.set_theme(theme_of(choice)));
+            },
+        )
     };
     let measure = move |choice: Measure, word: &'static str| {
-        view! {
-            <button
-                type="button"
-                class="segment"
-                aria-pressed=move || (console.measure.get() == choice).to_string()
-                on:click=move |_| {
-                    console.measure.set(choice);
-                    remember_measure(choice);
-                }
-            >
-                {word}
-            </button>
-        }
+        segment(
+            word,
+            move || console.measure.get() == choice,
+            move || {
+                console.measure.set(choice);
+                remember_measure(choice);
+            },
+        )
+    };
+    let wall = move |choose: fn(&mut Wall), word: &'static str| {
+        let chosen = move || {
+            let now = console.wall.get();
+            let mut then = now;
+            choose(&mut then);
+            now == then
+        };
+        segment(word, chosen, move || {
+            console.wall.update(choose);
+            remember_wall(console.wall.get_untracked());
+        })
     };
     view! {
         <details
@@ -113,6 +130,18 @@ pub fn PersonMenu() -> impl IntoView {
                     <span>"Speed and distance"</span>
                     <div class="segments">
                         {measure(Measure::Metric, "km/h")} {measure(Measure::Imperial, "mph")}
+                    </div>
+                </div>
+                <div class="menu-row needs-script" role="group" aria-label="Time zone">
+                    <span>"Time zone"</span>
+                    <div class="segments">
+                        {wall(|w| w.utc = false, "Local")} {wall(|w| w.utc = true, "UTC")}
+                    </div>
+                </div>
+                <div class="menu-row needs-script" role="group" aria-label="Clock">
+                    <span>"Clock"</span>
+                    <div class="segments">
+                        {wall(|w| w.twelve = false, "24 h")} {wall(|w| w.twelve = true, "12 h")}
                     </div>
                 </div>
                 <form method="post" action="/logout" class="menu-foot">

@@ -4,7 +4,6 @@ use super::whole::{IntoWhole, effect};
 use crate::{
     console::Console,
     live::rest::{self, RestError},
-    local_time,
     map_place::with_map,
 };
 use leptos::{prelude::*, task::spawn_local};
@@ -57,8 +56,9 @@ pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
     effect(move || {
         let unit = unit.clone();
         let now = console.now.get_untracked();
+        let midnight = console.wall.get_untracked().midnight(now);
         spawn_local(async move {
-            let answer = rest::route(&unit, local_time::midnight(now), now, MAX_POINTS).await;
+            let answer = rest::route(&unit, midnight, now, MAX_POINTS).await;
             if trail.is_disposed() {
                 return;
             }

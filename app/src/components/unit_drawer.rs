@@ -11,7 +11,6 @@ use crate::{
     console::Console,
     format::{ago, battery, coordinates, count, distance, heading, kind, span, speed, status_word},
     live::rest,
-    local_time,
 };
 use leptos::prelude::*;
 use sentinel_model::{PatrolId, UnitId, UnitStatus};
@@ -110,7 +109,9 @@ fn UnitBody(
     let age =
         move || place.get().map_or_else(|| "no fix yet".into(), |p| ago(console.now.get().ms_since(p.time)));
     let exact = move || {
-        place.get().map(|p| if console.alive.get() { local_time::exact(p.time) } else { p.time.to_string() })
+        place
+            .get()
+            .map(|p| if console.alive.get() { console.wall.get().exact(p.time) } else { p.time.to_string() })
     };
     let stamp = move || place.get().map(|p| p.time.to_string());
     let station = move || {
@@ -122,7 +123,8 @@ fn UnitBody(
         match (entry.patrol, entry.since) {
             (None, _) => "Off duty".into(),
             (Some(_), Some(at)) => {
-                format!("since {} ({})", local_time::clock_short(at), span(console.now.get().ms_since(at)))
+                let began = console.wall.get().clock_short(at);
+                format!("since {began} ({})", span(console.now.get().ms_since(at)))
             }
             (Some(patrol), None) => format!("No. {patrol}"),
         }

@@ -234,6 +234,16 @@ fn ListEmpty() -> impl IntoView {
     .whole()
 }
 
+/// Whether its speed stands where the word for its status would.
+fn is_moving(status: UnitStatus) -> bool {
+    matches!(status, UnitStatus::Available | UnitStatus::OnTask)
+}
+
+/// The status for those who do not see the mark, where no word on show says it.
+fn spoken(status: UnitStatus) -> &'static str {
+    if is_moving(status) { status_word(status) } else { "" }
+}
+
 /// What a row says of a unit.
 #[derive(Debug, Clone, PartialEq)]
 struct RowText {
@@ -250,7 +260,7 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
         let id = id.clone();
         move |_| {
             console.unit(&id, |e| {
-                let moving = matches!(e.status, UnitStatus::Available | UnitStatus::OnTask);
+                let moving = is_moving(e.status);
                 RowText {
                     status: e.status,
                     station: console.scope_name(e.station),
@@ -289,6 +299,7 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
         >
             <Mark status/>
             <span class="unit-id">{id.to_string()}</span>
+            <span class="visually-hidden">{text(move || spoken(status.get()).to_string())}</span>
             <span class="unit-speed">{said(|t| &t.speed)}</span>
             <span class="unit-station">{said(|t| &t.station)}</span>
             <span class="unit-age">{said(|t| &t.age)}</span>

@@ -143,9 +143,19 @@ impl Fleet {
         touched
     }
 
-    pub fn event(&mut self, event: &Event) -> Touched {
+    /// What happened, in order. `at_home` tells which stations are of the scope on show.
+    pub fn event(&mut self, event: &Event, at_home: impl Fn(Scope) -> bool) -> Touched {
         let shape = match event {
-            Event::UnitJoined(e) => self.put(&e.unit, Some(e.at)) || self.begin(&e.unit.id, e.at),
+            Event::UnitJoined(e) => {
+                self.put(&e.unit, Some(e.at));
+                if let Some(entry) = self.units.get_mut(&e.unit.id) {
+                    entry.name.clone_from(&e.name);
+                    entry.kind.clone_from(&e.unit_kind);
+                    entry.since = Some(e.at);
+                    entry.home |= at_home(e.home);
+                }
+                true
+            }
             Event::UnitLeft(e) => self.leave(&e.id, e.patrol),
             Event::Status(e) => match self.units.get_mut(&e.id) {
                 Some(entry) if entry.patrol == Some(e.patrol) && entry.status != e.status => {
@@ -156,13 +166,6 @@ impl Fleet {
             },
         };
         Touched { shape }
-    }
-
-    fn begin(&mut self, id: &UnitId, at: Time) -> bool {
-        if let Some(entry) = self.units.get_mut(id) {
-            entry.since = Some(at);
-        }
-        false
     }
 
     fn leave(&mut self, id: &UnitId, patrol: PatrolId) -> bool {
@@ -336,6 +339,17 @@ mod tests {
         }
     }
 
+    fn joined(unit: &str, patrol: u64) -> Event {
+        Event::UnitJoined(UnitJoined {
+            offset: 1,
+            at: Time(5),
+            unit: live(unit, patrol, 1000),
+            name: format!("Car {unit}"),
+            unit_kind: "patrol_car".into(),
+            home: Scope::station(5),
+        })
+    }
+
     fn listed(id: &str) -> Unit {
         Unit {
             id: id.parse().expect("a good id"),
@@ -373,9 +387,9 @@ mod tests {
     #[test]
     fn events_of_an_earlier_patrol_do_not_touch_the_new_one() {
         let mut fleet = Fleet::of(&[listed("A")]);
-        fleet.event(&Event::UnitJoined(UnitJoined { offset: 1, at: Time(5), unit: live("A", 8, 1000) }));
+        fleet.event(&joined("A", 8), |_| true);
         let left = UnitLeft { offset: 2, at: Time(6), id: id("A"), patrol: PatrolId(7) };
-        assert!(!fleet.event(&Event::UnitLeft(left)).shape);
+        assert!(!fleet.event(&Event::UnitLeft(left), |_| true).shape);
         let stale = StatusChanged {
             offset: 3,
             at: Time(7),
@@ -383,9 +397,23 @@ mod tests {
             patrol: PatrolId(8),
             status: UnitStatus::Stale,
         };
-        assert!(fleet.event(&Event::Status(stale)).shape);
+        assert!(fleet.event(&Event::Status(stale), |_| true).shape);
         assert_eq!(fleet.counts().stale, 1);
         assert_eq!(fleet.get(&id("A")).and_then(|e| e.since), Some(Time(5)));
+    }
+
+    #[test]
+    fn a_unit_first_heard_of_by_its_joining_stays_listed_where_it_belongs() {
+        let mut fleet = Fleet::default();
+        fleet.event(&joined("OWN", 1), |_| true);
+        fleet.event(&joined("LENT", 2), |_| false);
+        assert_eq!(fleet.get(&id("OWN")).map(|e| e.name.as_str()), Some("Car OWN"));
+        for (unit, patrol) in [("OWN", 1), ("LENT", 2)] {
+            let left = UnitLeft { offset: 3, at: Time(9), id: id(unit), patrol: PatrolId(patrol) };
+            fleet.event(&Event::UnitLeft(left), |_| true);
+        }
+        assert_eq!(fleet.get(&id("OWN")).map(|e| e.status), Some(UnitStatus::OffDuty));
+        assert!(fleet.get(&id("LENT")).is_none(), "it belongs to another scope");
     }
 
     #[test]

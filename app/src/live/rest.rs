@@ -69,6 +69,13 @@ pub async fn units(scope: Scope, cursor: Option<&str>) -> Result<Page<Unit>, Res
     get(&format!("/api/v1/units?scope={scope}&limit={PAGE_LIMIT}{after}")).await
 }
 
+/// The first few units of `scope` whose id, name or station holds all of `words`.
+pub async fn units_named(scope: Scope, words: &str, most: usize) -> Result<Vec<Unit>, RestError> {
+    let page: Page<Unit> =
+        get(&format!("/api/v1/units?scope={scope}&limit={most}&q={}", encoded(words))).await?;
+    Ok(page.items)
+}
+
 pub async fn route(unit: &UnitId, from: Time, to: Time, max_points: u32) -> Result<RouteAnswer, RestError> {
     get(&format!("/api/v1/units/{unit}/route?start_time={from}&end_time={to}&max_points={max_points}")).await
 }

@@ -57,11 +57,11 @@ pub fn come_alive(console: Console, rest_from: Option<String>) {
     console.alive.set(true);
 
     let beats = Beats::default();
-    let epoch = Rc::new(Cell::new(None::<String>));
+    let seen = Rc::new(Seen { scope: Cell::new(console.scope.get_untracked()), epoch: Cell::default() });
     let listener = Listener {
         on_frame: Box::new({
             let beats = beats.clone();
-            move |frame| receive(console, &beats, &epoch, frame)
+            move |frame| receive(console, &beats, &seen, frame)
         }),
         on_link: Box::new(move |link| say(console, link)),
         now: Box::new(move || local_now().plus_ms(console.ahead_ms.get_value())),
@@ -147,16 +147,25 @@ fn refresh_scopes(console: Console) {
     });
 }
 
-fn receive(console: Console, beats: &Beats, epoch: &Cell<Option<String>>, frame: ServerFrame) {
+/// What the last snapshot was of.
+struct Seen {
+    scope: Cell<Scope>,
+    epoch: Cell<Option<String>>,
+}
+
+fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
     match frame {
         ServerFrame::Snapshot(s) => {
-            let before = epoch.replace(Some(s.epoch.clone()));
+            let before = seen.epoch.replace(Some(s.epoch.clone()));
             if before.is_some_and(|b| b != s.epoch) {
                 console.tell("The server restarted. Everything shown is up to date again.");
                 refresh_scopes(console);
             }
             console.fleet.update_value(|f| f.snapshot(&s.units));
             with_map(|m| m.replace(&s.units));
+            if seen.scope.replace(s.scope) != s.scope {
+                console.look_around();
+            }
             beats.touch(console, true);
         }
         ServerFrame::Positions(p) => {
@@ -167,7 +176,9 @@ fn receive(console: Console, beats: &Beats, epoch: &Cell<Option<String>>, frame:
         }
         ServerFrame::Event(event) => {
             let mut shape = false;
-            console.fleet.update_value(|f: &mut Fleet| shape = f.event(&event).shape);
+            let on_show = console.scope.get_untracked();
+            let at_home = |station| console.stations_within(on_show).contains(&station);
+            console.fleet.update_value(|f: &mut Fleet| shape = f.event(&event, at_home).shape);
             with_map(|m| match &event {
                 Event::UnitJoined(e) => m.update(std::slice::from_ref(&e.unit)),
                 Event::UnitLeft(e) => m.remove(e.patrol),

@@ -110,7 +110,7 @@ impl Backend for ForCaller {
         let cursor: Option<UnitId> = cursor.and_then(|cursor| cursor.parse().ok());
         self.sentinel
             .reads
-            .units(&grant, cursor.as_ref(), super::input::Paging::LIMIT_MAX)
+            .units(&grant, "", cursor.as_ref(), super::input::Paging::LIMIT_MAX)
             .await
             .map_err(failed)
     }

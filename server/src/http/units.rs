@@ -26,6 +26,8 @@ use std::sync::Arc;
 /// Points of a route unless asked otherwise, and at most.
 const POINTS_DEFAULT: usize = 2_000;
 const POINTS_MAX: usize = 100_000;
+/// A month at a fix a second is a hundred megabytes in memory while it is thinned.
+const ROUTE_MAX_MS: i64 = 31 * 24 * 3600 * 1000 + 3_600_000;
 const NEARBY_RADIUS_DEFAULT_M: f64 = 5_000.0;
 const NEARBY_RADIUS_MAX_M: f64 = 500_000.0;
 const KIND_MAX_CHARS: usize = 32;
@@ -47,6 +49,8 @@ pub fn routes() -> Router<Arc<Sentinel>> {
 #[derive(Deserialize)]
 struct InScope {
     scope: Option<Scope>,
+    /// Words, each of which the id, the name or the station's name holds.
+    q: Option<String>,
 }
 
 async fn list(
@@ -58,7 +62,11 @@ async fn list(
     let scope = asked.scope.unwrap_or_else(|| caller.home_scope());
     let grant = caller.view(&sentinel.directory, scope)?;
     let cursor = paging.after::<UnitId>()?;
-    Ok(Json(sentinel.reads.units(&grant, cursor.as_ref(), paging.limit()).await?))
+    let words = asked.q.unwrap_or_default();
+    if words.chars().count() > NAME_MAX_CHARS {
+        return Err(ApiError::bad_request(format!("q has at most {NAME_MAX_CHARS} characters")));
+    }
+    Ok(Json(sentinel.reads.units(&grant, &words, cursor.as_ref(), paging.limit()).await?))
 }
 
 fn no_unit(id: &str) -> ApiError {
@@ -266,6 +274,9 @@ async fn route(
     let from = asked.start_time.unwrap_or_else(|| to.plus_ms(-24 * 3600 * 1000));
     if from > to {
         return Err(ApiError::bad_request("start_time is after end_time"));
+    }
+    if to.ms_since(from) > ROUTE_MAX_MS {
+        return Err(ApiError::bad_request("a route is of 31 days at most; ask for a longer one in parts"));
     }
     let unit: UnitId = id.parse().map_err(|_| no_unit(&id))?;
     let range = TimeRange { from, to: to.plus_ms(1) };

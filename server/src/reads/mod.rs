@@ -51,10 +51,12 @@ impl Reads {
     pub async fn units(
         &self,
         grant: &ScopeGrant,
+        words: &str,
         cursor: Option<&UnitId>,
         limit: usize,
     ) -> Result<Page<Unit>, EngineError> {
-        let mut entries = self.directory.units(cursor, limit + 1, |unit| grant.covers(&unit.path()));
+        let mut entries =
+            self.directory.matching(words, cursor, limit + 1, |unit| grant.covers(&unit.path()));
         let more = entries.len() > limit;
         entries.truncate(limit);
         let next = entries.last().filter(|_| more).map(|last| last.record.id.to_string());

@@ -286,7 +286,14 @@ async fn nobody_moves_before_they_are_told_to_have_joined() {
     let newcomer = RoomMember { patrol: PatrolId(77), unit: id("PC-2"), path: path(5) };
     let (bus, unit) = (stage.bus.0.clone(), live_unit(&newcomer, None, UnitStatus::Available));
     stage.bus.1.set(move || async move {
-        let joined = live::UnitJoined { offset: 0, at: at(0), unit };
+        let joined = live::UnitJoined {
+            offset: 0,
+            at: at(0),
+            unit,
+            name: "Car 2".into(),
+            unit_kind: "patrol_car".into(),
+            home: Scope::station(5),
+        };
         bus.publish_event(&[zone(3)], Event::UnitJoined(joined)).await.expect("published");
     });
     let mut session = stage.join(Some(position)).await;

@@ -36,6 +36,31 @@ async fn a_list_comes_in_pages_without_gap_or_repetition() {
 }
 
 #[tokio::test]
+async fn a_list_is_searched_by_id_name_and_station_and_stays_within_its_scope() {
+    let server = Server::start().await;
+    for (unit, station) in [("PC-05", 5), ("PC-15", 6), ("VAN-5", 5), ("PC-95", 9)] {
+        server.unit(unit, station).await;
+    }
+    let zone3 = server.sign_in("zone3").await;
+    let station =
+        server.sentinel.directory.scope(sentinel_model::Scope::station(5)).expect("made").name.to_uppercase();
+    let too_long = "x".repeat(101);
+    for (words, expected) in [
+        ("5", vec!["PC-05", "PC-15", "VAN-5"]),
+        ("pc%205", vec!["PC-05", "PC-15"]),
+        ("%20%20", vec!["PC-05", "PC-15", "VAN-5"]),
+        (station.replace(' ', "%20").as_str(), vec!["PC-05", "VAN-5"]),
+        ("PC-95", vec![]),
+    ] {
+        let page: Page<Unit> = server.get(&zone3, &format!("/api/v1/units?q={words}")).await.as_a();
+        let told: Vec<&str> = page.items.iter().map(|unit| unit.id.as_str()).collect();
+        assert_eq!(told, expected, "{words}");
+    }
+    let refused = server.get(&zone3, &format!("/api/v1/units?q={too_long}")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_list_without_a_scope_is_of_all_that_the_caller_sees() {
     let server = Server::start().await;
     for (unit, station) in [("PC-5", 5), ("PC-6", 6), ("PC-9", 9)] {
