@@ -29,7 +29,8 @@ work=$(mktemp -d)
 server=
 cleanup() {
   [ -z "$server" ] || kill "$server" 2>/dev/null || true
-  wait 2>/dev/null || true
+  # Only for the server: tee ends with this script, and waiting for it would be for ever.
+  [ -z "$server" ] || wait "$server" 2>/dev/null || true
   rm -rf "$work"
 }
 trap cleanup EXIT

@@ -154,7 +154,6 @@ impl Patrols {
             unit,
             name: entry.record.name.clone(),
             unit_kind: entry.record.kind.clone(),
-            home: entry.home().station(),
         });
         self.bus.publish_event(&path.scopes(), joined).await
     }

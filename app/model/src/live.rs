@@ -87,8 +87,6 @@ pub struct UnitJoined {
     /// What the unit is called, so that a page which has never heard of it need not ask.
     pub name: String,
     pub unit_kind: String,
-    /// The station that it belongs to, on patrol or not.
-    pub home: Scope,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -256,7 +254,6 @@ mod tests {
                 unit: unit(),
                 name: "Car 1".into(),
                 unit_kind: "patrol_car".into(),
-                home: Scope::station(5),
             })),
             ServerFrame::Event(Event::Status(StatusChanged {
                 offset: 5,

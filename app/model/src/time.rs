@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
-use time::{OffsetDateTime, format_description::well_known::Iso8601, macros::format_description};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,28 +37,51 @@ impl Time {
 
     /// Reads ISO 8601 with `Z` or an offset (`+05:30`, `-0700`); a time without one is UTC.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        let bad = || TimeError(text.chars().take(64).collect());
-        let parsed = OffsetDateTime::parse(text, &Iso8601::PARSING)
-            .or_else(|_| time::PrimitiveDateTime::parse(text, &Iso8601::PARSING).map(|t| t.assume_utc()))
-            .map_err(|_| bad())?;
-        let ms = parsed.unix_timestamp_nanos().div_euclid(1_000_000);
-        i64::try_from(ms).ok().filter(|ms| (0..=LAST_MS).contains(ms)).map(Self).ok_or_else(bad)
+        let ms = iso8601::read(text).filter(|ms| (0..=LAST_MS).contains(ms));
+        ms.map(Self).ok_or_else(|| TimeError(text.chars().take(64).collect()))
     }
 }
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = self.0.clamp(0, LAST_MS);
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
-            .ok()
-            .and_then(|t| {
-                t.format(format_description!(
-                    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-                ))
-                .ok()
-            })
-            .ok_or(fmt::Error)?;
-        f.write_str(&text)
+        f.write_str(&iso8601::write(self.0.clamp(0, LAST_MS)).ok_or(fmt::Error)?)
+    }
+}
+
+/// Milliseconds since 1970 to text and back.
+#[cfg(not(target_arch = "wasm32"))]
+mod iso8601 {
+    use time::{
+        OffsetDateTime, PrimitiveDateTime, format_description::well_known::Iso8601,
+        macros::format_description,
+    };
+
+    pub fn read(text: &str) -> Option<i64> {
+        let time = OffsetDateTime::parse(text, &Iso8601::PARSING)
+            .or_else(|_| PrimitiveDateTime::parse(text, &Iso8601::PARSING).map(|t| t.assume_utc()))
+            .ok()?;
+        i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+    }
+
+    pub fn write(ms: i64) -> Option<String> {
+        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()?;
+        let text = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        time.format(text).ok()
+    }
+}
+
+/// The same by the browser, which knows how already: the page need not carry it. What it
+/// reads was written by the server, with `Z`.
+#[cfg(target_arch = "wasm32")]
+mod iso8601 {
+    #[expect(clippy::cast_possible_truncation, reason = "a date's milliseconds fit an i64")]
+    pub fn read(text: &str) -> Option<i64> {
+        Some(js_sys::Date::parse(text)).filter(|ms| ms.is_finite()).map(|ms| ms as i64)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "until the year 9999 a double is exact")]
+    pub fn write(ms: i64) -> Option<String> {
+        Some(js_sys::Date::new(&(ms as f64).into()).to_iso_string().into())
     }
 }
 

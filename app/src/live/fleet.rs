@@ -30,7 +30,8 @@ pub struct Entry {
     pub place: Option<Place>,
     /// When the patrol began, where this page saw it begin or has asked.
     pub since: Option<Time>,
-    /// Listed under this scope also when off duty.
+    /// Listed under this scope also when off duty. A unit first heard of by its joining
+    /// may be lent from elsewhere: then nobody knows until the server is asked.
     home: bool,
 }
 
@@ -143,8 +144,7 @@ impl Fleet {
         touched
     }
 
-    /// What happened, in order. `at_home` tells which stations are of the scope on show.
-    pub fn event(&mut self, event: &Event, at_home: impl Fn(Scope) -> bool) -> Touched {
+    pub fn event(&mut self, event: &Event) -> Touched {
         let shape = match event {
             Event::UnitJoined(e) => {
                 self.put(&e.unit, Some(e.at));
@@ -152,7 +152,6 @@ impl Fleet {
                     entry.name.clone_from(&e.name);
                     entry.kind.clone_from(&e.unit_kind);
                     entry.since = Some(e.at);
-                    entry.home |= at_home(e.home);
                 }
                 true
             }
@@ -346,7 +345,6 @@ mod tests {
             unit: live(unit, patrol, 1000),
             name: format!("Car {unit}"),
             unit_kind: "patrol_car".into(),
-            home: Scope::station(5),
         })
     }
 
@@ -387,9 +385,9 @@ mod tests {
     #[test]
     fn events_of_an_earlier_patrol_do_not_touch_the_new_one() {
         let mut fleet = Fleet::of(&[listed("A")]);
-        fleet.event(&joined("A", 8), |_| true);
+        fleet.event(&joined("A", 8));
         let left = UnitLeft { offset: 2, at: Time(6), id: id("A"), patrol: PatrolId(7) };
-        assert!(!fleet.event(&Event::UnitLeft(left), |_| true).shape);
+        assert!(!fleet.event(&Event::UnitLeft(left)).shape);
         let stale = StatusChanged {
             offset: 3,
             at: Time(7),
@@ -397,23 +395,23 @@ mod tests {
             patrol: PatrolId(8),
             status: UnitStatus::Stale,
         };
-        assert!(fleet.event(&Event::Status(stale), |_| true).shape);
+        assert!(fleet.event(&Event::Status(stale)).shape);
         assert_eq!(fleet.counts().stale, 1);
         assert_eq!(fleet.get(&id("A")).and_then(|e| e.since), Some(Time(5)));
     }
 
     #[test]
-    fn a_unit_first_heard_of_by_its_joining_stays_listed_where_it_belongs() {
-        let mut fleet = Fleet::default();
-        fleet.event(&joined("OWN", 1), |_| true);
-        fleet.event(&joined("LENT", 2), |_| false);
-        assert_eq!(fleet.get(&id("OWN")).map(|e| e.name.as_str()), Some("Car OWN"));
-        for (unit, patrol) in [("OWN", 1), ("LENT", 2)] {
+    fn a_unit_first_heard_of_by_its_joining_has_its_name_and_goes_with_its_patrol() {
+        let mut fleet = Fleet::of(&[listed("OWN")]);
+        fleet.event(&joined("OWN", 1));
+        fleet.event(&joined("NEW", 2));
+        assert_eq!(fleet.get(&id("NEW")).map(|e| e.name.as_str()), Some("Car NEW"));
+        for (unit, patrol) in [("OWN", 1), ("NEW", 2)] {
             let left = UnitLeft { offset: 3, at: Time(9), id: id(unit), patrol: PatrolId(patrol) };
-            fleet.event(&Event::UnitLeft(left), |_| true);
+            fleet.event(&Event::UnitLeft(left));
         }
         assert_eq!(fleet.get(&id("OWN")).map(|e| e.status), Some(UnitStatus::OffDuty));
-        assert!(fleet.get(&id("LENT")).is_none(), "it belongs to another scope");
+        assert!(fleet.get(&id("NEW")).is_none(), "it may belong elsewhere; the page asks");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
 use crate::{console::Console, map_place::with_map};
 use leptos::{leptos_dom::helpers::set_interval_with_handle, prelude::*, task::spawn_local};
 use sentinel_model::{
-    Scope, Time,
+    Scope, Time, UnitId,
     live::{Event, ServerFrame},
 };
 use std::{cell::Cell, rc::Rc, time::Duration};
@@ -135,6 +135,20 @@ fn read_units(console: Console, beats: Beats, scope: Scope, mut cursor: Option<S
     });
 }
 
+/// A unit that this page first heard of by its joining has left: it stays listed, off
+/// duty, where it is of the scope on show.
+fn ask_where_it_belongs(console: Console, beats: Beats, id: UnitId) {
+    spawn_local(async move {
+        // Without an answer it is not listed until the list is read again.
+        let Ok(unit) = rest::unit(&id).await else { return };
+        let on_show = console.scope.get_untracked();
+        if untrack(|| console.stations_within(on_show)).contains(&unit.station) {
+            console.fleet.update_value(|f| f.learn(&[unit]));
+            beats.touch(console, true);
+        }
+    });
+}
+
 fn refresh_scopes(console: Console) {
     if console.link.get_untracked() != Link::Live {
         return;
@@ -176,15 +190,18 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
         }
         ServerFrame::Event(event) => {
             let mut shape = false;
-            let on_show = console.scope.get_untracked();
-            let at_home = |station| console.stations_within(on_show).contains(&station);
-            console.fleet.update_value(|f: &mut Fleet| shape = f.event(&event, at_home).shape);
+            console.fleet.update_value(|f: &mut Fleet| shape = f.event(&event).shape);
             with_map(|m| match &event {
                 Event::UnitJoined(e) => m.update(std::slice::from_ref(&e.unit)),
                 Event::UnitLeft(e) => m.remove(e.patrol),
                 Event::Status(e) => m.set_status(e.patrol, e.status),
             });
             beats.touch(console, shape);
+            if let Event::UnitLeft(left) = &event
+                && console.with_fleet(|f| f.get(&left.id).is_none())
+            {
+                ask_where_it_belongs(console, beats.clone(), left.id.clone());
+            }
         }
         ServerFrame::Pong(p) => console.ahead_ms.set_value(p.at.ms_since(local_now())),
         ServerFrame::Error(e) => console.warn(e.message),

@@ -219,17 +219,26 @@ fn publish(map: &LiveMap, figures: &Figures) {
     let stats = map.stats();
     let (gap, gap_p95) = middle(&figures.gaps);
     let (update, update_p95) = middle(&figures.updates);
-    let text = serde_json::json!({
-        "renderer": stats.renderer, "units": stats.units, "drawn": stats.drawn,
-        "clusters": stats.clusters, "labels": stats.labels, "frames": stats.frames,
-        "frame_ms": stats.frame_median_ms, "frame_p95_ms": stats.frame_p95_ms,
-        "interval_ms": gap, "interval_p95_ms": gap_p95,
-        "update_ms": update, "update_p95_ms": update_p95,
-    })
-    .to_string();
-    let value = js_sys::JSON::parse(&text).unwrap_or(JsValue::NULL);
-    // A window takes any field.
-    let _ = js_sys::Reflect::set(&window(), &"__mapLab".into(), &value);
+    let told = js_sys::Object::new();
+    // An object of our own and a window take any field.
+    let tell = |name: &str, value: JsValue| drop(js_sys::Reflect::set(&told, &name.into(), &value));
+    tell("renderer", stats.renderer.into());
+    for (name, number) in [
+        ("units", stats.units as f64),
+        ("drawn", stats.drawn as f64),
+        ("clusters", stats.clusters as f64),
+        ("labels", stats.labels as f64),
+        ("frames", stats.frames as f64),
+        ("frame_ms", stats.frame_median_ms),
+        ("frame_p95_ms", stats.frame_p95_ms),
+        ("interval_ms", gap),
+        ("interval_p95_ms", gap_p95),
+        ("update_ms", update),
+        ("update_p95_ms", update_p95),
+    ] {
+        tell(name, number.into());
+    }
+    let _ = js_sys::Reflect::set(&window(), &"__mapLab".into(), &told);
 }
 
 /// Median and 95th percentile.

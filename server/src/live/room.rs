@@ -215,7 +215,10 @@ impl Room {
                 lane.frames.send_replace(Arc::new(frame));
             }
             version = now.version;
-            tokio::time::sleep_until(began + lane.interval.saturating_sub(TIMER_LATE)).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(began + lane.interval.saturating_sub(TIMER_LATE)) => {}
+                () = stop.cancelled() => break,
+            }
         }
     }
 

@@ -7,9 +7,9 @@
 use sentinel_model::UnitId;
 use std::collections::{HashMap, HashSet};
 
-/// About 1.1 km of latitude.
-const CELL_DEG: f64 = 0.01;
-const COLUMNS: i32 = 36_000;
+/// About 220 m of latitude: among 100,000 units in one city, some dozens in a cell.
+const CELL_DEG: f64 = 0.002;
+const COLUMNS: i32 = 180_000;
 
 /// Mean earth radius, metres.
 const EARTH_M: f64 = 6_371_008.8;
@@ -43,8 +43,13 @@ impl Grid {
         }
     }
 
-    /// Everyone who may be within `radius_m`, and some who are not.
-    pub fn around(&self, (latitude, longitude): (f64, f64), radius_m: f64) -> Vec<UnitId> {
+    /// Shows everyone who may be within `radius_m`, and some who are not.
+    pub fn around<'a>(
+        &'a self,
+        (latitude, longitude): (f64, f64),
+        radius_m: f64,
+        mut show: impl FnMut(&'a UnitId),
+    ) {
         let up = radius_m / M_PER_DEG_LATITUDE;
         let highest = (latitude.abs() + up).min(90.0);
         let narrowing = highest.to_radians().cos();
@@ -59,23 +64,26 @@ impl Grid {
                 .flat_map(|row| (west..=west + width).map(move |col| (row, col.rem_euclid(COLUMNS))))
                 .filter_map(|cell| self.cells.get(&cell))
                 .flatten()
-                .cloned()
-                .collect()
+                .for_each(&mut show);
         } else {
             let inside = |&(row, col): &Cell| {
                 (south..=north).contains(&row) && (col - west).rem_euclid(COLUMNS) <= width
             };
-            self.cells.iter().filter(|(cell, _)| inside(cell)).flat_map(|(_, units)| units).cloned().collect()
+            self.cells
+                .iter()
+                .filter(|(cell, _)| inside(cell))
+                .flat_map(|(_, units)| units)
+                .for_each(&mut show);
         }
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "degrees over 0.01 fit an i32")]
+#[expect(clippy::cast_possible_truncation, reason = "degrees over 0.002 fit an i32")]
 fn cell((latitude, longitude): (f64, f64)) -> Cell {
     ((latitude / CELL_DEG).floor() as i32, column(longitude).rem_euclid(COLUMNS))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "degrees over 0.01 fit an i32")]
+#[expect(clippy::cast_possible_truncation, reason = "degrees over 0.002 fit an i32")]
 fn column(longitude: f64) -> i32 {
     (longitude / CELL_DEG).floor() as i32
 }
@@ -115,7 +123,10 @@ mod tests {
                 grid.insert(&id, (0.0, 0.0));
                 grid.shift(&id, (0.0, 0.0), *at);
             }
-            let found: HashSet<String> = grid.around(center, radius).iter().map(ToString::to_string).collect();
+            let mut found = HashSet::new();
+            grid.around(center, radius, |unit| {
+                found.insert(unit.to_string());
+            });
             for (i, at) in units.iter().enumerate() {
                 if distance_m(center, *at) <= radius {
                     prop_assert!(found.contains(&format!("u{i}")), "missed {at:?} at {} m", distance_m(center, *at));

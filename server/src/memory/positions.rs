@@ -7,6 +7,10 @@ use parking_lot::RwLock;
 use sentinel_model::{Location, UnitId};
 use std::collections::HashMap;
 
+/// Where a search begins; it doubles until it has found enough. Who asks for the nearest
+/// few in a full city need not have everyone of a wide radius looked at.
+const FIRST_RADIUS_M: f64 = 250.0;
+
 #[derive(Default)]
 pub struct MemoryPositions(RwLock<Tables>);
 
@@ -54,22 +58,24 @@ impl Positions for MemoryPositions {
     async fn nearby(&self, query: NearbyQuery<'_>) -> Result<Vec<(Location, f64)>, EngineError> {
         let center = (query.latitude, query.longitude);
         let tables = self.0.read();
-        let mut found: Vec<(&Location, f64)> = tables
-            .grid
-            .around(center, query.radius_m)
-            .iter()
-            .filter_map(|unit| tables.locations.get(unit))
-            .map(|location| (location, distance_m(center, place(location))))
-            .filter(|(location, distance)| *distance <= query.radius_m && (query.keep)(location))
-            .collect();
-        let by_distance = |a: &(&Location, f64), b: &(&Location, f64)| {
-            a.1.total_cmp(&b.1).then_with(|| a.0.unit_id.cmp(&b.0.unit_id))
-        };
-        if found.len() > query.limit && query.limit > 0 {
-            found.select_nth_unstable_by(query.limit - 1, by_distance);
+        let mut found: Vec<(&Location, f64)> = Vec::new();
+        let (mut seen_m, mut radius_m) = (f64::NEG_INFINITY, FIRST_RADIUS_M.min(query.radius_m));
+        loop {
+            tables.grid.around(center, radius_m, |unit| {
+                let Some(location) = tables.locations.get(unit) else { return };
+                let distance = distance_m(center, place(location));
+                if distance > seen_m && distance <= radius_m && (query.keep)(location) {
+                    found.push((location, distance));
+                }
+            });
+            if found.len() >= query.limit || radius_m >= query.radius_m {
+                break;
+            }
+            seen_m = radius_m;
+            radius_m = (radius_m * 2.0).min(query.radius_m);
         }
+        found.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.unit_id.cmp(&b.0.unit_id)));
         found.truncate(query.limit);
-        found.sort_unstable_by(by_distance);
         Ok(found.into_iter().map(|(location, distance)| (location.clone(), distance)).collect())
     }
 
@@ -79,5 +85,61 @@ impl Positions for MemoryPositions {
             tables.grid.remove(unit, place(&held));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sentinel_model::Time;
+
+    fn location(i: usize, at: (f64, f64)) -> Location {
+        Location {
+            unit_id: format!("u{i:03}").parse().expect("a good id"),
+            patrol_id: None,
+            latitude: at.0,
+            longitude: at.1,
+            speed_mps: None,
+            heading_deg: None,
+            accuracy_m: None,
+            battery: None,
+            time: Time(1),
+            received_at: Time(1),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nearby_is_what_sorting_everyone_by_distance_would_give(
+            units in proptest::collection::vec((9.85..10.15, 76.15..76.45), 1..300),
+            center in (9.9..10.1, 76.2..76.4),
+            radius_m in 0.0..60_000.0,
+            limit in 1usize..40,
+            nth in 1usize..5,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let positions = MemoryPositions::default();
+            let all: Vec<Location> = units.iter().enumerate().map(|(i, at)| location(i, *at)).collect();
+            let kept: Vec<UnitId> = all.iter().step_by(nth).map(|l| l.unit_id.clone()).collect();
+            let keep = |location: &Location| kept.contains(&location.unit_id);
+            let query = NearbyQuery { latitude: center.0, longitude: center.1, radius_m, limit, keep: &keep };
+            let found = runtime.block_on(async {
+                for location in &all {
+                    positions.put(location.clone()).await.expect("puts");
+                }
+                positions.nearby(query).await.expect("reads")
+            });
+            let mut expected: Vec<(f64, UnitId)> = all
+                .iter()
+                .filter(|location| keep(location))
+                .map(|location| (distance_m(center, place(location)), location.unit_id.clone()))
+                .filter(|(distance, _)| *distance <= radius_m)
+                .collect();
+            expected.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+            expected.truncate(limit);
+            let found: Vec<(f64, UnitId)> = found.into_iter().map(|(l, m)| (m, l.unit_id)).collect();
+            prop_assert_eq!(found, expected);
+        }
     }
 }

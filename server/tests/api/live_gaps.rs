@@ -292,7 +292,6 @@ async fn nobody_moves_before_they_are_told_to_have_joined() {
             unit,
             name: "Car 2".into(),
             unit_kind: "patrol_car".into(),
-            home: Scope::station(5),
         };
         bus.publish_event(&[zone(3)], Event::UnitJoined(joined)).await.expect("published");
     });

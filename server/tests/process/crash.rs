@@ -3,7 +3,7 @@
 //! and the same for an orderly stop, which moreover ends well.
 
 use crate::program::{Process, make_fleet, unit_id};
-use futures::StreamExt as _;
+use futures::{SinkExt as _, StreamExt as _};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use sentinel_model::{Patrol, PatrolId, RouteAnswer, RoutePoint, Time, Unit, UnitStatus};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::Message;
 
 const UNITS: usize = 8;
 /// Kills; `SENTINEL_CRASH_CYCLES` asks for more, each at moments of its own.
@@ -318,6 +319,11 @@ async fn an_orderly_stop_under_load_loses_nothing_tells_sockets_and_ends_well() 
         let bearer = format!("Bearer {}", reader.key).parse().expect("a header value");
         request.headers_mut().insert("authorization", bearer);
         let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("a socket");
+        // A subscriber that is shown a frame a minute must not be waited for.
+        let subscribe = r#"{"type":"subscribe","scope":"district:1","interval_ms":60000}"#;
+        socket.send(Message::text(subscribe)).await.expect("subscribes");
+        let snapshot = socket.next().await.expect("an answer").expect("a frame");
+        assert!(snapshot.to_string().contains("snapshot"), "{snapshot}");
 
         let (answers, mut answered) = watch::channel(0);
         let address = server.address.clone();
@@ -327,7 +333,7 @@ async fn an_orderly_stop_under_load_loses_nothing_tells_sockets_and_ends_well() 
         server.terminate();
         let mut code = None;
         while let Some(Ok(message)) = socket.next().await {
-            if let tokio_tungstenite::tungstenite::Message::Close(Some(close)) = message {
+            if let Message::Close(Some(close)) = message {
                 code = Some(u16::from(close.code));
             }
         }

@@ -226,7 +226,6 @@ mod tests {
                     unit,
                     name: "Car 1".into(),
                     unit_kind: "patrol_car".into(),
-                    home: Scope::station(5),
                 })),
                 Kind::Event,
             ),
