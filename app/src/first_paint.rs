@@ -1,8 +1,10 @@
 //! What the live page is first drawn from: by the server into HTML, by the
 //! browser into the same nodes, so that nothing is fetched twice.
 
+use crate::platform;
+use leptos::server::codee::{Decoder, Encoder};
 use sentinel_model::{Page, Scope, Time, Unit, page::MapSettings, people::User, scope::ScopeNode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Everything the page shows before its socket is up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,4 +40,30 @@ pub fn scope_on_show(asked: Option<&str>, viewer: &User, scopes: &[ScopeNode]) -
         .ok()
         .filter(|scope| scopes.iter().any(|n| n.scope == *scope))
         .ok_or_else(|| NoPaint::NoPermission { asked: asked.to_string(), own: viewer.scope })
+}
+
+/// How the first paint's data travels within the page: postcard in base64. The page
+/// carries no JSON reader.
+pub struct Packed;
+
+#[derive(Debug)]
+pub struct Unpackable;
+
+impl<T: Serialize> Encoder<T> for Packed {
+    type Error = postcard::Error;
+    type Encoded = String;
+
+    fn encode(value: &T) -> Result<String, Self::Error> {
+        postcard::to_allocvec(value).map(|bytes| platform::to_base64(&bytes))
+    }
+}
+
+impl<T: DeserializeOwned> Decoder<T> for Packed {
+    type Error = Unpackable;
+    type Encoded = str;
+
+    fn decode(text: &str) -> Result<T, Self::Error> {
+        let bytes = platform::from_base64(text).ok_or(Unpackable)?;
+        postcard::from_bytes(&bytes).map_err(|_| Unpackable)
+    }
 }

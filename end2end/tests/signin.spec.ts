@@ -42,6 +42,16 @@ test('after signing in one stands where one wanted to go, on this server only', 
   }
 });
 
+test('a link to an area, opened without a session, leads there after signing in', async ({ page, server }) => {
+  await page.goto('/?scope=station:5&unit=PC-001');
+  await expect(page).toHaveURL(/\/login\?next=/);
+  await page.getByLabel('User name').fill('zone3');
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByLabel('Password', { exact: true }).press('Enter');
+  await expect(page).toHaveURL(server.url + '/?scope=station:5&unit=PC-001');
+  await new Console(page).isLive();
+});
+
 test('signing out leads to the sign-in page, and back does not lead in again', async ({ openAs, page }) => {
   await openAs('zone3');
   const ui = new Console(page);

@@ -14,7 +14,7 @@ use sentinel_model::{Level, Permission, Scope, ScopePath, Time, page::MapSetting
 
 /// Name of the key that the demo's own simulator posts with.
 const SIMULATOR_KEY: &str = "demo simulator";
-const BASEMAP: &str = "/basemap/kochi.geojson";
+const BASEMAP: &str = "/outlines/kochi";
 /// Where the demo's map opens, degrees: Ernakulam.
 const CENTER: (f64, f64) = (9.975, 76.29);
 

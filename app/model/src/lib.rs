@@ -7,6 +7,7 @@
 //! - [`unit`]: units, their status, patrols
 //! - [`people`]: users, roles, permissions, keys, the sign-in
 //! - [`live`]: frames of the live protocol, in JSON and in postcard
+//! - [`outline`]: the bundled basemaps
 //! - [`page`]: pages of lists, errors, statistics
 //!
 //! Nothing here knows about sockets, stores or browsers; it is serde and plain data.
@@ -14,6 +15,7 @@
 pub mod fix;
 pub mod ids;
 pub mod live;
+pub mod outline;
 pub mod page;
 pub mod people;
 pub mod scope;

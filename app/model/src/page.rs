@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How a client asks for an answer in postcard in place of JSON: the same types, for
+/// programs that share them (the dashboard).
+pub const MIME_POSTCARD: &str = "application/vnd.sentinel.postcard";
+
 /// One page of a list; `next` is the cursor of the page after, none on the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
@@ -40,7 +44,7 @@ pub struct MapSettings {
     pub tile_url: Option<String>,
     /// Shown beside the tiles, as their makers ask.
     pub tile_attribution: Option<String>,
-    /// A GeoJSON basemap of a city, by address on this server.
+    /// The outlines of a city ([`crate::outline::Basemap`]), by address on this server.
     pub city_basemap: Option<String>,
     /// Where the map opens, degrees; none fits the units.
     pub center: Option<(f64, f64)>,

@@ -9,6 +9,7 @@ use crate::{
     console::Console,
     format::status_word,
     live::{fleet::Statuses, rest},
+    platform::lowercase,
 };
 use leptos::{html, prelude::*, task::spawn_local};
 use sentinel_model::{Scope, UnitId, UnitStatus};
@@ -25,12 +26,12 @@ enum Found {
 }
 
 fn search(console: Console, words: &str) -> Vec<Found> {
-    let parts: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let parts: Vec<String> = words.split_whitespace().map(lowercase).collect();
     let scopes = console.scopes.get();
     let areas = scopes
         .iter()
         .filter(|n| {
-            let text = format!("{} {}", n.name, n.scope).to_lowercase();
+            let text = lowercase(&format!("{} {}", n.name, n.scope));
             parts.iter().all(|p| text.contains(p.as_str()))
         })
         .map(|n| Found::Area { scope: n.scope, name: n.name.clone(), level: n.scope.level.as_str() });
@@ -46,7 +47,8 @@ fn search(console: Console, words: &str) -> Vec<Found> {
             .collect::<Vec<_>>()
     });
     // What begins with the words is what was meant; a unit before an area that only holds them.
-    let begins = |f: &Found| matches!(f, Found::Area { name, .. } if name.to_lowercase().starts_with(&words.trim().to_lowercase()));
+    let begin = lowercase(words.trim());
+    let begins = |f: &Found| matches!(f, Found::Area { name, .. } if lowercase(name).starts_with(&begin));
     let (mut first, after): (Vec<Found>, Vec<Found>) = areas.partition(begins);
     first.truncate(MOST);
     first.into_iter().chain(units).chain(after.into_iter().take(MOST)).collect()

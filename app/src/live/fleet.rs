@@ -1,6 +1,7 @@
 //! Every unit of the scope on show. Plain data outside the reactive graph: ten
 //! thousand units change each second, and what is on screen reads a few of them.
 
+use crate::platform::lowercase;
 use sentinel_model::{
     PatrolId, Scope, Time, Unit, UnitId, UnitStatus,
     live::{Event, LiveUnit},
@@ -239,10 +240,10 @@ impl Fleet {
         words: &str,
         station: impl Fn(Scope) -> String,
     ) -> Vec<UnitId> {
-        let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+        let words: Vec<String> = words.split_whitespace().map(lowercase).collect();
         let says = |entry: &Entry| {
             words.is_empty() || {
-                let text = format!("{} {} {}", entry.id, entry.name, station(entry.station)).to_lowercase();
+                let text = lowercase(&format!("{} {} {}", entry.id, entry.name, station(entry.station)));
                 words.iter().all(|w| text.contains(w.as_str()))
             }
         };

@@ -1,10 +1,11 @@
 //! The few requests a page makes. Each fails with words for a person.
 
-use gloo_net::http::{Request, Response};
+use gloo_net::http::{Request, RequestBuilder, Response};
 use sentinel_model::{
-    ErrorBody, Page, Patrol, PatrolId, RouteAnswer, Scope, Time, Unit, UnitId, scope::ScopeNode,
+    ErrorBody, Page, Patrol, PatrolId, RouteAnswer, Scope, Time, Unit, UnitId, outline::Basemap,
+    page::MIME_POSTCARD, scope::ScopeNode,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RestError {
@@ -24,25 +25,30 @@ const PAGE_LIMIT: usize = 1_000;
 
 async fn read<T: DeserializeOwned>(response: Result<Response, gloo_net::Error>) -> Result<T, RestError> {
     let response = response.map_err(|_| RestError::Unreachable)?;
-    if response.ok() {
-        return response.json().await.map_err(|_| RestError::Unreadable);
+    let (ok, status) = (response.ok(), response.status());
+    let body = response.binary().await.map_err(|_| RestError::Unreachable)?;
+    if ok {
+        return postcard::from_bytes(&body).map_err(|_| RestError::Unreadable);
     }
-    if response.status() == 401 {
+    if status == 401 {
         return Err(RestError::SignedOut);
     }
-    match response.json::<ErrorBody>().await {
-        Ok(body) => Err(RestError::Refused { code: body.code, message: body.message }),
-        Err(_) => Err(RestError::Unreadable),
-    }
+    let body: ErrorBody = postcard::from_bytes(&body).map_err(|_| RestError::Unreadable)?;
+    Err(RestError::Refused { code: body.code, message: body.message })
+}
+
+/// The page carries no JSON reader: it asks for what its socket speaks as well.
+fn asking(request: RequestBuilder) -> RequestBuilder {
+    request.header("accept", MIME_POSTCARD)
 }
 
 async fn get<T: DeserializeOwned>(address: &str) -> Result<T, RestError> {
-    read(Request::get(address).send().await).await
+    read(asking(Request::get(address)).send().await).await
 }
 
-async fn post<T: DeserializeOwned>(address: &str, body: &impl Serialize) -> Result<T, RestError> {
-    let request = Request::post(address).json(body).map_err(|_| RestError::Unreadable)?;
-    read(request.send().await).await
+async fn post<T: DeserializeOwned>(address: &str, body: String) -> Result<T, RestError> {
+    let request = asking(Request::post(address)).header("content-type", "application/json");
+    read(request.body(body).map_err(|_| RestError::Unreadable)?.send().await).await
 }
 
 /// Whether the server still knows the person; a server that does not answer says nothing.
@@ -88,17 +94,17 @@ pub async fn patrol(id: PatrolId) -> Result<Patrol, RestError> {
     get(&format!("/api/v1/patrols/{id}")).await
 }
 
-#[derive(Serialize)]
-struct StartPatrol<'a> {
-    unit_id: &'a UnitId,
-}
-
 pub async fn start_patrol(unit: &UnitId) -> Result<Patrol, RestError> {
-    post("/api/v1/patrols", &StartPatrol { unit_id: unit }).await
+    // The letters of an id need no escaping.
+    post("/api/v1/patrols", format!(r#"{{"unit_id":"{unit}"}}"#)).await
 }
 
 pub async fn end_patrol(patrol: PatrolId) -> Result<Patrol, RestError> {
-    read(Request::post(&format!("/api/v1/patrols/{patrol}/end")).send().await).await
+    post(&format!("/api/v1/patrols/{patrol}/end"), String::new()).await
+}
+
+pub async fn basemap(address: &str) -> Result<Basemap, RestError> {
+    get(address).await
 }
 
 fn encoded(text: &str) -> String {

@@ -55,7 +55,7 @@ impl Wanted {
         let search = window().location().search().unwrap_or_default();
         let given = web_sys::UrlSearchParams::new_with_str(&search).ok();
         let text = |key: &str| given.as_ref().and_then(|g| g.get(key));
-        let number = |key: &str| text(key).and_then(|t| t.parse::<f64>().ok());
+        let number = |key: &str| text(key).map(|t| js_sys::Number::parse_float(&t)).filter(|n| n.is_finite());
         Self {
             units: number("units").map_or(10_000, |n| n.clamp(1.0, 200_000.0) as u64),
             clusters: text("cluster").as_deref() != Some("off"),
@@ -65,7 +65,7 @@ impl Wanted {
             settings: MapSettings {
                 tile_url: text("tiles"),
                 tile_attribution: None,
-                city_basemap: Some("/basemap/kochi.geojson".to_owned()),
+                city_basemap: Some("/outlines/kochi".to_owned()),
                 center: Some((number("lat").unwrap_or(KOCHI.0), number("lon").unwrap_or(KOCHI.1))),
                 zoom: Some(number("zoom").map_or(12, |z| z.clamp(2.0, 19.0) as u8)),
             },

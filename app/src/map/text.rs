@@ -123,7 +123,8 @@ impl TextAtlas {
 
     fn draw(&mut self, style: Style, text: &str, palette: &Palette) -> Option<Word> {
         let look = look(style, palette);
-        let shown = if look.upper { text.to_uppercase() } else { text.to_owned() };
+        let shown =
+            if look.upper { js_sys::JsString::from(text).to_upper_case().into() } else { text.to_owned() };
         let c = &self.context;
         c.set_font(&look.font);
         // Not in every browser; without it words are merely set closer.

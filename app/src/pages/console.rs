@@ -17,7 +17,7 @@ use crate::{
         unit_table::UnitTable,
     },
     console::{Console, Sheet},
-    first_paint::{FirstPaint, NoPaint},
+    first_paint::{FirstPaint, NoPaint, Packed},
     live::{link::Link, run::come_alive},
     platform,
 };
@@ -28,9 +28,9 @@ use leptos_router::hooks::{use_location, use_query_map};
 #[component]
 pub fn ConsolePage() -> impl IntoView {
     let query = use_query_map().get_untracked();
-    let location = use_location();
-    let here = format!("{}{}", location.pathname.get_untracked(), location.search.get_untracked());
-    let paint = OnceResource::new_blocking(platform::first_paint(query.get("scope")));
+    let here = untrack(here);
+    let asked = platform::first_paint(query.get("scope"));
+    let paint = OnceResource::<_, Packed>::new_with_options(asked, true);
     view! {
         <Suspense>
             {move || {
@@ -45,6 +45,21 @@ pub fn ConsolePage() -> impl IntoView {
         </Suspense>
     }
     .whole()
+}
+
+/// The address on show, to come back to. A browser's search part begins with its question
+/// mark, a request's does not.
+fn here() -> String {
+    let location = use_location();
+    let (path, search) = (location.pathname.get(), location.search.get());
+    match search.trim_start_matches('?') {
+        "" => path,
+        search => format!("{path}?{search}"),
+    }
+}
+
+fn sign_in_address(next: &str) -> String {
+    format!("/login?next={}", leptos_router::location::Url::escape(next))
 }
 
 #[component]
@@ -122,7 +137,7 @@ fn LinkEnded() -> impl IntoView {
             "Your session has ended",
             "Sign in again to go on where you were.",
             "Sign in",
-            "/login".to_string(),
+            sign_in_address(&here()),
         )),
         Link::NoPermission => Some((
             "This area is no longer yours to see",
@@ -134,7 +149,7 @@ fn LinkEnded() -> impl IntoView {
             "This page is older than the server",
             "The server was updated while the page was open. Load it again to go on.",
             "Load again",
-            "/".to_string(),
+            here(),
         )),
         _ => None,
     };
@@ -164,7 +179,7 @@ fn LinkEnded() -> impl IntoView {
 fn NothingToShow(why: NoPaint, here: String) -> impl IntoView {
     let (glyph, title, text, action, to) = match why {
         NoPaint::SignedOut => {
-            let to = format!("/login?next={}", leptos_router::location::Url::escape(&here));
+            let to = sign_in_address(&here);
             platform::redirect(&to);
             (
                 Glyph::Lock,

@@ -29,6 +29,28 @@ pub async fn first_paint(_asked: Option<String>) -> Result<FirstPaint, NoPaint> 
     Err(NoPaint::Failed("the page came without its data".into()))
 }
 
+/// For comparing what people type. Beyond plain letters the browser knows the rules, and
+/// the page need not carry their tables.
+pub fn lowercase(text: &str) -> String {
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        js_sys::JsString::from(text).to_lower_case().into()
+    }
+}
+
+/// Only the server packs.
+pub fn to_base64(_bytes: &[u8]) -> String {
+    String::new()
+}
+
+/// The browser's own reading of base64.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let bytes = web_sys::window()?.atob(text).ok()?;
+    // One character a byte, that is how it answers.
+    Some(bytes.chars().map(|c| c as u8).collect())
+}
+
 /// The server has sent it already.
 pub fn on_server<T>(_make: impl FnOnce() -> T) -> Option<T> {
     None

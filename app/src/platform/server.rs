@@ -4,6 +4,7 @@ use crate::{
     backend::{Backend, BackendError, Viewer},
     first_paint::{FirstPaint, NoPaint, scope_on_show},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{StatusCode, header::COOKIE, request::Parts};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
@@ -79,6 +80,18 @@ async fn paint(backend: &dyn Backend, viewer: Viewer, asked: Option<String>) -> 
         BackendError::Failed(_) => failed(e),
     })?;
     Ok(FirstPaint { viewer: viewer.user, scopes, scope, units, map: backend.map_settings(), now: now() })
+}
+
+pub fn lowercase(text: &str) -> String {
+    text.to_lowercase()
+}
+
+pub fn to_base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }
 
 /// Makes what only the server sends.

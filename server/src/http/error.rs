@@ -3,9 +3,9 @@
 //! What went wrong inside is logged once, with its whole chain, under the request's
 //! id; the caller learns what to do, never our internals.
 
+use super::answer::Answer;
 use crate::ports::{EngineError, IntakeError};
 use axum::{
-    Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -125,7 +125,7 @@ impl From<IntakeError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = ErrorBody { code: self.code.into(), message: self.message, request_id: request_id() };
-        let mut response = (self.status, Json(body)).into_response();
+        let mut response = (self.status, Answer(body)).into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

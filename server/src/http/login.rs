@@ -5,6 +5,7 @@
 //! of this server, whatever the form says.
 
 use super::{
+    answer::Answer,
     error::ApiError,
     input::{BODY_MAX_BYTES, Body, Peer, to_its_end},
 };
@@ -42,11 +43,11 @@ async fn login(
     Ok(Json(LoginAnswer { token, expires_at, user: policy::public(who.record()) }))
 }
 
-async fn me(Signed(caller): Signed) -> Result<Json<Me>, ApiError> {
+async fn me(Signed(caller): Signed) -> Result<Answer<Me>, ApiError> {
     if let Caller::Unit(_) = caller {
         return Err(ApiError::forbidden("a unit's token posts positions and does nothing else"));
     }
-    Ok(Json(Me { user: caller.user(), scope: caller.home_scope(), expires_at: caller.expires_at() }))
+    Ok(Answer(Me { user: caller.user(), scope: caller.home_scope(), expires_at: caller.expires_at() }))
 }
 
 #[derive(Deserialize)]

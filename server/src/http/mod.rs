@@ -2,6 +2,7 @@
 //!
 //! Around them all: [`edge`] (request ids, logs, headers); under them: [`listen`].
 
+mod answer;
 pub mod api_keys;
 mod assets;
 mod edge;
@@ -11,6 +12,7 @@ pub mod listen;
 mod locations;
 pub mod login;
 mod ops;
+mod outlines;
 mod pages;
 mod patrols;
 pub mod scopes;
@@ -39,20 +41,24 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const PACKED_FROM_BYTES: u16 = 2048;
 
 pub fn router(sentinel: Arc<Sentinel>) -> Router {
-    Router::new()
-        .merge(locations::routes())
+    let records = Router::new()
         .merge(units::routes())
         .merge(patrols::routes())
         .merge(scopes::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(login::routes())
+        .layer(from_fn(answer::negotiate));
+    Router::new()
+        .merge(locations::routes())
+        .merge(records)
         .merge(ops::routes())
         .route("/api/v1/ws", get(websocket::open))
         .route("/api", any(no_address))
         .route("/api/", any(no_address))
         .route("/api/{*rest}", any(no_address))
         .with_state(sentinel.clone())
+        .merge(outlines::routes())
         .merge(pages::routes(&sentinel))
         .method_not_allowed_fallback(no_method)
         .layer(packing())

@@ -1,6 +1,7 @@
 //! Units come on and off duty: `/api/v1/patrols`.
 
 use super::{
+    answer::Answer,
     error::ApiError,
     input::{BODY_MAX_BYTES, Body},
 };
@@ -10,7 +11,7 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Json, Router,
+    Router,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
     routing::{get, post},
@@ -61,7 +62,7 @@ async fn start(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Body(start): Body<Start>,
-) -> Result<(StatusCode, Json<Patrol>), ApiError> {
+) -> Result<(StatusCode, Answer<Patrol>), ApiError> {
     let not_yours =
         || ApiError::forbidden(format!("there is no unit {} that you may start a patrol for", start.unit_id));
     let unit = sentinel.directory.unit(&start.unit_id).ok_or_else(not_yours)?;
@@ -84,33 +85,33 @@ async fn start(
         return Err(not_yours());
     }
     let (patrol, new) = sentinel.patrols.start(&start.unit_id, Some(path), Started::ByHand).await?;
-    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Json(patrol)))
+    Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Answer(patrol)))
 }
 
 async fn one(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
-) -> Result<Json<Patrol>, ApiError> {
+) -> Result<Answer<Patrol>, ApiError> {
     let none = || ApiError::not_found("there is no patrol of that id that you may see");
     let id: PatrolId = id.parse().map_err(|_| none())?;
     let patrol = sentinel.directory.registry().patrol(id).await?.ok_or_else(none)?;
     let path = sentinel.directory.station_path(patrol.station.id);
-    path.filter(|path| caller.may_view(path)).map(|_| Json(patrol)).ok_or_else(none)
+    path.filter(|path| caller.may_view(path)).map(|_| Answer(patrol)).ok_or_else(none)
 }
 
 async fn end(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
-) -> Result<Json<Patrol>, ApiError> {
+) -> Result<Answer<Patrol>, ApiError> {
     let none = || ApiError::not_found("there is no active patrol of that id that you may end");
     let id: PatrolId = id.parse().map_err(|_| none())?;
     let unit = sentinel.directory.unit_by_patrol(id).ok_or_else(none)?;
     if !caller.may_run_patrol(&unit.path()) {
         return Err(none());
     }
-    Ok(Json(sentinel.patrols.end(id).await?))
+    Ok(Answer(sentinel.patrols.end(id).await?))
 }
 
 impl From<PatrolError> for ApiError {

@@ -4,6 +4,7 @@
 //! stands above whom.
 
 use super::{
+    answer::Answer,
     error::ApiError,
     input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
 };
@@ -36,9 +37,9 @@ async fn list(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     paging: Paging,
-) -> Result<Json<Page<ScopeNode>>, ApiError> {
+) -> Result<Answer<Page<ScopeNode>>, ApiError> {
     let nodes = visible(&state, &caller).await?;
-    Ok(Json(paging.page(nodes, |node| node.scope, Clone::clone)?))
+    Ok(Answer(paging.page(nodes, |node| node.scope, Clone::clone)?))
 }
 
 /// Every node that the caller sees, widest first, with its units counted by status.

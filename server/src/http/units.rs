@@ -1,6 +1,7 @@
 //! Units, where they are and were: `/api/v1/units`, `/api/v1/history`.
 
 use super::{
+    answer::Answer,
     error::ApiError,
     input::{Asked, BODY_MAX_BYTES, Body, NAME_MAX_CHARS, Paging},
 };
@@ -58,7 +59,7 @@ async fn list(
     Signed(caller): Signed,
     Asked(asked): Asked<InScope>,
     paging: Paging,
-) -> Result<Json<Page<Unit>>, ApiError> {
+) -> Result<Answer<Page<Unit>>, ApiError> {
     let scope = asked.scope.unwrap_or_else(|| caller.home_scope());
     let grant = caller.view(&sentinel.directory, scope)?;
     let cursor = paging.after::<UnitId>()?;
@@ -66,7 +67,7 @@ async fn list(
     if words.chars().count() > NAME_MAX_CHARS {
         return Err(ApiError::bad_request(format!("q has at most {NAME_MAX_CHARS} characters")));
     }
-    Ok(Json(sentinel.reads.units(&grant, &words, cursor.as_ref(), paging.limit()).await?))
+    Ok(Answer(sentinel.reads.units(&grant, &words, cursor.as_ref(), paging.limit()).await?))
 }
 
 fn no_unit(id: &str) -> ApiError {
@@ -78,10 +79,10 @@ async fn one(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
-) -> Result<Json<Unit>, ApiError> {
+) -> Result<Answer<Unit>, ApiError> {
     let unit =
         id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
-    Ok(Json(sentinel.reads.unit(&unit).await?))
+    Ok(Answer(sentinel.reads.unit(&unit).await?))
 }
 
 async fn location(
@@ -261,7 +262,7 @@ async fn route(
     Signed(caller): Signed,
     Path(id): Path<String>,
     Asked(asked): Asked<Range>,
-) -> Result<Json<RouteAnswer>, ApiError> {
+) -> Result<Answer<RouteAnswer>, ApiError> {
     if asked.format.as_deref().is_some_and(|format| format != "json") {
         return Err(ApiError::bad_request("format is json; others are not built yet"));
     }
@@ -281,7 +282,7 @@ async fn route(
     let unit: UnitId = id.parse().map_err(|_| no_unit(&id))?;
     let range = TimeRange { from, to: to.plus_ms(1) };
     let found = sentinel.reads.route(&caller, &unit, range, max_points).await?;
-    found.map(Json).ok_or_else(|| no_unit(&id))
+    found.map(Answer).ok_or_else(|| no_unit(&id))
 }
 
 #[derive(Deserialize)]

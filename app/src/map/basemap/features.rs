@@ -1,7 +1,7 @@
 //! The bundled outlines, read once and projected.
 
 use crate::map::project::World;
-use serde::Deserialize;
+use sentinel_model::outline::{self, Basemap, Feature, Shape};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bounds {
@@ -88,84 +88,49 @@ pub struct Outlines {
     pub sites: Vec<Site>,
 }
 
-#[derive(Deserialize)]
-struct Collection {
-    #[serde(default)]
-    bbox: Option<[f64; 4]>,
-    features: Vec<Feature>,
-}
-
-#[derive(Deserialize)]
-struct Feature {
-    properties: Properties,
-    geometry: Geometry,
-}
-
-#[derive(Deserialize)]
-struct Properties {
-    kind: String,
-    #[serde(default)]
-    class: Option<String>,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    rank: Option<u8>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", content = "coordinates")]
-enum Geometry {
-    Point([f64; 2]),
-    LineString(Vec<[f64; 2]>),
-    MultiLineString(Vec<Vec<[f64; 2]>>),
-    Polygon(Vec<Vec<[f64; 2]>>),
-    MultiPolygon(Vec<Vec<Vec<[f64; 2]>>>),
-}
-
 impl Outlines {
-    /// Reads GeoJSON of the kinds that Sentinel's basemaps have; others are passed over.
-    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
-        let collection: Collection = serde_json::from_str(text)?;
+    /// Takes the kinds that are drawn; others are passed over.
+    pub fn of(map: Basemap) -> Self {
         let mut out = Outlines {
-            bounds: collection.bbox.map(|[w, s, e, n]| Line::new(&[[w, s], [e, n]]).bounds),
+            bounds: map.bounds.map(|[w, s, e, n]| Line::new(&[[w, s], [e, n]]).bounds),
             ..Outlines::default()
         };
-        for feature in collection.features {
-            out.take(feature.properties, feature.geometry);
-        }
-        Ok(out)
+        map.features.into_iter().for_each(|feature| out.take(feature));
+        out
     }
 
-    fn take(&mut self, p: Properties, geometry: Geometry) {
-        match geometry {
-            Geometry::Point(at) => self.point(p, World::from_degrees(at[1], at[0])),
-            Geometry::LineString(line) => self.line(&p, &line),
-            Geometry::MultiLineString(lines) => lines.iter().for_each(|l| self.line(&p, l)),
-            Geometry::Polygon(rings) => self.area(&p, &rings),
-            Geometry::MultiPolygon(areas) => areas.iter().for_each(|rings| self.area(&p, rings)),
+    fn take(&mut self, mut feature: Feature) {
+        match std::mem::replace(&mut feature.shape, Shape::Lines(Vec::new())) {
+            Shape::Point(at) => {
+                if let Some(at) = at.0.first() {
+                    self.point(feature, World::from_degrees(at[1], at[0]));
+                }
+            }
+            Shape::Lines(lines) => lines.iter().for_each(|line| self.line(&feature, &line.0)),
+            Shape::Areas(areas) => areas.iter().for_each(|rings| self.area(&feature, rings)),
         }
     }
 
-    fn point(&mut self, p: Properties, at: World) {
-        let name = p.name.unwrap_or_default();
-        match p.kind.as_str() {
+    fn point(&mut self, f: Feature, at: World) {
+        let name = f.name.unwrap_or_default();
+        match f.kind.as_str() {
             "place" => {
-                let water = p.class.as_deref() == Some("water");
-                self.places.push(Place { name, rank: p.rank.unwrap_or(4), at, water });
+                let water = f.class.as_deref() == Some("water");
+                self.places.push(Place { name, rank: f.rank.unwrap_or(4), at, water });
             }
             "station_site" => self.sites.push(Site { name, at }),
             _ => {}
         }
     }
 
-    fn line(&mut self, p: &Properties, points: &[[f64; 2]]) {
-        let class = match p.class.as_deref() {
+    fn line(&mut self, f: &Feature, points: &[[f64; 2]]) {
+        let class = match f.class.as_deref() {
             Some("motorway") => RoadClass::Motorway,
             Some("primary") => RoadClass::Primary,
             Some("secondary") => RoadClass::Secondary,
             _ => RoadClass::Street,
         };
-        match p.kind.as_str() {
+        match f.kind.as_str() {
             "road" => self.roads[class as usize].push(Line::new(points)),
             "rail" => self.rail.push(Line::new(points)),
             "coast" => self.coast.push(Line::new(points)),
@@ -173,9 +138,9 @@ impl Outlines {
         }
     }
 
-    fn area(&mut self, p: &Properties, rings: &[Vec<[f64; 2]>]) {
-        let area: Area = rings.iter().map(|r| Line::new(r)).collect();
-        match p.kind.as_str() {
+    fn area(&mut self, f: &Feature, rings: &[outline::Line]) {
+        let area: Area = rings.iter().map(|ring| Line::new(&ring.0)).collect();
+        match f.kind.as_str() {
             "land" => self.land.push(area),
             "water" => self.water.push(area),
             _ => {}
@@ -224,10 +189,11 @@ mod tests {
 
     #[test]
     fn the_bundled_basemaps_read() {
-        let city = Outlines::read(include_str!("../../../../public/basemap/kochi.geojson")).expect("reads");
+        let read = |text| Outlines::of(Basemap::from_geojson(text).expect("well formed"));
+        let city = read(include_str!("../../../../public/basemap/kochi.geojson"));
         assert!(city.roads.iter().all(|r| !r.is_empty()) && city.sites.len() == 30);
         assert!(city.places.iter().any(|p| p.water) && city.bounds.is_some());
-        let world = Outlines::read(include_str!("../../../../public/basemap/world.geojson")).expect("reads");
+        let world = read(include_str!("../../../../public/basemap/world.geojson"));
         assert!(world.land.len() > 100);
     }
 

@@ -9,6 +9,7 @@ use super::{
     leaflet_ext::{Coords, FullMap, TileEvent, options},
     palette::Palette,
 };
+use crate::live::rest;
 use features::Outlines;
 use leaflet::{Evented, EventedHandle, GridLayer, GridLayerOptions, Layer};
 use std::{
@@ -20,7 +21,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
 /// CSS pixels of a tile's side: few tiles, little overdraw.
 const SIDE: f64 = 512.0;
-const WORLD_ADDRESS: &str = "/basemap/world.geojson";
+const WORLD_ADDRESS: &str = "/outlines/world";
 /// What the outlines are, for the line of credits.
 const CREDIT: &str = "Outlines: Natural Earth, city approximate";
 
@@ -148,12 +149,9 @@ impl Shared {
 /// usable without, so nobody else is bothered.
 fn fetch(shared: Weak<Shared>, address: String, take: impl FnOnce(&Shared, Outlines) + 'static) {
     wasm_bindgen_futures::spawn_local(async move {
-        let text = async { gloo_net::http::Request::get(&address).send().await?.text().await }.await;
-        let read =
-            text.map_err(|e| e.to_string()).and_then(|t| Outlines::read(&t).map_err(|e| e.to_string()));
-        match (read, shared.upgrade()) {
-            (Ok(outlines), Some(shared)) => {
-                take(&shared, outlines);
+        match (rest::basemap(&address).await, shared.upgrade()) {
+            (Ok(map), Some(shared)) => {
+                take(&shared, Outlines::of(map));
                 shared.repaint();
             }
             (Err(why), Some(_)) => {

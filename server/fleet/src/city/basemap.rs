@@ -3,7 +3,7 @@
 //! The browser draws the same file; a unit that drives a road here is on that road there.
 
 use super::geo::Place;
-use serde::Deserialize;
+use sentinel_model::outline::{self, Line, Shape};
 use std::sync::LazyLock;
 
 const KOCHI: &str = include_str!("../../../../public/basemap/kochi.geojson");
@@ -24,8 +24,7 @@ pub struct Road {
     pub line: Vec<Place>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RoadClass {
     Motorway,
     Primary,
@@ -46,67 +45,44 @@ pub fn kochi() -> &'static Basemap {
     &BASEMAP
 }
 
-#[derive(Deserialize)]
-struct Collection {
-    features: Vec<Feature>,
-}
-
-#[derive(Deserialize)]
-struct Feature {
-    properties: Properties,
-    geometry: Geometry,
-}
-
-#[derive(Deserialize)]
-struct Properties {
-    kind: String,
-    #[serde(default)]
-    class: Option<String>,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    bridge: bool,
-    #[serde(default)]
-    station: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", content = "coordinates")]
-enum Geometry {
-    Point([f64; 2]),
-    LineString(Vec<[f64; 2]>),
-    Polygon(Vec<Vec<[f64; 2]>>),
-}
-
 fn place([lon, lat]: [f64; 2]) -> Place {
     Place { lat, lon }
 }
 
+fn places(Line(points): Line) -> Vec<Place> {
+    points.into_iter().map(place).collect()
+}
+
+fn road_class(word: Option<&str>) -> RoadClass {
+    match word {
+        Some("motorway") => RoadClass::Motorway,
+        Some("primary") => RoadClass::Primary,
+        Some("secondary") => RoadClass::Secondary,
+        _ => RoadClass::Street,
+    }
+}
+
 fn parse(text: &str) -> Result<Basemap, serde_json::Error> {
-    use serde::de::{IntoDeserializer, value::StrDeserializer};
-    let collection: Collection = serde_json::from_str(text)?;
     let mut map = Basemap { roads: Vec::new(), land: Vec::new(), water: Vec::new(), stations: Vec::new() };
-    for Feature { properties, geometry } in collection.features {
-        match (properties.kind.as_str(), geometry) {
-            ("road", Geometry::LineString(line)) => {
-                let class = properties.class.as_deref().unwrap_or("street");
-                let class: StrDeserializer<serde_json::Error> = class.into_deserializer();
-                map.roads.push(Road {
-                    class: RoadClass::deserialize(class)?,
-                    name: properties.name,
-                    bridge: properties.bridge,
-                    line: line.into_iter().map(place).collect(),
-                });
+    for feature in outline::Basemap::from_geojson(text)?.features {
+        match (feature.kind.as_str(), feature.shape) {
+            ("road", Shape::Lines(lines)) => map.roads.extend(lines.into_iter().map(|line| Road {
+                class: road_class(feature.class.as_deref()),
+                name: feature.name.clone(),
+                bridge: feature.bridge,
+                line: places(line),
+            })),
+            (kind @ ("land" | "water"), Shape::Areas(areas)) => {
+                let rings = areas.into_iter().map(|rings| rings.into_iter().map(places).collect());
+                if kind == "land" { map.land.extend(rings) } else { map.water.extend(rings) }
             }
-            (kind @ ("land" | "water"), Geometry::Polygon(rings)) => {
-                let rings = rings.into_iter().map(|ring| ring.into_iter().map(place).collect()).collect();
-                if kind == "land" { map.land.push(rings) } else { map.water.push(rings) }
+            ("station_site", Shape::Point(Line(at))) => {
+                map.stations.extend(at.first().map(|at| Site {
+                    number: feature.station.unwrap_or(0),
+                    name: feature.name.unwrap_or_default(),
+                    place: place(*at),
+                }));
             }
-            ("station_site", Geometry::Point(at)) => map.stations.push(Site {
-                number: properties.station.unwrap_or(0),
-                name: properties.name.unwrap_or_default(),
-                place: place(at),
-            }),
             _ => {}
         }
     }
