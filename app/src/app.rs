@@ -33,6 +33,13 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </head>
             <body>
                 <App/>
+                <div class="curtain stopped" role="alertdialog" aria-label="This page has stopped">
+                    <div class="notice-card">
+                        <h2>"This page has stopped"</h2>
+                        <p>"Something in it went wrong: what it shows is no longer live. Nothing is lost on the server."</p>
+                        <a class="button primary" href="" rel="external">"Load again"</a>
+                    </div>
+                </div>
             </body>
         </html>
     }

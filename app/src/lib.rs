@@ -32,3 +32,12 @@ mod platform;
 mod prefs;
 
 pub use app::{App, shell};
+
+/// The page cannot go on: says so over what it last showed, which would else look live.
+pub fn say_stopped(why: &str) {
+    leptos::logging::error!("{why}");
+    if let Some(root) = leptos::prelude::document().document_element() {
+        // Setting a data attribute fails only for a malformed name.
+        let _ = root.set_attribute("data-stopped", "");
+    }
+}

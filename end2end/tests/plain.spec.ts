@@ -51,6 +51,24 @@ test('before the wasm has come the page is there, and it comes alive when it doe
   await ui.isLive();
 });
 
+test('a page that breaks says so, and does not go on looking live', async ({ page, watch }) => {
+  // A page that did not come over the network may not open a socket to this machine.
+  watch.forgive(/panicked|unreachable|RuntimeError|LOCAL_NETWORK_ACCESS/i);
+  // Something between server and browser tears a part out of the page.
+  await page.route('**/', async (route) => {
+    const answer = await route.fetch();
+    const torn = (await answer.text()).replace(/<main[\s\S]*?<\/main>/, '<p>torn</p>');
+    await route.fulfill({ response: answer, body: torn });
+  });
+  await signIn(page, 'chief5');
+  const stopped = page.getByRole('alertdialog', { name: 'This page has stopped' });
+  await expect(stopped).toBeVisible();
+  await page.unrouteAll();
+  await stopped.getByRole('link', { name: 'Load again' }).click();
+  await new Console(page).isLive();
+  await expect(stopped).toBeHidden();
+});
+
 test('signing in works before the wasm has come', async ({ page, watch }) => {
   watch.forgive(/wasm|sentinel\.js|ERR_FAILED|Failed to/i);
   await page.route('**/*.wasm', (route) => route.abort());

@@ -75,10 +75,6 @@ pub async fn units(scope: Scope, cursor: Option<&str>) -> Result<Page<Unit>, Res
     get(&format!("/api/v1/units?scope={scope}&limit={PAGE_LIMIT}{after}")).await
 }
 
-pub async fn unit(id: &UnitId) -> Result<Unit, RestError> {
-    get(&format!("/api/v1/units/{id}")).await
-}
-
 /// The first few units of `scope` whose id, name or station holds all of `words`.
 pub async fn units_named(scope: Scope, words: &str, most: usize) -> Result<Vec<Unit>, RestError> {
     let page: Page<Unit> =

@@ -139,11 +139,14 @@ fn read_units(console: Console, beats: Beats, scope: Scope, mut cursor: Option<S
 /// duty, where it is of the scope on show.
 fn ask_where_it_belongs(console: Console, beats: Beats, id: UnitId) {
     spawn_local(async move {
-        // Without an answer it is not listed until the list is read again.
-        let Ok(unit) = rest::unit(&id).await else { return };
+        // More than have an id within their own.
+        const MOST: usize = 100;
         let on_show = console.scope.get_untracked();
-        if untrack(|| console.stations_within(on_show)).contains(&unit.station) {
-            console.fleet.update_value(|f| f.learn(&[unit]));
+        // Without an answer it is not listed until the list is read again.
+        let Ok(mut units) = rest::units_named(on_show, id.as_str(), MOST).await else { return };
+        units.retain(|unit| unit.id == id);
+        if console.scope.get_untracked() == on_show && !units.is_empty() {
+            console.fleet.update_value(|f| f.learn(&units));
             beats.touch(console, true);
         }
     });
