@@ -9,7 +9,7 @@ use crate::{
     ingest::{Counts, Ingest, latest_shown, limits::UnitLimits},
     live::{Hub, status::StatusWatch},
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
-    patrols::Patrols,
+    patrols::{Patrols, Starts},
     ports::{Archive, Bus, EngineError, Intake, Positions, Registry, Rooms},
     reads::Reads,
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
@@ -72,6 +72,7 @@ pub async fn embedded(
         positions: positions.clone(),
         bus: bus.clone(),
         hub: hub.clone(),
+        starts: Starts::default(),
     });
     patrols.recover().await?;
 
