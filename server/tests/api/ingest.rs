@@ -1,12 +1,10 @@
 //! Positions in.
 
-use crate::server::{Server, at, eventually, fix, id, send, zone};
-use futures::FutureExt as _;
+use crate::server::{Server, at, fix, send};
 use reqwest::{Method, StatusCode};
-use sentinel_model::{Permission, Scope, Time};
-use sentinel_server::{config::ServeArgs, http, ingest::limits::UnitRate};
+use sentinel_model::{Scope, Time};
+use sentinel_server::{config::ServeArgs, ingest::limits::UnitRate};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
 const ALL_TIME: &str = "start_time=1971-01-01T00:00:00Z&end_time=2100-01-01T00:00:00Z";
 
@@ -71,21 +69,6 @@ async fn a_resent_batch_stores_nothing_new_whatever_its_order_or_overlap() {
     let answer = server.post(&token, "/api/v1/locations", json!({"location": newest_first})).await;
     assert_eq!((&answer.json["accepted"], &answer.json["duplicates"]), (&json!(50), &json!(200)));
     assert_eq!(server.stored_times(&admin, "PC-1").await, (0..350).map(at).collect::<Vec<_>>());
-}
-
-#[tokio::test]
-async fn hour_late_batches_fall_into_place_and_leave_the_marker_where_it_is() {
-    let server = Server::start().await;
-    let admin = server.sign_in("admin").await;
-    let token = server.unit("PC-1", 5).await;
-    server.fixes(&token, &[fix(at(0), 9.95, 76.25)]).await;
-    let late: Vec<Value> = (0..3600).rev().step_by(10).map(|n| fix(at(n - 3600), 9.9, 76.2)).collect();
-    server.fixes(&token, &late).await;
-    let times = server.stored_times(&admin, "PC-1").await;
-    assert_eq!(times.len(), 361);
-    assert!(times.is_sorted());
-    let location = server.get(&admin, "/api/v1/units/PC-1/location").await.json;
-    assert_eq!((&location["latitude"], &location["time"]), (&json!(9.95), &json!(at(0))));
 }
 
 #[tokio::test]
@@ -177,129 +160,6 @@ async fn an_address_that_names_the_unit_needs_no_time() {
 }
 
 #[tokio::test]
-async fn a_key_names_the_unit_by_unit_or_patrol_and_posts_within_its_scope_only() {
-    let server = Server::start().await;
-    let admin = server.sign_in("admin").await;
-    server.unit("PC-1", 5).await;
-    server.unit("PC-9", 9).await;
-    let key = server.key(zone(3), &[Permission::Ingest]).await;
-    let post = async |body: Value| server.post(&key, "/api/v1/locations", body).await;
-
-    let by_unit = post(json!({"unit_id": "PC-1", "location": fix(at(0), 9.9, 76.2)})).await;
-    assert_eq!(by_unit.status, StatusCode::OK, "{}", by_unit.text);
-    let patrol =
-        server.sentinel.directory.unit(&id("PC-1")).and_then(|unit| unit.patrol).expect("on patrol").id;
-    let by_patrol = post(json!({"patrol_id": patrol, "location": fix(at(1), 9.9, 76.2)})).await;
-    assert_eq!(by_patrol.status, StatusCode::OK, "{}", by_patrol.text);
-    assert_eq!(server.stored_times(&admin, "PC-1").await.len(), 2);
-
-    let nobody = post(json!({"location": fix(at(2), 9.9, 76.2)})).await;
-    assert_eq!(nobody.status, StatusCode::BAD_REQUEST);
-    assert!(nobody.message().contains("unit_id"), "{}", nobody.text);
-    for foreign in [json!({"unit_id": "PC-9"}), json!({"unit_id": "PC-404"}), json!({"patrol_id": "404"})] {
-        let mut body = foreign;
-        body["location"] = fix(at(2), 9.9, 76.2);
-        assert_eq!(post(body).await.status, StatusCode::FORBIDDEN);
-    }
-    let reader = server.key(zone(3), &[Permission::Read]).await;
-    let body = json!({"unit_id": "PC-1", "location": fix(at(3), 9.9, 76.2)});
-    assert_eq!(server.post(&reader, "/api/v1/locations", body).await.status, StatusCode::FORBIDDEN);
-}
-
-#[tokio::test]
-async fn what_a_phone_gathered_offline_is_taken_under_a_patrol_that_has_ended() {
-    let server = Server::start().await;
-    let admin = server.sign_in("admin").await;
-    server.unit("PC-1", 5).await;
-    server.unit("PC-9", 9).await;
-    let (patrol, foreign) = (server.start_patrol("PC-1", 5).await, server.start_patrol("PC-9", 9).await);
-    server.end_patrol(patrol).await;
-    server.end_patrol(foreign).await;
-    let key = server.key(zone(3), &[Permission::Ingest]).await;
-    let late = json!({"patrol_id": patrol, "location": [fix(at(-60), 9.9, 76.2), fix(at(-30), 9.9, 76.2)]});
-    let answer = server.post(&key, "/api/v1/locations", late.clone()).await;
-    assert_eq!((answer.status, &answer.json["accepted"]), (StatusCode::OK, &json!(2)), "{}", answer.text);
-    assert_eq!(server.stored_times(&admin, "PC-1").await, [at(-60), at(-30)]);
-    let unit = server.get(&admin, "/api/v1/units/PC-1").await.json;
-    assert_eq!(unit["status"], "off_duty", "it starts no patrol");
-    let body = json!({"patrol_id": foreign, "location": fix(at(-60), 9.9, 76.2)});
-    assert_eq!(server.post(&key, "/api/v1/locations", body).await.status, StatusCode::FORBIDDEN);
-    let server = server.restart().await;
-    let answer = server.post(&key, "/api/v1/locations", late).await;
-    assert_eq!((answer.status, &answer.json["duplicates"]), (StatusCode::OK, &json!(2)), "{}", answer.text);
-}
-
-#[tokio::test]
-async fn with_a_key_the_patrol_counts_before_what_the_phone_calls_itself() {
-    let server = Server::start().await;
-    let admin = server.sign_in("admin").await;
-    server.unit("PC-1", 5).await;
-    let patrol = server.start_patrol("PC-1", 5).await;
-    let key = server.key(zone(3), &[Permission::Ingest]).await;
-    let post = async |names: Value, seconds| {
-        let mut body = names;
-        body["location"] = fix(at(seconds), 9.9, 76.2);
-        server.post(&key, "/api/v1/locations", body).await
-    };
-    let both = post(json!({"patrol_id": patrol, "device_id": "iPhone14,2"}), 0).await;
-    assert_eq!(both.status, StatusCode::OK, "{}", both.text);
-    assert_eq!(post(json!({"device_id": "PC-1"}), 1).await.status, StatusCode::OK);
-    let stranger = post(json!({"device_id": "iPhone14,2"}), 2).await;
-    assert_eq!(stranger.status, StatusCode::FORBIDDEN);
-    assert!(stranger.message().contains("iPhone14,2") && stranger.message().contains("device_id"));
-    assert_eq!(server.stored_times(&admin, "PC-1").await.len(), 2);
-}
-
-#[tokio::test]
-async fn with_a_key_each_record_may_name_its_unit_and_what_is_not_the_key_s_is_set_aside() {
-    let server = Server::start().await;
-    let admin = server.sign_in("admin").await;
-    for (unit, station) in [("PC-1", 5), ("PC-2", 6), ("PC-9", 9)] {
-        server.unit(unit, station).await;
-    }
-    let patrol = server.start_patrol("PC-2", 6).await;
-    let key = server.key(zone(3), &[Permission::Ingest]).await;
-    let post = async |body: &Value| server.post(&key, "/api/v1/locations", body.clone()).await;
-    let of = |name: &str, value: Value, seconds: i64| {
-        let mut record = fix(at(seconds), 9.9, 76.2);
-        record[name] = value;
-        record
-    };
-    let batch = json!({"location": [
-        of("unit_id", json!("PC-1"), 0),
-        of("patrol_id", json!(patrol), 1),
-        of("unit_id", json!("PC-9"), 2),
-        of("device_id", json!("PC-1"), 3),
-        fix(at(4), 9.9, 76.2),
-        {"unit_id": "PC-1"},
-        of("unit_id", json!("PC-2"), 6),
-    ]});
-    let answer = post(&batch).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    assert_eq!((&answer.json["accepted"], &answer.json["duplicates"]), (&json!(4), &json!(0)));
-    let reasons: Vec<(u64, &str)> = answer.json["rejected"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|point| (point["index"].as_u64().expect("a place"), point["reason"].as_str().expect("a reason")))
-        .collect();
-    let foreign = "there is no unit \"PC-9\" that you may post for";
-    assert_eq!(reasons, [(2, foreign), (4, "unit_id is missing"), (5, "timestamp is missing")]);
-    assert_eq!(server.stored_times(&admin, "PC-1").await, [at(0), at(3)]);
-    assert_eq!(server.stored_times(&admin, "PC-2").await, [at(1), at(6)]);
-    assert_eq!(server.stored_times(&admin, "PC-9").await, []);
-    assert_eq!(post(&batch).await.json["duplicates"], 4, "sent again it is the same batch");
-
-    let bare = post(&json!([of("unit_id", json!("PC-1"), 10)])).await;
-    assert_eq!((bare.status, &bare.json["accepted"]), (StatusCode::OK, &json!(1)), "{}", bare.text);
-    let refused = post(&json!([of("unit_id", json!("PC-9"), 10)])).await;
-    assert_eq!(refused.status, StatusCode::FORBIDDEN, "nothing in it is the key's");
-    let hopeless = post(&json!([{"unit_id": "PC-1"}])).await;
-    assert_eq!((hopeless.status, &hopeless.json["accepted"]), (StatusCode::OK, &json!(0)));
-    assert_eq!(post(&json!([fix(at(11), 9.9, 76.2)])).await.status, StatusCode::BAD_REQUEST);
-}
-
-#[tokio::test]
 async fn a_point_that_is_not_even_json_is_set_aside_alone() {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
@@ -319,20 +179,6 @@ async fn a_point_that_is_not_even_json_is_set_aside_alone() {
         (&json!(1), &json!(2))
     );
     assert_eq!(server.stored_times(&admin, "PC-1").await, [at(0), at(3)]);
-}
-
-#[tokio::test]
-async fn a_device_posts_for_itself_whatever_its_body_says() {
-    let server = Server::start().await;
-    let admin = server.sign_in("admin").await;
-    let token = server.unit("PC-1", 5).await;
-    server.unit("PC-2", 5).await;
-    let body = json!({"unit_id": "PC-2", "device_id": "PC-2", "location": fix(at(0), 9.9, 76.2)});
-    assert_eq!(server.post(&token, "/api/v1/locations", body).await.status, StatusCode::OK);
-    assert_eq!(server.stored_times(&admin, "PC-1").await.len(), 1);
-    assert_eq!(server.stored_times(&admin, "PC-2").await.len(), 0);
-    let other = server.post(&token, "/api/v1/units/PC-2/location", fix(at(1), 9.9, 76.2)).await;
-    assert_eq!(other.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -413,77 +259,6 @@ async fn a_unit_that_floods_is_told_when_to_come_back_and_others_are_not_slowed(
     assert!((900..=1_001).contains(&wait), "{wait}");
     assert_eq!(server.stored_times(&admin, "PC-1").await.len(), 10_000, "a refused batch is refused whole");
     server.fixes(&other, &[fix(at(0), 9.9, 76.2)]).await;
-}
-
-#[tokio::test]
-async fn a_unit_whose_clock_is_far_ahead_is_seen_when_it_is_heard_and_once_more_when_the_clock_is_right() {
-    let server = Server::start().await;
-    let chief = server.sign_in("chief5").await;
-    let token = server.unit("PC-1", 5).await;
-    let day = 24 * 3600;
-    let read = async || server.get(&chief, "/api/v1/units/PC-1").await.json;
-    // Newest first, as some send: the one that was made last is where it is.
-    let before = server.clock.now();
-    server.fixes(&token, &[fix(at(day), 9.95, 76.25), fix(at(day - 5), 9.94, 76.25)]).await;
-    let unit = read().await;
-    assert_eq!((&unit["status"], &unit["location"]["latitude"]), (&json!("available"), &json!(9.95)));
-    let shown = Time::parse(unit["location"]["time"].as_str().expect("a time")).expect("a time");
-    assert!((before..=server.clock.now()).contains(&shown), "at the time it was received: {shown}");
-    assert_eq!(unit["location"]["received_at"], unit["location"]["time"]);
-
-    server.clock.turn(200);
-    assert_eq!(read().await["status"], "stale");
-    server.fixes(&token, &[fix(at(day + 200), 9.96, 76.25)]).await;
-    let unit = read().await;
-    assert_eq!((&unit["status"], &unit["location"]["latitude"]), (&json!("available"), &json!(9.96)));
-
-    server.clock.turn(10);
-    server.fixes(&token, &[fix(at(100), 9.0, 76.25)]).await;
-    assert_eq!(read().await["location"]["latitude"], 9.96, "what is older does not take it back");
-    server.fixes(&token, &[fix(at(211), 9.97, 76.25), fix(at(day - 9), 9.0, 76.25)]).await;
-    assert_eq!(read().await["location"]["latitude"], 9.97, "what is true moves it on");
-    let stored = server.stored_times(&server.sign_in("admin").await, "PC-1").await;
-    assert_eq!(stored, [100, 211, day - 9, day - 5, day, day + 200].map(at), "history is as it was sent");
-}
-
-#[tokio::test]
-async fn after_a_restart_a_fix_from_the_future_holds_only_until_something_later_is_known() {
-    let server = Server::start().await;
-    let (wrong, mended) = (server.unit("PC-1", 5).await, server.unit("PC-2", 5).await);
-    let day = 24 * 3600;
-    server.fixes(&wrong, &[fix(at(-5), 9.94, 76.25)]).await;
-    server.fixes(&wrong, &[fix(at(day), 9.95, 76.25)]).await;
-    server.fixes(&mended, &[fix(at(day), 9.0, 76.25)]).await;
-    server.clock.turn(60);
-    server.fixes(&mended, &[fix(at(60), 9.96, 76.25)]).await;
-    let server = server.restart().await;
-    let admin = server.sign_in("admin").await;
-    let latitude = async |unit: &str| {
-        server.get(&admin, &format!("/api/v1/units/{unit}/location")).await.json["latitude"].clone()
-    };
-    assert_eq!((latitude("PC-1").await, latitude("PC-2").await), (json!(9.95), json!(9.96)));
-    server.fixes(&wrong, &[fix(at(61), 9.97, 76.25)]).await;
-    assert_eq!(latitude("PC-1").await, 9.97, "its clock is right again");
-    assert_eq!(server.stored_times(&admin, "PC-1").await, [-5, 61, day].map(at));
-}
-
-#[tokio::test]
-async fn what_is_stored_is_shown_even_if_the_device_hangs_up_before_the_answer() {
-    let server = Server::start().await;
-    let token = server.unit("PC-1", 5).await;
-    let body = fix(at(0), 9.9, 76.2).to_string();
-    let request =
-        axum::http::Request::post("/api/v1/locations").header("authorization", format!("Bearer {token}"));
-    let request = request.body(axum::body::Body::from(body)).expect("a request");
-    let answer = http::router(server.sentinel.clone()).oneshot(request);
-    assert!(answer.now_or_never().is_none(), "it waits for the disk, and is given up");
-    eventually("its patrol has begun", || async {
-        server.sentinel.directory.unit(&id("PC-1")).is_some_and(|unit| unit.patrol.is_some())
-    })
-    .await;
-    let location = server.sentinel.positions.get(&id("PC-1")).await.expect("reads");
-    assert_eq!(location.map(|location| location.time), Some(at(0)));
-    assert_eq!(server.sentinel.ingest.counts.accepted.load(std::sync::atomic::Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //! One file a family of addresses; each test's name is what it proves.
 
 mod ingest;
+mod ingest_shown;
+mod ingest_whom;
 mod isolation;
 mod live;
 mod live_gaps;
