@@ -85,15 +85,20 @@ impl Ingest {
         self.limits
             .take(id, posted.fixes.len())
             .map_err(|retry_after_s| IngestError::TooFast { unit: id.clone(), retry_after_s })?;
-        let newest = posted.fixes.iter().max_by_key(|fix| (shown_at(fix), fix.time)).cloned();
+        let newest = posted.fixes.iter().max_by_key(|fix| (shown_at(fix), fix.time));
+        let newest = newest.map(|fix| (shown(id.clone(), fix), is_ahead(fix)));
         let receipt = self.intake.accept(id, posted.fixes).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
         self.counts.duplicates.fetch_add(receipt.duplicates, Ordering::Relaxed);
         self.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
-        if let Some(fix) = newest
-            && let Err(error) = self.show(id, &fix).await
-        {
-            tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
+        if let Some((mut location, ahead)) = newest {
+            if ahead && receipt.accepted == 0 {
+                // Sent again it is received later but was made no later: a sign of life only.
+                location.time = Time(0);
+            }
+            if let Err(error) = self.show(id, location).await {
+                tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
+            }
         }
         Ok(IngestAnswer {
             status: "ok".into(),
@@ -103,8 +108,7 @@ impl Ingest {
         })
     }
 
-    async fn show(&self, id: &UnitId, fix: &Fix) -> Result<(), EngineError> {
-        let location = shown(id.clone(), fix);
+    async fn show(&self, id: &UnitId, location: Location) -> Result<(), EngineError> {
         let put = self.positions.put(location.clone()).await?;
         // Only now: a patrol that is not seen here yet will itself see the position.
         let Some(unit) = self.directory.unit(id) else { return Ok(()) };

@@ -29,13 +29,19 @@ async fn a_unit_whose_clock_is_far_ahead_is_seen_when_it_is_heard_and_once_more_
     let unit = read().await;
     assert_eq!((&unit["status"], &unit["location"]["latitude"]), (&json!("available"), &json!(9.96)));
 
-    server.clock.turn(10);
+    server.clock.turn(100);
+    assert_eq!(read().await["status"], "stale");
+    server.fixes(&token, &[fix(at(day), 9.95, 76.25)]).await;
+    let unit = read().await;
+    let sent_again = (&unit["status"], &unit["location"]["latitude"]);
+    assert_eq!(sent_again, (&json!("available"), &json!(9.96)), "it is heard, and does not go back");
+
     server.fixes(&token, &[fix(at(100), 9.0, 76.25)]).await;
     assert_eq!(read().await["location"]["latitude"], 9.96, "what is older does not take it back");
-    server.fixes(&token, &[fix(at(211), 9.97, 76.25), fix(at(day - 9), 9.0, 76.25)]).await;
+    server.fixes(&token, &[fix(at(301), 9.97, 76.25), fix(at(day - 9), 9.0, 76.25)]).await;
     assert_eq!(read().await["location"]["latitude"], 9.97, "what is true moves it on");
     let stored = server.stored_times(&server.sign_in("admin").await, "PC-1").await;
-    assert_eq!(stored, [100, 211, day - 9, day - 5, day, day + 200].map(at), "history is as it was sent");
+    assert_eq!(stored, [100, 301, day - 9, day - 5, day, day + 200].map(at), "history is as it was sent");
 }
 
 #[tokio::test]
