@@ -5,6 +5,9 @@
 //! that. Starting one under another station while on patrol ends the first at the
 //! same instant, so that history knows exactly under whom every fix was made.
 
+mod ids;
+mod together;
+
 use crate::{
     clock::Clock,
     directory::{Changing, Directory, UnitEntry},
@@ -24,6 +27,14 @@ pub struct Patrols {
     pub positions: Arc<dyn Positions>,
     pub bus: Arc<dyn Bus>,
     pub hub: Arc<Hub>,
+    pub starts: Starts,
+}
+
+/// Starts that wait for the next commit, and the ids given so far.
+#[derive(Default)]
+pub struct Starts {
+    waiting: together::Waiting,
+    ids: ids::Ids,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +56,6 @@ pub enum Started {
     ByFix,
 }
 
-/// 2026-01-01T00:00:00Z: patrol ids count milliseconds from here.
-const ID_EPOCH_MS: i64 = 1_767_225_600_000;
-
 impl Patrols {
     /// Puts the patrols that were active when the process ended back into their rooms.
     pub async fn recover(&self) -> Result<usize, EngineError> {
@@ -68,8 +76,13 @@ impl Patrols {
         path: Option<ScopePath>,
         how: Started,
     ) -> Result<(Patrol, bool), PatrolError> {
-        let (patrols, unit) = (self.clone(), unit.clone());
-        to_its_end(async move { patrols.start_now(&unit, path, how).await }).await
+        match how {
+            Started::ByFix => self.start_together(unit, path).await,
+            Started::ByHand => {
+                let (patrols, unit) = (self.clone(), unit.clone());
+                to_its_end(async move { patrols.start_by_hand(&unit, path).await }).await
+            }
+        }
     }
 
     /// Ends an active patrol.
@@ -78,11 +91,10 @@ impl Patrols {
         to_its_end(async move { patrols.end_now(id).await }).await
     }
 
-    async fn start_now(
+    async fn start_by_hand(
         &self,
         unit: &UnitId,
         path: Option<ScopePath>,
-        how: Started,
     ) -> Result<(Patrol, bool), PatrolError> {
         let changing = self.directory.change().await;
         let entry = self.directory.unit(unit).ok_or_else(|| PatrolError::NoUnit(unit.clone()))?;
@@ -90,7 +102,7 @@ impl Patrols {
         let now = self.clock.now();
         let mut changes = Vec::with_capacity(3);
         if let Some(active) = entry.patrol {
-            if active.path == path || how == Started::ByFix {
+            if active.path == path {
                 return Ok((patrol_of(&entry, active.id, active.path, active.started_at, None), false));
             }
             changes.push(Change::PutPatrol(patrol_of(
@@ -100,14 +112,10 @@ impl Patrols {
                 active.started_at,
                 Some(now),
             )));
-        } else if how == Started::ByFix && entry.record.patrols_managed {
-            return Err(PatrolError::NoUnit(unit.clone()));
         }
-        let patrol = patrol_of(&entry, new_id(now), path, now, None);
+        let patrol = patrol_of(&entry, self.starts.ids.next(now), path, now, None);
         changes.push(Change::PutPatrol(patrol.clone()));
-        if how == Started::ByHand {
-            changes.extend(managed(&entry));
-        }
+        changes.extend(managed(&entry));
         changing.commit(changes).await?;
         if let Some(active) = entry.patrol {
             self.leave(&changing, &entry, active.id, active.path, now).await?;
@@ -200,11 +208,4 @@ fn patrol_of(
     ended_at: Option<Time>,
 ) -> Patrol {
     Patrol { id, unit_id: entry.record.id.clone(), station: path.station(), started_at, ended_at }
-}
-
-/// Milliseconds since 2026, then 12 random bits: rises with time, unique among nodes
-/// to one in 4096 per millisecond, and the registry refuses the rest.
-fn new_id(now: Time) -> PatrolId {
-    let ms = u64::try_from(now.0 - ID_EPOCH_MS).unwrap_or(0) & ((1 << 41) - 1);
-    PatrolId(ms << 12 | u64::from(rand::random::<u16>() & 0xfff))
 }

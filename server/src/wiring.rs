@@ -6,10 +6,10 @@ use crate::{
     config::Config,
     data_folder::DataFolder,
     directory::Directory,
-    ingest::{Counts, Ingest, latest_shown, limits::UnitLimits},
+    ingest::{CLOCK_AHEAD_MS, Counts, Ingest, is_ahead, limits::UnitLimits, shown},
     live::{Hub, status::StatusWatch},
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
-    patrols::Patrols,
+    patrols::{Patrols, Starts},
     ports::{Archive, Bus, EngineError, Intake, Positions, Registry, Rooms},
     reads::Reads,
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
@@ -17,7 +17,7 @@ use crate::{
 };
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
-use sentinel_model::{Location, Time, UnitId};
+use sentinel_model::{Fix, Time, UnitId};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -72,6 +72,7 @@ pub async fn embedded(
         positions: positions.clone(),
         bus: bus.clone(),
         hub: hub.clone(),
+        starts: Starts::default(),
     });
     patrols.recover().await?;
 
@@ -134,8 +135,9 @@ impl Running {
     }
 }
 
-/// Where every unit was last, from its history; by the rule that ingest follows, no fix
-/// from further in the future than a clock may run ahead.
+/// Where every unit was last, from its history, by the rule that ingest follows: what
+/// came from a clock too far ahead is shown when it was received, so it holds only
+/// until something later is known.
 async fn recover_positions(
     directory: &Directory,
     archive: &dyn Archive,
@@ -147,8 +149,19 @@ async fn recover_positions(
     let units: Vec<UnitId> =
         directory.units(None, usize::MAX, |_| true).iter().map(|unit| unit.record.id.clone()).collect();
     for units in units.chunks(UNITS_AT_ONCE) {
-        for (unit, fix) in archive.last_before(units, latest_shown(now)).await? {
-            positions.put(Location::of(unit, None, &fix)).await?;
+        let last = archive.last_before(units, Time(i64::MAX)).await?;
+        // The server's own clock may have been put back.
+        let heard = |(unit, fix): (UnitId, Fix)| (unit, Fix { received_at: fix.received_at.min(now), ..fix });
+        let mut last: Vec<(UnitId, Fix)> = last.into_iter().map(heard).collect();
+        let ahead: Vec<UnitId> =
+            last.iter().filter(|(_, fix)| is_ahead(fix)).map(|(unit, _)| unit.clone()).collect();
+        if !ahead.is_empty() {
+            // What the unit told before its clock went wrong, or since it is right again.
+            let believed = archive.last_before(&ahead, now.plus_ms(CLOCK_AHEAD_MS)).await?;
+            last.extend(believed.into_iter().map(heard));
+        }
+        for (unit, fix) in last {
+            positions.put(shown(unit, &fix)).await?;
         }
     }
     Ok(())

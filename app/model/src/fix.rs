@@ -24,7 +24,8 @@ pub struct Fix {
     pub battery: Option<f32>,
     pub uuid: Option<Box<str>>,
     pub event: Option<Box<str>>,
-    /// What the device sent beyond this, a JSON object as text, kept as received.
+    /// What the device sent beyond this, a JSON object as text: its own extras as
+    /// received, and with them what else it told of the position.
     pub extras: Option<Box<str>>,
 }
 
@@ -39,7 +40,10 @@ pub struct Location {
     pub heading_deg: Option<f32>,
     pub accuracy_m: Option<f32>,
     pub battery: Option<f32>,
+    /// The device's clock; of a current position from a clock too far ahead, the time
+    /// it was received.
     pub time: Time,
+    /// When the unit was last heard of.
     pub received_at: Time,
 }
 

@@ -6,7 +6,8 @@ use crate::{
     directory::UnitEntry,
     ingest::{
         IngestError,
-        decode::{self, DecodeError, Named},
+        decode::{self, DecodeError, Named, Posted},
+        finish::even_if_given_up,
     },
     state::Sentinel,
 };
@@ -17,12 +18,23 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::post,
 };
-use sentinel_model::{PatrolId, UnitId, fix::IngestAnswer};
-use std::sync::Arc;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use sentinel_model::{
+    Fix, PatrolId, UnitId,
+    fix::{IngestAnswer, RejectedPoint},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 /// The largest batch that phones send is some hundred kilobytes; this is room for
 /// [`decode::POINTS_MAX`] points.
 const BODY_MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Units of one body that are stored at once: they share commits, and one request
+/// does not fill the queue.
+const UNITS_AT_ONCE: usize = 64;
 
 pub fn routes() -> Router<Arc<Sentinel>> {
     Router::new()
@@ -44,8 +56,16 @@ async fn locations(
 ) -> Result<Json<IngestAnswer>, ApiError> {
     let caller = sentinel.access.ingest_caller(&headers, query.as_deref())?;
     let posted = decode::decode(&whole(body)?, &sentinel.clock)?;
-    let unit = posting_unit(&sentinel, &caller, posted.named.as_ref())?;
-    Ok(Json(sentinel.ingest.accept(&unit, posted).await?))
+    // A device posts for itself, whatever its body says; a key or person names the unit.
+    let unit = match (&caller, &posted.named) {
+        (Caller::Unit(unit), _) => unit.entry().clone(),
+        (_, Some(named)) => {
+            let unit = meant(&sentinel, &caller, named).await?;
+            unit.ok_or_else(|| ApiError::forbidden(not_meant(named)))?
+        }
+        (_, None) => return each_for_its_own(sentinel, &caller, posted).await,
+    };
+    accept(sentinel, unit, posted).await.map(Json)
 }
 
 async fn unit_location(
@@ -56,9 +76,11 @@ async fn unit_location(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<IngestAnswer>, ApiError> {
     let caller = sentinel.access.ingest_caller(&headers, query.as_deref())?;
-    let unit = named_unit(&sentinel, &caller, &id)?;
+    let named = Named::Unit(id);
+    let unit = meant(&sentinel, &caller, &named).await?;
+    let unit = unit.ok_or_else(|| ApiError::forbidden(not_meant(&named)))?;
     let posted = decode::decode_for_unit(&whole(body)?, &sentinel.clock)?;
-    Ok(Json(sentinel.ingest.accept(&unit, posted).await?))
+    accept(sentinel, unit, posted).await.map(Json)
 }
 
 /// As an earlier system had it, which answered 202.
@@ -84,36 +106,101 @@ fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
     })
 }
 
-/// A device posts for itself, whatever its body says; a key or person names the unit.
-fn posting_unit(
-    sentinel: &Sentinel,
-    caller: &Caller,
-    named: Option<&Named>,
-) -> Result<Arc<UnitEntry>, ApiError> {
-    if let Caller::Unit(unit) = caller {
-        return Ok(unit.entry().clone());
-    }
-    match named {
-        Some(Named::Unit(id)) => named_unit(sentinel, caller, id),
-        Some(Named::Patrol(id)) => {
-            let unit = id.parse::<PatrolId>().ok().and_then(|id| sentinel.directory.unit_by_patrol(id));
-            unit.filter(|unit| caller.may_ingest(unit)).ok_or_else(|| {
-                ApiError::forbidden(format!(
-                    "there is no active patrol {:?} that you may post for; name the unit by unit_id, or start its patrol",
-                    shown(id)
-                ))
-            })
-        }
-        None => Err(ApiError::bad_request(
-            "with an API key the body names its unit: put \"unit_id\" (or \"patrol_id\") beside \"location\"",
-        )),
-    }
+/// Once the fixes are on disk they have to be shown too, even if the device has hung up.
+async fn accept(
+    sentinel: Arc<Sentinel>,
+    unit: Arc<UnitEntry>,
+    posted: Posted,
+) -> Result<IngestAnswer, ApiError> {
+    let accepted = even_if_given_up(async move { sentinel.ingest.accept(&unit, posted).await });
+    Ok(accepted.await?)
 }
 
-fn named_unit(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
-    let unit = id.parse::<UnitId>().ok().and_then(|id| sentinel.directory.unit(&id));
-    unit.filter(|unit| caller.may_ingest(unit))
-        .ok_or_else(|| ApiError::forbidden(format!("there is no unit {:?} that you may post for", shown(id))))
+/// A body whose records name their units themselves: what is of a unit that the caller
+/// may post for is stored, the rest set aside. Refused where that leaves nothing.
+async fn each_for_its_own(
+    sentinel: Arc<Sentinel>,
+    caller: &Caller,
+    posted: Posted,
+) -> Result<Json<IngestAnswer>, ApiError> {
+    let by_record = posted.by_record.ok_or_else(|| {
+        ApiError::bad_request(
+            "with an API key the body names its unit: put \"unit_id\" (or \"patrol_id\") beside \"location\", or into each record",
+        )
+    })?;
+    let mut named: HashMap<Option<Named>, Vec<(usize, Fix)>> = HashMap::new();
+    for ((index, name), fix) in by_record.into_iter().zip(posted.fixes) {
+        named.entry(name).or_default().push((index, fix));
+    }
+    let (mut meant_units, mut rejected, mut refusal) = (Vec::new(), posted.rejected, None);
+    for (named, points) in named {
+        let unit = match &named {
+            Some(named) => meant(&sentinel, caller, named).await?,
+            None => None,
+        };
+        match unit {
+            Some(unit) => meant_units.push((unit, points.into_iter().map(|(_, fix)| fix).collect())),
+            None => {
+                let reason = named.as_ref().map_or("unit_id is missing".into(), not_meant);
+                let aside = |(index, _)| RejectedPoint { index, reason: reason.clone() };
+                rejected.extend(points.into_iter().map(aside));
+                refusal = Some(reason);
+            }
+        }
+    }
+    if let Some(reason) = refusal.filter(|_| meant_units.is_empty()) {
+        return Err(ApiError::forbidden(reason));
+    }
+    sentinel.ingest.counts.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
+    rejected.sort_unstable_by_key(|point| point.index);
+    let answer = IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected };
+    let each = stream::iter(meant_units)
+        .map(|(unit, fixes)| accept(sentinel.clone(), unit, Posted { fixes, ..Posted::default() }));
+    let sum = |sum: IngestAnswer, one: IngestAnswer| async move {
+        let (accepted, duplicates) = (sum.accepted + one.accepted, sum.duplicates + one.duplicates);
+        Ok(IngestAnswer { accepted, duplicates, ..sum })
+    };
+    each.buffer_unordered(UNITS_AT_ONCE).try_fold(answer, sum).await.map(Json)
+}
+
+/// The unit that a name means, where the caller may post for it. An ended patrol still
+/// names its unit: what a phone gathered offline comes late, under the patrol of then.
+async fn meant(
+    sentinel: &Sentinel,
+    caller: &Caller,
+    named: &Named,
+) -> Result<Option<Arc<UnitEntry>>, ApiError> {
+    let directory = &sentinel.directory;
+    let unit = match named {
+        Named::Unit(id) | Named::Device(id) => id.parse().ok().and_then(|id: UnitId| directory.unit(&id)),
+        Named::Patrol(id) => match id.parse::<PatrolId>() {
+            Err(_) => None,
+            Ok(id) => match directory.unit_by_patrol(id) {
+                Some(unit) => Some(unit),
+                None => {
+                    let ended = directory.registry().patrol(id).await?;
+                    ended.and_then(|patrol| directory.unit(&patrol.unit_id))
+                }
+            },
+        },
+    };
+    Ok(unit.filter(|unit| caller.may_ingest(unit)))
+}
+
+/// Why nothing is posted under a name. What is not the caller's and what does not
+/// exist read alike.
+fn not_meant(named: &Named) -> String {
+    match named {
+        Named::Unit(id) => format!("there is no unit {:?} that you may post for", shown(id)),
+        Named::Patrol(id) => format!(
+            "there is no patrol {:?} that you may post for; name the unit by unit_id, or start its patrol",
+            shown(id)
+        ),
+        Named::Device(id) => format!(
+            "there is no unit {:?} that you may post for; device_id counts as the unit where neither unit_id nor patrol_id is given",
+            shown(id)
+        ),
+    }
 }
 
 /// As much of a stranger's text as an answer repeats.

@@ -5,9 +5,11 @@
 //! newest of them moves the unit's marker and travels to whoever may see it. Only
 //! then comes the answer. What fails before the commit is refused whole; what fails
 //! after it (the marker, the bus) is logged, because the fixes are safe and sending
-//! them again would change nothing.
+//! them again would change nothing. A device that hangs up meanwhile changes nothing
+//! either ([`finish`]).
 
 pub mod decode;
+pub mod finish;
 pub mod limits;
 
 use crate::{
@@ -25,13 +27,25 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// A device's clock may run ahead by this much.
-const CLOCK_AHEAD_MS: i64 = 300_000;
+/// A device's clock may run ahead by this much before the server's counts instead.
+pub const CLOCK_AHEAD_MS: i64 = 300_000;
 
-/// The latest device time that moves a marker. A fix from further in the future is
-/// stored all the same, but if it moved the marker, nothing true ever would again.
-pub fn latest_shown(now: Time) -> Time {
-    now.plus_ms(CLOCK_AHEAD_MS)
+/// Whether a fix comes from a device whose clock is too far ahead to be believed.
+pub fn is_ahead(fix: &Fix) -> bool {
+    fix.time > fix.received_at.plus_ms(CLOCK_AHEAD_MS)
+}
+
+/// When a fix is shown to have been: at its device time, but at the time it was
+/// received where the device's clock is too far ahead. History keeps the device time;
+/// shown by it, the unit would be seen only once that time has come, and its marker
+/// would stand still from when the clock is put right until then.
+fn shown_at(fix: &Fix) -> Time {
+    if is_ahead(fix) { fix.received_at } else { fix.time }
+}
+
+/// Where a fix shows its unit to be; readers add the patrol of their moment.
+pub fn shown(unit: UnitId, fix: &Fix) -> Location {
+    Location { time: shown_at(fix), ..Location::of(unit, None, fix) }
 }
 
 pub struct Ingest {
@@ -71,16 +85,20 @@ impl Ingest {
         self.limits
             .take(id, posted.fixes.len())
             .map_err(|retry_after_s| IngestError::TooFast { unit: id.clone(), retry_after_s })?;
-        let latest = latest_shown(self.clock.now());
-        let newest = posted.fixes.iter().filter(|fix| fix.time <= latest).max_by_key(|fix| fix.time).cloned();
+        let newest = posted.fixes.iter().max_by_key(|fix| (shown_at(fix), fix.time));
+        let newest = newest.map(|fix| (shown(id.clone(), fix), is_ahead(fix)));
         let receipt = self.intake.accept(id, posted.fixes).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
         self.counts.duplicates.fetch_add(receipt.duplicates, Ordering::Relaxed);
         self.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
-        if let Some(fix) = newest
-            && let Err(error) = self.show(id, &fix).await
-        {
-            tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
+        if let Some((mut location, ahead)) = newest {
+            if ahead && receipt.accepted == 0 {
+                // Sent again it is received later but was made no later: a sign of life only.
+                location.time = Time(0);
+            }
+            if let Err(error) = self.show(id, location).await {
+                tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
+            }
         }
         Ok(IngestAnswer {
             status: "ok".into(),
@@ -90,9 +108,7 @@ impl Ingest {
         })
     }
 
-    async fn show(&self, id: &UnitId, fix: &Fix) -> Result<(), EngineError> {
-        // Readers add the patrol of their moment.
-        let location = Location::of(id.clone(), None, fix);
+    async fn show(&self, id: &UnitId, location: Location) -> Result<(), EngineError> {
         let put = self.positions.put(location.clone()).await?;
         // Only now: a patrol that is not seen here yet will itself see the position.
         let Some(unit) = self.directory.unit(id) else { return Ok(()) };

@@ -1,8 +1,8 @@
 //! Positions in.
 
-use crate::server::{Server, at, fix, id, send, zone};
+use crate::server::{Server, at, fix, send};
 use reqwest::{Method, StatusCode};
-use sentinel_model::{Permission, Scope, Time};
+use sentinel_model::{Scope, Time};
 use sentinel_server::{config::ServeArgs, ingest::limits::UnitRate};
 use serde_json::{Value, json};
 
@@ -69,21 +69,6 @@ async fn a_resent_batch_stores_nothing_new_whatever_its_order_or_overlap() {
     let answer = server.post(&token, "/api/v1/locations", json!({"location": newest_first})).await;
     assert_eq!((&answer.json["accepted"], &answer.json["duplicates"]), (&json!(50), &json!(200)));
     assert_eq!(server.stored_times(&admin, "PC-1").await, (0..350).map(at).collect::<Vec<_>>());
-}
-
-#[tokio::test]
-async fn hour_late_batches_fall_into_place_and_leave_the_marker_where_it_is() {
-    let server = Server::start().await;
-    let admin = server.sign_in("admin").await;
-    let token = server.unit("PC-1", 5).await;
-    server.fixes(&token, &[fix(at(0), 9.95, 76.25)]).await;
-    let late: Vec<Value> = (0..3600).rev().step_by(10).map(|n| fix(at(n - 3600), 9.9, 76.2)).collect();
-    server.fixes(&token, &late).await;
-    let times = server.stored_times(&admin, "PC-1").await;
-    assert_eq!(times.len(), 361);
-    assert!(times.is_sorted());
-    let location = server.get(&admin, "/api/v1/units/PC-1/location").await.json;
-    assert_eq!((&location["latitude"], &location["time"]), (&json!(9.95), &json!(at(0))));
 }
 
 #[tokio::test]
@@ -175,47 +160,25 @@ async fn an_address_that_names_the_unit_needs_no_time() {
 }
 
 #[tokio::test]
-async fn a_key_names_the_unit_by_unit_or_patrol_and_posts_within_its_scope_only() {
-    let server = Server::start().await;
-    let admin = server.sign_in("admin").await;
-    server.unit("PC-1", 5).await;
-    server.unit("PC-9", 9).await;
-    let key = server.key(zone(3), &[Permission::Ingest]).await;
-    let post = async |body: Value| server.post(&key, "/api/v1/locations", body).await;
-
-    let by_unit = post(json!({"unit_id": "PC-1", "location": fix(at(0), 9.9, 76.2)})).await;
-    assert_eq!(by_unit.status, StatusCode::OK, "{}", by_unit.text);
-    let patrol =
-        server.sentinel.directory.unit(&id("PC-1")).and_then(|unit| unit.patrol).expect("on patrol").id;
-    let by_patrol = post(json!({"patrol_id": patrol, "location": fix(at(1), 9.9, 76.2)})).await;
-    assert_eq!(by_patrol.status, StatusCode::OK, "{}", by_patrol.text);
-    assert_eq!(server.stored_times(&admin, "PC-1").await.len(), 2);
-
-    let nobody = post(json!({"location": fix(at(2), 9.9, 76.2)})).await;
-    assert_eq!(nobody.status, StatusCode::BAD_REQUEST);
-    assert!(nobody.message().contains("unit_id"), "{}", nobody.text);
-    for foreign in [json!({"unit_id": "PC-9"}), json!({"unit_id": "PC-404"}), json!({"patrol_id": "404"})] {
-        let mut body = foreign;
-        body["location"] = fix(at(2), 9.9, 76.2);
-        assert_eq!(post(body).await.status, StatusCode::FORBIDDEN);
-    }
-    let reader = server.key(zone(3), &[Permission::Read]).await;
-    let body = json!({"unit_id": "PC-1", "location": fix(at(3), 9.9, 76.2)});
-    assert_eq!(server.post(&reader, "/api/v1/locations", body).await.status, StatusCode::FORBIDDEN);
-}
-
-#[tokio::test]
-async fn a_device_posts_for_itself_whatever_its_body_says() {
+async fn a_point_that_is_not_even_json_is_set_aside_alone() {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
     let token = server.unit("PC-1", 5).await;
-    server.unit("PC-2", 5).await;
-    let body = json!({"unit_id": "PC-2", "device_id": "PC-2", "location": fix(at(0), 9.9, 76.2)});
-    assert_eq!(server.post(&token, "/api/v1/locations", body).await.status, StatusCode::OK);
-    assert_eq!(server.stored_times(&admin, "PC-1").await.len(), 1);
-    assert_eq!(server.stored_times(&admin, "PC-2").await.len(), 0);
-    let other = server.post(&token, "/api/v1/units/PC-2/location", fix(at(1), 9.9, 76.2)).await;
-    assert_eq!(other.status, StatusCode::FORBIDDEN);
+    let record = |seconds: i64, more: &str| {
+        format!(r#"{{"timestamp":"{}","coords":{{"latitude":9.9,"longitude":76.2}}{more}}}"#, at(seconds))
+    };
+    let bad = [r#","speed":1e999"#, r#","event":"\ud83d""#];
+    let batch = format!("[{},{},{},{}]", record(0, ""), record(1, bad[0]), record(2, bad[1]), record(3, ""));
+    let mut body = format!(r#"{{"note":"?","location":{batch}}}"#).into_bytes();
+    let mark = body.iter().position(|byte| *byte == b'?').expect("the mark");
+    body[mark] = 0xff;
+    let answer = send(server.request(Method::POST, &token, "/api/v1/locations").body(body)).await;
+    assert_eq!((answer.status, &answer.json["accepted"]), (StatusCode::OK, &json!(2)), "{}", answer.text);
+    assert_eq!(
+        (&answer.json["rejected"][0]["index"], &answer.json["rejected"][1]["index"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(server.stored_times(&admin, "PC-1").await, [at(0), at(3)]);
 }
 
 #[tokio::test]
@@ -296,21 +259,6 @@ async fn a_unit_that_floods_is_told_when_to_come_back_and_others_are_not_slowed(
     assert!((900..=1_001).contains(&wait), "{wait}");
     assert_eq!(server.stored_times(&admin, "PC-1").await.len(), 10_000, "a refused batch is refused whole");
     server.fixes(&other, &[fix(at(0), 9.9, 76.2)]).await;
-}
-
-#[tokio::test]
-async fn a_fix_from_far_in_the_future_is_stored_and_moves_no_marker_also_after_a_restart() {
-    let server = Server::start().await;
-    let token = server.unit("PC-1", 5).await;
-    server.fixes(&token, &[fix(at(-5), 9.95, 76.25), fix(at(24 * 3600), 0.0, 0.0)]).await;
-    let server = server.restart().await;
-    let admin = server.sign_in("admin").await;
-    assert_eq!(server.stored_times(&admin, "PC-1").await.len(), 2);
-    let location = server.get(&admin, "/api/v1/units/PC-1/location").await.json;
-    assert_eq!((&location["latitude"], &location["time"]), (&json!(9.95), &json!(at(-5))));
-    server.fixes(&token, &[fix(at(10), 9.96, 76.26)]).await;
-    let location = server.get(&admin, "/api/v1/units/PC-1/location").await.json;
-    assert_eq!(location["latitude"], json!(9.96), "what is true still moves it");
 }
 
 #[tokio::test]

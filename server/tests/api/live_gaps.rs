@@ -17,7 +17,7 @@ use sentinel_server::{
     },
     live::{Encoding, Frame, Hub, Session, Wanted, live_unit},
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
-    patrols::{Patrols, Started},
+    patrols::{Patrols, Started, Starts},
     ports::{
         Bus, BusSink, EVENT_HISTORY, EngineError, NearbyQuery, PositionFrame, Positions, Put, RoomMember,
         Rooms, StreamPosition,
@@ -147,6 +147,7 @@ impl Stage {
             positions: self.positions.clone(),
             bus: self.bus.clone(),
             hub: self.hub.clone(),
+            starts: Starts::default(),
         });
         Ingest {
             clock: sentinel.clock.clone(),

@@ -3,6 +3,8 @@
 
 mod encodings;
 mod ingest;
+mod ingest_shown;
+mod ingest_whom;
 mod isolation;
 mod live;
 mod live_gaps;

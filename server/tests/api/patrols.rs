@@ -1,10 +1,17 @@
 //! Units on and off duty.
 
-use crate::server::{Server, at, fix, id, send, zone};
+use crate::{
+    server::{Server, at, eventually, fix, id, send, unit, zone},
+    socket::Socket,
+};
 use reqwest::{Method, StatusCode};
-use sentinel_model::{Patrol, Permission, Scope, UnitStatus};
-use sentinel_server::config::ServeArgs;
+use sentinel_model::{Patrol, PatrolId, Permission, Scope, UnitStatus, live::Event};
+use sentinel_server::{auth::secret, config::ServeArgs, ports::Change};
 use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
+};
 
 async fn status(server: &Server, token: &str, unit: &str) -> UnitStatus {
     let answer = server.get(token, &format!("/api/v1/units/{unit}")).await;
@@ -221,4 +228,84 @@ async fn patrols_started_at_once_are_one() {
     let answers = futures::future::join_all(starts).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count(), 1);
     assert!(answers.iter().all(|answer| answer.json == answers[0].json));
+}
+
+#[tokio::test]
+async fn units_that_come_on_duty_at_once_start_their_patrols_together() {
+    const UNITS: usize = 500;
+    let server = Server::start().await;
+    let made: Vec<(String, secret::Minted)> =
+        (0..UNITS).map(|n| (format!("PC-{n:03}"), secret::mint(secret::Kind::Unit))).collect();
+    server.change(made.iter().map(|(name, token)| unit(name, 5, token.hash.clone())).collect()).await;
+    let zone3 = server.sign_in("zone3").await;
+    let (mut socket, _) = Socket::subscribed(&server, &zone3, zone(3)).await;
+
+    // Somebody else is changing the records while they all post.
+    let changing = server.sentinel.directory.change().await;
+    let posts = made.iter().map(|(_, token)| async {
+        // Two at once, of which each may be the first.
+        let (one, other) = (json!([fix(at(0), 9.9, 76.2)]), json!([fix(at(1), 9.9, 76.2)]));
+        let both = futures::future::join(
+            server.post(&token.text, "/api/v1/locations", one),
+            server.post(&token.text, "/api/v1/locations", other),
+        );
+        let (one, other) = both.await;
+        assert_eq!((one.status, other.status), (StatusCode::OK, StatusCode::OK), "{}", one.text);
+    });
+    let stored = async {
+        let accepted = &server.sentinel.ingest.counts.accepted;
+        eventually("all are stored", || async { accepted.load(Ordering::Relaxed) == 2 * UNITS as u64 }).await;
+        drop(changing);
+    };
+    futures::future::join(futures::future::join_all(posts), stored).await;
+
+    let mut joined = BTreeMap::new();
+    while joined.len() < UNITS {
+        if let Event::UnitJoined(event) = socket.event().await {
+            let again = joined.insert(event.unit.id.clone(), event.unit.patrol);
+            assert_eq!(again, None, "{} joined twice", event.unit.id);
+        }
+    }
+    let units = server.sentinel.directory.units(None, usize::MAX, |_| true);
+    let patrols: BTreeMap<_, _> =
+        units.iter().map(|unit| (unit.record.id.clone(), unit.patrol.expect("on patrol"))).collect();
+    assert_eq!(joined, patrols.iter().map(|(unit, patrol)| (unit.clone(), patrol.id)).collect());
+    let (_, snapshot) = Socket::subscribed(&server, &zone3, zone(3)).await;
+    let room: BTreeSet<_> = snapshot.units.iter().map(|unit| unit.patrol).collect();
+    assert_eq!(room, joined.values().copied().collect());
+    // Each commit reads the clock once, and the clock never says the same twice.
+    let commits: BTreeSet<_> = patrols.values().map(|patrol| patrol.started_at).collect();
+    assert!(commits.len() <= UNITS / 20, "{} commits", commits.len());
+    // None of them joined once more after all had.
+    server.start_patrol("PC-000", 6).await;
+    let next = socket.event().await;
+    assert!(matches!(&next, Event::UnitLeft(left) if left.id == id("PC-000")), "{next:?}");
+}
+
+#[tokio::test]
+async fn one_that_cannot_start_keeps_no_other_from_it() {
+    let server = Server::start().await;
+    let tokens = [server.unit("PC-1", 5).await, server.unit("PC-2", 5).await];
+    // The records hold an active patrol of PC-1 that the running copy does not know of.
+    let unknown = Patrol {
+        id: PatrolId(1),
+        unit_id: id("PC-1"),
+        station: Scope::station(5),
+        started_at: at(0),
+        ended_at: None,
+    };
+    let registry = server.sentinel.directory.registry();
+    registry.commit(vec![Change::PutPatrol(unknown)]).await.expect("commits");
+    let changing = server.sentinel.directory.change().await;
+    let first = [fix(at(0), 9.9, 76.2)];
+    let posts = tokens.iter().map(|token| server.fixes(token, &first));
+    let stored = async {
+        let accepted = &server.sentinel.ingest.counts.accepted;
+        eventually("both are stored", || async { accepted.load(Ordering::Relaxed) == 2 }).await;
+        drop(changing);
+    };
+    futures::future::join(futures::future::join_all(posts), stored).await;
+    let on_patrol =
+        |unit: &str| server.sentinel.directory.unit(&id(unit)).is_some_and(|u| u.patrol.is_some());
+    assert_eq!((on_patrol("PC-1"), on_patrol("PC-2")), (false, true), "and both were answered");
 }

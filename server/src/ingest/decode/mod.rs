@@ -4,7 +4,10 @@
 //! that makes no sense is set aside with a reason and never spoils its neighbours;
 //! only a body that is no known format at all is refused.
 
+mod extras;
 mod leaf;
+mod naming;
+mod record;
 mod transistorsoft;
 
 use crate::clock::Clock;
@@ -16,18 +19,22 @@ pub const POINTS_MAX: usize = 10_000;
 /// A request's positions, read.
 #[derive(Debug, Default, PartialEq)]
 pub struct Posted {
-    /// The unit or patrol the body names, where it names one.
+    /// Whom the body as a whole names, where it names somebody.
     pub named: Option<Named>,
+    /// Points that ask not to be stored (`sample: true`) are left out.
     pub fixes: Vec<Fix>,
     pub rejected: Vec<RejectedPoint>,
-    /// Points that ask not to be stored (`sample: true`).
-    pub samples: u64,
+    /// Where the body names nobody but some of its records do: of each of `fixes`, its
+    /// place in the body and whom its record names.
+    pub by_record: Option<Vec<(usize, Option<Named>)>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Named {
     Unit(String),
     Patrol(String),
+    /// What the device calls itself; it counts as a unit's id.
+    Device(String),
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +103,7 @@ impl RawPoint {
             // Some devices say 360 for north.
             heading_deg: known(self.heading_deg.filter(|d| *d <= 360.0)).map(|d| d % 360.0),
             accuracy_m: known(self.accuracy_m),
-            altitude_m: self.altitude_m.filter(|m| m.is_finite()).map(single),
+            altitude_m: self.altitude_m.and_then(single),
             battery: known(self.battery.filter(|level| *level <= 1.0)),
             uuid: self.uuid.filter(|uuid| !uuid.is_empty()).map(Into::into),
             event: self
@@ -119,10 +126,14 @@ fn degrees(name: &str, value: Option<f64>, limit: f64) -> Result<f64, String> {
 
 /// Devices say "unknown" with a negative number.
 fn known(value: Option<f64>) -> Option<f32> {
-    value.filter(|v| v.is_finite() && *v >= 0.0).map(single)
+    value.filter(|v| *v >= 0.0).and_then(single)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a sensor's digits fit a single")]
-fn single(value: f64) -> f32 {
-    value as f32
+/// None for what is no number, or none that a sensor has.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a sensor's digits fit a single, and what does not is refused"
+)]
+fn single(value: f64) -> Option<f32> {
+    Some(value as f32).filter(|value| value.is_finite())
 }

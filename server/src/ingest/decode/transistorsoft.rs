@@ -2,12 +2,20 @@
 //! which is the same record: nested (`coords`, `battery`), or flat as a template
 //! makes it; one record, an array of them, under `location` or `locations` beside
 //! params, or bare at the root.
+//!
+//! A body is read at once; where something in it does not read as JSON should (a
+//! number out of range, half a character, bytes that are no UTF-8), it is read again,
+//! each record apart, so that only what is broken is set aside.
 
-use super::{DecodeError, Named, POINTS_MAX, Posted, RawPoint, leaf::Leaf};
+use super::{
+    DecodeError, POINTS_MAX, Posted,
+    naming::Naming,
+    record::{Members, Record, read_record, read_records, says_position},
+};
 use sentinel_model::{Time, fix::RejectedPoint};
 use serde::{
     Deserialize, Deserializer,
-    de::{self, IgnoredAny, MapAccess, SeqAccess},
+    de::{self, MapAccess, SeqAccess},
 };
 use serde_json::value::RawValue;
 use std::fmt;
@@ -17,26 +25,43 @@ pub fn decode(
     received_at: Time,
     time_unless_given: Option<Time>,
 ) -> Result<Posted, DecodeError> {
-    let root: Root = serde_json::from_slice(body).map_err(|e| DecodeError::NotJson(e.to_string()))?;
-    let records = match root.records {
-        Records::None => return Err(DecodeError::Unknown),
-        Records::Some(records) => records,
-    };
+    match serde_json::from_slice::<Root<'_>>(body) {
+        Ok(root) => posted(root, received_at, time_unless_given),
+        Err(error) => {
+            let text = String::from_utf8_lossy(body);
+            let root = read_apart(&text).ok_or_else(|| DecodeError::NotJson(error.to_string()))?;
+            posted(root, received_at, time_unless_given)
+        }
+    }
+}
+
+fn posted(root: Root<'_>, received_at: Time, time_unless_given: Option<Time>) -> Result<Posted, DecodeError> {
+    let records = root.records.ok_or(DecodeError::Unknown)?;
     if records.len() > POINTS_MAX {
         return Err(DecodeError::TooMany(records.len()));
     }
-    let mut posted = Posted { named: root.named, ..Posted::default() };
+    let named = root.naming.chosen();
+    let each_names = named.is_none() && records.iter().any(|record| !record.naming.is_empty());
+    let mut posted = Posted { named, by_record: each_names.then(Vec::new), ..Posted::default() };
     posted.fixes.reserve(records.len());
     for (index, mut record) in records.into_iter().enumerate() {
-        record.point.time = record.point.time.or(time_unless_given.map(Ok));
         if record.sample {
-            posted.samples += 1;
             continue;
         }
-        let point =
-            if record.is_object { record.point.check(received_at) } else { Err("this is no object".into()) };
-        match point {
-            Ok(fix) => posted.fixes.push(fix),
+        if let Some(fault) = record.fault {
+            posted.rejected.push(RejectedPoint { index, reason: fault.into_owned() });
+            continue;
+        }
+        let naming = std::mem::take(&mut record.naming);
+        let mut point = record.into_point();
+        point.time = point.time.or(time_unless_given.map(Ok));
+        match point.check(received_at) {
+            Ok(fix) => {
+                posted.fixes.push(fix);
+                if let Some(by_record) = &mut posted.by_record {
+                    by_record.push((index, naming.chosen()));
+                }
+            }
             Err(reason) => posted.rejected.push(RejectedPoint { index, reason }),
         }
     }
@@ -45,58 +70,26 @@ pub fn decode(
 
 /// The whole body.
 #[derive(Default)]
-struct Root {
-    named: Option<Named>,
-    records: Records,
+struct Root<'a> {
+    naming: Naming,
+    /// None where nothing in it says that it holds positions.
+    records: Option<Vec<Record<'a>>>,
 }
 
-#[derive(Default)]
-enum Records {
-    #[default]
-    None,
-    Some(Vec<Record>),
-}
-
-/// One record of either form; the first value of a name that stands twice counts.
-#[derive(Default)]
-struct Record {
-    is_object: bool,
-    /// Something in it says that it is a position at all.
-    is_position: bool,
-    sample: bool,
-    point: RawPoint,
-    named: Naming,
-}
-
-/// Names by rank: a unit's own id before a device's, before a patrol's.
-#[derive(Default)]
-struct Naming {
-    unit: Option<String>,
-    device: Option<String>,
-    patrol: Option<String>,
-}
-
-impl Naming {
-    fn chosen(self) -> Option<Named> {
-        self.unit.or(self.device).map(Named::Unit).or(self.patrol.map(Named::Patrol))
-    }
-}
-
-impl<'de> Deserialize<'de> for Root {
+impl<'de> Deserialize<'de> for Root<'de> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Root;
+            type Value = Root<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object or an array of positions")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Root, A::Error> {
-                let records = read_records(seq)?;
-                Ok(Root { named: None, records: Records::Some(records) })
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Root<'de>, A::Error> {
+                Ok(Root { naming: Naming::default(), records: Some(read_records(seq)?) })
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Root, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Root<'de>, A::Error> {
                 let mut nested = None;
-                let mut bare = Record { is_object: true, ..Record::default() };
+                let mut bare = Record::default();
                 while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
                     match &*name {
                         "location" | "locations" if nested.is_none() => {
@@ -106,36 +99,32 @@ impl<'de> Deserialize<'de> for Root {
                         _ => bare.take(&name, &mut map)?,
                     }
                 }
-                let named = std::mem::take(&mut bare.named).chosen();
-                let records = match nested {
-                    Some(records) => Records::Some(records),
-                    None if bare.is_position => Records::Some(vec![bare]),
-                    None => Records::None,
-                };
-                Ok(Root { named, records })
+                let naming = std::mem::take(&mut bare.naming);
+                let records = nested.or_else(|| bare.is_position.then(|| vec![bare]));
+                Ok(Root { naming, records })
             }
         }
         d.deserialize_any(Visitor)
     }
 }
 
-struct OneOrMany(Vec<Record>);
+struct OneOrMany<'a>(Vec<Record<'a>>);
 
-impl<'de> Deserialize<'de> for OneOrMany {
+impl<'de> Deserialize<'de> for OneOrMany<'de> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl<'de> de::Visitor<'de> for Visitor {
-            type Value = OneOrMany;
+            type Value = OneOrMany<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a position or an array of positions")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<OneOrMany, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<OneOrMany<'de>, A::Error> {
                 read_records(seq).map(OneOrMany)
             }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMany, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMany<'de>, A::Error> {
                 read_record(map).map(|record| OneOrMany(vec![record]))
             }
-            fn visit_unit<E>(self) -> Result<OneOrMany, E> {
+            fn visit_unit<E>(self) -> Result<OneOrMany<'de>, E> {
                 Ok(OneOrMany(Vec::new()))
             }
         }
@@ -143,244 +132,31 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-fn read_records<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Vec<Record>, A::Error> {
-    let mut records = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(128));
-    while let Some(record) = seq.next_element::<Record>()? {
-        records.push(record);
+/// The careful way: what holds the records is read first, and each of them by itself.
+/// None where not even that much is JSON.
+fn read_apart(text: &str) -> Option<Root<'_>> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if let Some(records) = each_apart(text) {
+        return Some(Root { naming: Naming::default(), records: Some(records) });
     }
-    Ok(records)
+    let members: Members<'_> = serde_json::from_str(text).ok()?;
+    let records = match members.get("location").or_else(|| members.get("locations")) {
+        Some(nested) if nested.get() == "null" => Some(Vec::new()),
+        Some(nested) => Some(each_apart(nested.get()).unwrap_or_else(|| vec![Record::apart(nested.get())])),
+        None => members.keys().any(|name| says_position(name)).then(|| vec![Record::apart(text)]),
+    };
+    Some(Root { naming: Naming::among(&members), records })
 }
 
-fn read_record<'de, A: MapAccess<'de>>(mut map: A) -> Result<Record, A::Error> {
-    let mut record = Record { is_object: true, ..Record::default() };
-    while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-        record.take(&name, &mut map)?;
-    }
-    Ok(record)
-}
-
-impl<'de> Deserialize<'de> for Record {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Record;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a position")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Record, A::Error> {
-                read_record(map)
-            }
-            // Anything else in a batch is set aside, not the batch's end.
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Record, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Record::default())
-            }
-            fn visit_unit<E>(self) -> Result<Record, E> {
-                Ok(Record::default())
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Record, E> {
-                Ok(Record::default())
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Record, E> {
-                Ok(Record::default())
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Record, E> {
-                Ok(Record::default())
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Record, E> {
-                Ok(Record::default())
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Record, E> {
-                Ok(Record::default())
-            }
-        }
-        d.deserialize_any(Visitor)
-    }
-}
-
-impl Record {
-    /// Takes one member of the record.
-    fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        let point = &mut self.point;
-        match name {
-            "coords" => {
-                self.is_position = true;
-                let Coords(coords) = map.next_value()?;
-                for (name, leaf) in coords {
-                    point.take_coordinate(name, &leaf);
-                }
-            }
-            "latitude" | "longitude" | "lat" | "lng" | "lon" | "speed" | "heading" | "accuracy"
-            | "altitude" => {
-                let leaf: Leaf = map.next_value()?;
-                if let Some(name) = Coordinate::named(name) {
-                    self.is_position |= matches!(name, Coordinate::Latitude | Coordinate::Longitude);
-                    point.take_coordinate(name, &leaf);
-                }
-            }
-            "timestamp" | "time" => {
-                let leaf: Leaf = map.next_value()?;
-                if !leaf.is_absent() && point.time.is_none() {
-                    point.time = Some(time_of(leaf));
-                }
-            }
-            "battery" => {
-                let Battery(level) = map.next_value()?;
-                point.battery = point.battery.or(level);
-            }
-            "battery.level" | "battery_level" => {
-                let leaf: Leaf = map.next_value()?;
-                point.battery = point.battery.or(leaf.number());
-            }
-            "uuid" => point.uuid = point.uuid.take().or(map.next_value::<Leaf>()?.text()),
-            "event" => point.event = point.event.take().or(map.next_value::<Leaf>()?.text()),
-            "extras" => {
-                let extras: Box<RawValue> = map.next_value()?;
-                if !matches!(extras.get(), "null" | "{}" | "[]") {
-                    point.extras = Some(extras.get().to_owned());
-                }
-            }
-            "sample" => self.sample = map.next_value::<Leaf>()?.is_true(),
-            "unit_id" => self.named.unit = map.next_value::<Leaf>()?.text(),
-            "device_id" => self.named.device = map.next_value::<Leaf>()?.text(),
-            "patrol_id" => self.named.patrol = map.next_value::<Leaf>()?.text(),
-            _ => {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coordinate {
-    Latitude,
-    Longitude,
-    Speed,
-    Heading,
-    Accuracy,
-    Altitude,
-}
-
-impl Coordinate {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "latitude" | "lat" => Self::Latitude,
-            "longitude" | "lng" | "lon" => Self::Longitude,
-            "speed" => Self::Speed,
-            "heading" => Self::Heading,
-            "accuracy" => Self::Accuracy,
-            "altitude" => Self::Altitude,
-            _ => return None,
-        })
-    }
-}
-
-impl RawPoint {
-    fn take_coordinate(&mut self, name: Coordinate, leaf: &Leaf) {
-        let slot = match name {
-            Coordinate::Latitude => &mut self.latitude,
-            Coordinate::Longitude => &mut self.longitude,
-            Coordinate::Speed => &mut self.speed_mps,
-            Coordinate::Heading => &mut self.heading_deg,
-            Coordinate::Accuracy => &mut self.accuracy_m,
-            Coordinate::Altitude => &mut self.altitude_m,
-        };
-        *slot = slot.or(leaf.number());
-    }
-}
-
-/// The members of `coords` that we know.
-struct Coords(Vec<(Coordinate, Leaf)>);
-
-impl<'de> Deserialize<'de> for Coords {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Coords;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("coordinates")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Coords, A::Error> {
-                let mut coords = Vec::with_capacity(6);
-                while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-                    match Coordinate::named(&name) {
-                        Some(name) => coords.push((name, map.next_value()?)),
-                        None => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(Coords(coords))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Coords, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Coords(Vec::new()))
-            }
-            fn visit_unit<E>(self) -> Result<Coords, E> {
-                Ok(Coords(Vec::new()))
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Coords, E> {
-                Ok(Coords(Vec::new()))
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Coords, E> {
-                Ok(Coords(Vec::new()))
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Coords, E> {
-                Ok(Coords(Vec::new()))
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Coords, E> {
-                Ok(Coords(Vec::new()))
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Coords, E> {
-                Ok(Coords(Vec::new()))
-            }
-        }
-        d.deserialize_any(Visitor)
-    }
-}
-
-/// `{"level": 0.9, …}`, or the level itself.
-struct Battery(Option<f64>);
-
-impl<'de> Deserialize<'de> for Battery {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Level {
-            #[serde(default)]
-            level: Leaf,
-        }
-        let raw: &RawValue = Deserialize::deserialize(d)?;
-        let level = match serde_json::from_str::<Level>(raw.get()) {
-            Ok(battery) => battery.level.number(),
-            Err(_) => serde_json::from_str::<Leaf>(raw.get()).ok().and_then(|leaf| leaf.number()),
-        };
-        Ok(Battery(level))
-    }
-}
-
-/// ISO 8601, or seconds or milliseconds since 1970.
-fn time_of(leaf: Leaf) -> Result<Time, String> {
-    /// Numbers from here on are milliseconds: as seconds it would be the year 5138.
-    const MS_FROM: f64 = 1e11;
-    if let Some(number) = leaf.number() {
-        let ms = if number >= MS_FROM { number } else { number * 1000.0 };
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be within the years 1970 to 9999")]
-        return if (0.0..=253_402_300_799_999.0).contains(&ms) {
-            Ok(Time(ms.round() as i64))
-        } else {
-            Err(format!("timestamp {number} is outside the years 1970 to 9999"))
-        };
-    }
-    match leaf {
-        Leaf::Text(text) => Time::parse(&text).map_err(|e| format!("timestamp {e}")),
-        _ => Err("timestamp is not a time".into()),
-    }
+fn each_apart(text: &str) -> Option<Vec<Record<'_>>> {
+    let records: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    Some(records.into_iter().map(|record| Record::apart(record.get())).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::decode::Named;
 
     const NOW: Time = Time(1_795_226_400_000);
 
@@ -402,7 +178,8 @@ mod tests {
         assert_eq!((fix.speed_mps, fix.heading_deg, fix.accuracy_m), (Some(8.2), Some(120.0), Some(5.0)));
         assert_eq!((fix.altitude_m, fix.battery), (Some(-3.0), Some(0.9)));
         assert_eq!((fix.uuid.as_deref(), fix.event.as_deref()), (Some("u-1"), Some("motionchange")));
-        assert_eq!(fix.extras.as_deref(), Some(r#"{"shift":"night"}"#));
+        let extras = r#"{"shift":"night","battery.is_charging":false,"is_moving":true,"odometer":12.5,"activity":{"type":"in_vehicle","confidence":90}}"#;
+        assert_eq!(fix.extras.as_deref(), Some(extras), "what has no column is kept beside the own extras");
         assert_eq!(fix.received_at, NOW);
     }
 
@@ -464,7 +241,7 @@ mod tests {
     #[test]
     fn samples_are_not_kept() {
         let posted = read(&RECORD.replace("\"uuid\"", "\"sample\":true,\"uuid\""));
-        assert_eq!((posted.fixes.len(), posted.samples), (0, 1));
+        assert_eq!((posted.fixes.len(), posted.rejected.len()), (0, 0));
     }
 
     #[test]
@@ -475,5 +252,94 @@ mod tests {
         assert_eq!(decode(b"{\"hello\":1}", NOW, None), Err(DecodeError::Unknown));
         let many = format!("[{}]", vec!["{}"; POINTS_MAX + 1].join(","));
         assert_eq!(decode(many.as_bytes(), NOW, None), Err(DecodeError::TooMany(POINTS_MAX + 1)));
+    }
+
+    /// A batch whose second record is `bad`, with a good one before and after.
+    fn around(bad: &str) -> Vec<u8> {
+        let third = RECORD.replace("00.500Z", "02.500Z");
+        format!(r#"{{"unit_id":"PC-001","location":[{RECORD},{bad},{third}]}}"#).into_bytes()
+    }
+
+    #[track_caller]
+    fn second_alone_is_set_aside(body: &[u8], says: &str) {
+        let posted = decode(body, NOW, None).expect("a known format");
+        assert_eq!((posted.fixes.len(), posted.rejected.len()), (2, 1), "{posted:?}");
+        assert_eq!(posted.named, Some(Named::Unit("PC-001".into())));
+        let RejectedPoint { index, reason } = &posted.rejected[0];
+        assert!(*index == 1 && reason.contains(says), "{reason}");
+    }
+
+    #[test]
+    fn a_number_out_of_range_sets_its_point_aside_alone() {
+        second_alone_is_set_aside(&around(&RECORD.replace("8.2", "1e999")), "number out of range");
+        let bare = decode(RECORD.replace("8.2", "1e999").as_bytes(), NOW, None).expect("a known format");
+        assert_eq!((bare.fixes.len(), bare.rejected.len()), (0, 1));
+    }
+
+    #[test]
+    fn half_a_character_sets_its_point_aside_alone() {
+        second_alone_is_set_aside(&around(&RECORD.replace("motionchange", r"\ud83d")), "does not read");
+        let beside = format!(
+            r#"{{"patrol_status":"\ud83d","patrol_id":"\ud83d","device_id":"d","location":{RECORD}}}"#
+        );
+        let posted = read(&beside);
+        assert_eq!((posted.fixes.len(), posted.named), (1, Some(Named::Device("d".into()))));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_spoil_no_point() {
+        let mut body = around(&RECORD.replace("motionchange", "#").replace("00.500Z", "01.500Z"));
+        let at = body.iter().position(|byte| *byte == b'#').expect("the mark");
+        body[at] = 0xff;
+        let posted = decode(&body, NOW, None).expect("a known format");
+        assert_eq!((posted.fixes.len(), posted.rejected.len()), (3, 0));
+        assert_eq!(posted.fixes[1].event.as_deref(), Some("\u{fffd}"));
+        let marked = [b"\xef\xbb\xbf", RECORD.as_bytes()].concat();
+        assert_eq!(decode(&marked, NOW, None).map(|posted| posted.fixes.len()), Ok(1), "a byte-order mark");
+    }
+
+    #[test]
+    fn what_is_nested_without_end_spoils_nothing() {
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        for within in ["\"motionchange\"", r#"{"shift":"night"}"#, "0.9", "12.5"] {
+            let posted = decode(&around(&RECORD.replace(within, &deep)), NOW, None).expect("a known format");
+            assert_eq!((posted.fixes.len(), posted.rejected.len()), (3, 0), "{within}");
+        }
+    }
+
+    #[test]
+    fn a_location_that_is_no_object_is_a_point_set_aside() {
+        let posted = read(r#"{"location":7}"#);
+        assert_eq!(posted.rejected[0].reason, "this is no object");
+    }
+
+    #[test]
+    fn a_unit_s_own_id_counts_before_its_patrol_s_and_that_before_a_device_s() {
+        let named = |names: &str| read(&format!(r#"{{{names},"location":{RECORD}}}"#)).named;
+        let all = r#""device_id":"iPhone14,2","patrol_id":7,"unit_id":"PC-001""#;
+        assert_eq!(named(all), Some(Named::Unit("PC-001".into())));
+        assert_eq!(named(r#""patrol_id":7,"device_id":"x","unit_id":"""#), Some(Named::Patrol("7".into())));
+        assert_eq!(named(r#""device_id":"x""#), Some(Named::Device("x".into())));
+        assert_eq!(named(r#""device_id":null"#), None);
+    }
+
+    #[test]
+    fn records_name_their_units_where_the_body_does_not() {
+        let of = |unit: &str| RECORD.replacen('{', &format!(r#"{{"unit_id":"{unit}","#), 1);
+        let unreadable = of("c").replace("8.2", "1e999");
+        let posted = read(&format!("[{},{unreadable},{RECORD},{}]", of("a"), of("b")));
+        let unit = |name: &str| Some(Named::Unit(name.into()));
+        assert_eq!(posted.by_record, Some(vec![(0, unit("a")), (2, None), (3, unit("b"))]));
+        let under = read(&format!(r#"{{"device_id":"d","location":[{}]}}"#, of("a")));
+        assert_eq!((under.named, under.by_record), (Some(Named::Device("d".into())), None));
+        assert_eq!(read(&format!("[{RECORD}]")).by_record, None);
+        assert_eq!(read(&format!("[{unreadable}]")).by_record, Some(vec![]), "it names one all the same");
+    }
+
+    #[test]
+    fn a_number_that_no_sensor_has_is_unknown() {
+        let wild = RECORD.replace("8.2", "1e300").replace(":5,", ":4e38,").replace("-3", "-1e39");
+        let [fix] = &read(&wild).fixes[..] else { panic!("one fix") };
+        assert_eq!((fix.speed_mps, fix.accuracy_m, fix.altitude_m), (None, None, None));
     }
 }

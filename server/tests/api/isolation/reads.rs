@@ -60,7 +60,7 @@ impl Asking<'_> {
         assert_eq!(told.patrol_id, unit.active().map(|duty| duty.id));
         assert_eq!(told.location.as_ref().map(|location| location.time), unit.marker);
         let shown = told.location.as_ref().map(|l| (l.patrol_id, l.latitude));
-        assert_eq!(shown, unit.marker.map(|time| (told.patrol_id, unit.fixes[&time])));
+        assert_eq!(shown, unit.marker.map(|time| (told.patrol_id, unit.latitude_at(time))));
     }
 
     async fn lists(&self, scope: Scope, limit: usize) {

@@ -33,7 +33,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// Fixes from further ahead than this move no marker.
+/// Fixes from further ahead than this are shown when they were received.
 const AHEAD_MS: i64 = 300_000;
 
 pub struct World {
@@ -69,6 +69,8 @@ pub struct Account {
     pub patrols: Vec<Duty>,
     /// Every fix by device time, with its latitude.
     pub fixes: BTreeMap<Time, f64>,
+    /// Latitudes of fixes from far ahead, by the time at which they were shown instead.
+    shown: BTreeMap<Time, f64>,
     pub marker: Option<Time>,
     by_hand: bool,
 }
@@ -100,6 +102,11 @@ impl Account {
         let on = self.patrols.iter().find(|duty| duty.from <= at && duty.to.is_none_or(|to| at < to));
         let home = self.homes.iter().rev().find(|(from, _)| *from <= at).or(self.homes.first());
         on.map(|duty| duty.path).or(home.map(|(_, path)| *path)).expect("it has a home")
+    }
+
+    /// The latitude that belongs to a time at which the unit was shown.
+    pub fn latitude_at(&self, shown: Time) -> f64 {
+        self.shown.get(&shown).copied().unwrap_or_else(|| self.fixes[&shown])
     }
 
     /// Moments at which the station may have changed.
@@ -183,6 +190,7 @@ impl World {
                 record,
                 patrols: Vec::new(),
                 fixes: BTreeMap::new(),
+                shown: BTreeMap::new(),
                 marker: None,
                 by_hand: false,
             });
@@ -293,13 +301,27 @@ impl World {
         assert_eq!(answer["accepted"], new.len());
         let account = &mut self.units[unit];
         account.fixes.extend(times.iter().map(|t| (*t, latitude(*t))));
-        let newest = times.into_iter().filter(|t| t.ms_since(now) < AHEAD_MS).max();
-        account.marker = account.marker.max(newest);
+        let (ahead, believed): (Vec<Time>, Vec<Time>) =
+            times.into_iter().partition(|t| t.ms_since(now) >= AHEAD_MS);
+        account.marker = account.marker.max(believed.into_iter().max());
+        // Received between then and now; when exactly, only the server knows.
+        if let Some(ahead) = ahead.into_iter().max()
+            && account.marker.is_none_or(|marker| marker < self.clock.now())
+        {
+            let held = self.sentinel.positions.get(&account.id).await.expect("reads").expect("it was heard");
+            if held.latitude == latitude(ahead) && account.marker.is_none_or(|marker| marker < held.time) {
+                assert!((now..=self.clock.now()).contains(&held.time), "{held:?}");
+                account.shown.insert(held.time, held.latitude);
+                account.marker = Some(held.time);
+            } else {
+                assert!(account.marker.is_some_and(|marker| marker >= now), "it is shown where it is now");
+            }
+        }
 
         // The first word of a unit that nobody took on or off duty puts it on duty at home.
         let active = self.sentinel.directory.unit(&account.id).and_then(|entry| entry.patrol);
         if account.active().is_none() {
-            assert_eq!(active.is_some(), newest.is_some() && !account.by_hand, "{}", account.id);
+            assert_eq!(active.is_some(), !account.by_hand, "{}", account.id);
             if let Some(active) = active {
                 let path = account.home();
                 account.patrols.push(Duty { id: active.id, path, from: active.started_at, to: None });
@@ -409,7 +431,7 @@ impl World {
         let (account, duty) = self.patrol(told.patrol).expect("there is such a patrol");
         assert!(duty.path.within(scope), "{} is under {:?}, not {scope}", told.id, duty.path);
         assert_eq!((&told.id, told.station), (&account.id, duty.path.station()));
-        assert_eq!(told.lat, told.time.map(|time| account.fixes[&time]));
+        assert_eq!(told.lat, told.time.map(|time| account.latitude_at(time)));
     }
 
     /// Whether every station of `scope` lies in `within`; both are nodes that exist.
