@@ -77,6 +77,10 @@ impl Process {
         self.child.wait().expect("it ends")
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

@@ -159,6 +159,17 @@ async fn the_demo_is_kept_out_of_a_folder_of_real_units() {
     assert_says(&refusal(folder.path(), &["--demo"]), &["--demo", "--data", "empty"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_may_open_as_many_files_as_the_machine_allows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Process::start(folder.path());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).expect("reads");
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("is there");
+    let numbers: Vec<&str> = files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{files}");
+}
+
 #[test]
 fn the_demo_takes_its_own_folder_up_again() {
     let folder = tempfile::tempdir().expect("a folder");
