@@ -1,7 +1,7 @@
 //! How an installation is set up: flags, then `SENTINEL_*` variables, then a TOML file,
 //! then defaults.
 
-use crate::{ingest::limits::UnitRate, live::status::Silence};
+use crate::{auth::proxies::Proxies, ingest::limits::UnitRate, live::status::Silence};
 use anyhow::Context;
 use sentinel_model::page::MapSettings;
 use serde::Deserialize;
@@ -60,6 +60,10 @@ pub struct ServeArgs {
     /// Tell browsers to send the session cookie over HTTPS only; set it behind TLS [default: false]
     #[arg(long, env = "SENTINEL_SECURE_COOKIES", value_name = "true|false")]
     pub secure_cookies: Option<bool>,
+
+    /// Reverse proxies whose X-Forwarded-For is believed: addresses and networks [default: none]
+    #[arg(long, env = "SENTINEL_TRUSTED_PROXY", value_name = "ADDRESS|NETWORK,…")]
+    pub trusted_proxy: Option<Proxies>,
 }
 
 fn rate<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<UnitRate>, D::Error> {
@@ -87,6 +91,7 @@ pub struct Config {
     pub silence: Silence,
     pub map: MapSettings,
     pub secure_cookies: bool,
+    pub trusted_proxies: Proxies,
 }
 
 impl ServeArgs {
@@ -114,6 +119,7 @@ impl ServeArgs {
                 ..MapSettings::default()
             },
             secure_cookies: self.secure_cookies.or(file.secure_cookies).unwrap_or(false),
+            trusted_proxies: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
         };
         anyhow::ensure!(
             config.silence.stale_after <= config.silence.offline_after,
@@ -146,7 +152,7 @@ mod tests {
     fn a_file_gives_what_flags_do_not() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("s.toml");
-        std::fs::write(&path, "listen = \"127.0.0.1:4000\"\nunit-rate-limit = 3\nstale-after = 5\n")
+        std::fs::write(&path, "listen = \"127.0.0.1:4000\"\nunit-rate-limit = 3\nstale-after = 5\ntrusted-proxy = [\"10.0.0.1\"]\n")
             .expect("writes");
         let args = ServeArgs {
             config: Some(path.clone()),
@@ -157,6 +163,7 @@ mod tests {
         assert_eq!(config.listen.port(), 4000);
         assert_eq!(config.unit_rate, UnitRate(None), "a flag goes before the file");
         assert_eq!(config.silence.stale_after, Duration::from_secs(5));
+        assert_eq!(Ok(config.trusted_proxies), "10.0.0.1".parse());
         assert_eq!(config.data, PathBuf::from("data"));
 
         std::fs::write(&path, "lisen = \"127.0.0.1:4000\"").expect("writes");

@@ -4,6 +4,7 @@
 use anyhow::Context;
 use std::{
     fs::{self, File, TryLockError},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -25,7 +26,12 @@ impl DataFolder {
                 || format!("the data folder {shown} is not writable for this user; give another with --data"),
             )?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                let folder = Self { path: path.to_owned(), _lock: lock };
+                keep_private(&folder.records())?;
+                keep_private(&folder.history())?;
+                Ok(folder)
+            }
             Err(TryLockError::WouldBlock) => {
                 anyhow::bail!(
                     "the data folder {shown} is in use by another running Sentinel; stop it, or give another with --data"
@@ -46,9 +52,33 @@ impl DataFolder {
     }
 }
 
+/// Makes a database file where there is none, and lets nobody else read it: neither who
+/// may sign in nor where everybody was is for other users of the machine. What SQLite
+/// puts beside a database gets the same permissions.
+fn keep_private(file: &Path) -> anyhow::Result<()> {
+    let private = || {
+        let made = File::options().create(true).append(true).mode(0o600).open(file)?;
+        made.set_permissions(fs::Permissions::from_mode(0o600))
+    };
+    private().with_context(|| format!("{} could not be opened for writing", file.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn databases_are_readable_for_their_owner_alone_old_ones_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = folder.path().join("history.db");
+        fs::write(&old, "").expect("writes");
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o644)).expect("sets");
+        let held = DataFolder::take(folder.path()).expect("it is free");
+        for file in [held.records(), held.history()] {
+            let mode = fs::metadata(&file).expect("is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+        }
+    }
 
     #[test]
     fn a_folder_is_one_process_s_at_a_time() {

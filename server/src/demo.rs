@@ -2,13 +2,14 @@
 
 use crate::{
     auth::{
-        password::{PasswordCost, hash_now},
+        password::{self, PasswordCost, hash_now},
         secret,
     },
     config::Config,
     directory::Directory,
     ports::{Change, EngineError, Home, KeyRecord, ScopeRecord, UnitRecord, UserRecord},
 };
+use anyhow::Context as _;
 use sentinel_fleet::city::{City, DEMO_PASSWORD, kochi};
 use sentinel_model::{Level, Permission, Scope, ScopePath, Time, page::MapSettings};
 
@@ -28,12 +29,29 @@ pub fn map_settings(config: &Config) -> MapSettings {
     }
 }
 
-/// Whether somebody can still sign in with a demo password.
-pub fn has_demo_sign_ins(directory: &Directory) -> bool {
+/// Whether somebody can still sign in with a demo password. Tries it, so it takes its time.
+pub async fn has_demo_sign_ins(directory: &Directory) -> Result<bool, EngineError> {
     let demo = kochi().users;
-    directory.users().iter().any(|user| {
-        demo.iter().any(|d| d.username == user.username) && user.credentials_version == 0 && !user.disabled
-    })
+    let mut users = directory.users();
+    users.retain(|user| !user.disabled && demo.iter().any(|d| d.username == user.username));
+    let tried = move || users.iter().any(|user| password::verify_now(&user.password_hash, DEMO_PASSWORD));
+    tokio::task::spawn_blocking(tried).await.map_err(EngineError::during("trying the demo password"))
+}
+
+/// Makes the demo city in an empty folder; any other must hold it already. In a folder
+/// of real units the simulator would post made-up positions for them.
+pub async fn prepare(directory: &Directory, now: Time) -> anyhow::Result<()> {
+    if directory.is_empty() && directory.keys().is_empty() {
+        return make(directory, now).await.context("the demo city could not be made");
+    }
+    // The simulator's key came into being with the city; it is what the city is known by.
+    let holds_the_city = directory.keys().iter().any(|key| key.name == SIMULATOR_KEY);
+    anyhow::ensure!(
+        holds_the_city,
+        "this data folder holds an installation of its own, so --demo is refused: it would post made-up positions \
+         there. Start without --demo, or give the demo an empty folder with --data"
+    );
+    Ok(())
 }
 
 pub async fn make(directory: &Directory, now: Time) -> Result<(), EngineError> {
@@ -64,6 +82,7 @@ pub async fn make(directory: &Directory, now: Time) -> Result<(), EngineError> {
             credentials_version: 0,
         })
     }));
+    changes.push(Change::PutKey(new_key(now).0));
     directory.change().await.commit(changes).await
 }
 
@@ -76,8 +95,15 @@ pub async fn simulator_key(directory: &Directory, now: Time) -> Result<String, E
         .filter(|key| key.name == SIMULATOR_KEY && !key.revoked)
         .map(|key| Change::PutKey(KeyRecord { revoked: true, ..(**key).clone() }))
         .collect();
+    let (record, text) = new_key(now);
+    changes.push(Change::PutKey(record));
+    changing.commit(changes).await?;
+    Ok(text)
+}
+
+fn new_key(now: Time) -> (KeyRecord, String) {
     let minted = secret::mint(secret::Kind::Key);
-    changes.push(Change::PutKey(KeyRecord {
+    let record = KeyRecord {
         id: secret::random_id(),
         name: SIMULATOR_KEY.into(),
         scope: Scope::new(Level::District, kochi().district.id),
@@ -86,9 +112,8 @@ pub async fn simulator_key(directory: &Directory, now: Time) -> Result<String, E
         created_at: now,
         expires_at: None,
         revoked: false,
-    }));
-    changing.commit(changes).await?;
-    Ok(minted.text)
+    };
+    (record, minted.text)
 }
 
 fn path(city: &City, station: u32) -> Option<ScopePath> {

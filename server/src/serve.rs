@@ -25,13 +25,14 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
         .set_buckets(&SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
         .context("metrics could not be set up")?;
+    allow_many_connections();
     // The port first: a second Sentinel on it is noticed before it touches the data.
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("the listening address could not be read")?;
     let running = wiring::embedded(&config, Clock::system(), metrics, stop.clone()).await?;
     let directory = &running.sentinel.directory;
     anyhow::ensure!(
-        address.ip().is_loopback() || !demo::has_demo_sign_ins(directory),
+        address.ip().is_loopback() || !demo::has_demo_sign_ins(directory).await?,
         "the data folder {} has sign-ins with the demo's well-known password, so {address} is not listened on: \
          use 127.0.0.1, or change those passwords, or begin with an empty folder",
         config.data.display()
@@ -48,6 +49,14 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
     running.end().await;
     tracing::info!("stopped; everything that was answered is on disk");
     Ok(())
+}
+
+/// Every connection is an open file, and the usual limit of 1024 is a default, not a
+/// decision: whoever decided on one has set the hard limit.
+fn allow_many_connections() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -15,7 +15,6 @@ use crate::{
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
     state::Sentinel,
 };
-use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::{Fix, Time, UnitId};
 use std::{
@@ -50,12 +49,16 @@ pub async fn embedded(
     let positions: Arc<dyn Positions> = Arc::new(MemoryPositions::default());
 
     let directory = Arc::new(Directory::load(registry, clock.now()).await?);
-    if config.demo && directory.is_empty() {
-        crate::demo::make(&directory, clock.now()).await.context("the demo city could not be made")?;
+    if config.demo {
+        crate::demo::prepare(&directory, clock.now()).await?;
     }
     recover_positions(&directory, &*archive, &*positions, clock.now()).await?;
 
-    let access_config = AccessConfig { secure_cookies: config.secure_cookies, ..AccessConfig::default() };
+    let access_config = AccessConfig {
+        secure_cookies: config.secure_cookies,
+        trusted_proxies: config.trusted_proxies.clone(),
+        ..AccessConfig::default()
+    };
     let access = Arc::new(Access::open(directory.clone(), clock.clone(), access_config).await?);
     let hub = Hub::start(
         clock.clone(),

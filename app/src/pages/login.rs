@@ -9,13 +9,16 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-/// Only a path of this server may be gone to after signing in. Browsers read a
-/// backslash as a slash, so neither may follow the first one.
-fn safe_next(next: Option<String>) -> String {
-    next.filter(|n| {
-        n.starts_with('/') && !n.starts_with("//") && !n.contains('\\') && !n.contains(char::is_control)
-    })
-    .unwrap_or_else(|| "/".into())
+/// The path to go to after signing in: one of this server, else the start page.
+///
+/// Browsers read `//host`, `/\host` and, after dropping control characters,
+/// `/<tab>/host` as another server's address.
+pub fn own_path(next: &str) -> &str {
+    const MAX_CHARS: usize = 1024;
+    let is_path = next.starts_with('/') && !next.starts_with("//") && next.len() <= MAX_CHARS;
+    let is_plain = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let leads_back = next.starts_with("/login") || next.starts_with("/logout");
+    if is_path && is_plain && !leads_back { next } else { "/" }
 }
 
 /// What to say: whether it is a fault, and the words.
@@ -32,7 +35,7 @@ fn message(code: Option<&str>) -> Option<(bool, &'static str)> {
 #[component]
 pub fn LoginPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
-    let next = safe_next(query.get("next"));
+    let next = own_path(&query.get("next").unwrap_or_default()).to_owned();
     if platform::signed_in() {
         platform::redirect(&next);
     }
@@ -136,10 +139,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_sent_to_another_server() {
-        for evil in ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\n/b"] {
-            assert_eq!(safe_next(Some(evil.into())), "/", "{evil:?}");
+    fn only_a_path_of_this_server_is_gone_to() {
+        for good in ["/", "/units?scope=zone:3", "/t/a%20b#c"] {
+            assert_eq!(own_path(good), good);
         }
-        assert_eq!(safe_next(Some("/?scope=zone:3".into())), "/?scope=zone:3");
+        let elsewhere =
+            ["", "units", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example"];
+        for bad in elsewhere.into_iter().chain(["/a\r\nSet-Cookie: x", "/login?next=/", "/logout", "/é"]) {
+            assert_eq!(own_path(bad), "/", "{bad:?}");
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! or unit token; Basic: key or unit token as the password), `X-API-Key`, `?token=`
 //! (key or unit token), session cookie. The first one given is the one that counts:
 //! a wrong one is refused, not skipped. Unknown, expired and revoked answer alike.
+//! A Basic password, another scheme or a `?token=` that does not even look like one of
+//! ours is none: a proxy's own sign-in, say, which must not hide the cookie behind it.
 //!
 //! Everything is checked against the directory on each use, so a revocation holds
 //! from the next request on; streams that run end by their grant's token.
@@ -14,6 +16,7 @@ use super::{
     origin,
     password::{Busy, PasswordCost, Passwords},
     policy::{Caller, KeyCaller, UnitCaller, UserCaller},
+    proxies::Proxies,
     secret::{self, Hash, Kind},
     session,
     throttle::{Throttle, Wait},
@@ -39,22 +42,29 @@ pub struct AccessConfig {
     /// How long a sign-in lasts, seconds.
     pub sign_in_ttl_s: i64,
     pub password_cost: PasswordCost,
+    /// Whose word on where a request comes from is believed.
+    pub trusted_proxies: Proxies,
 }
 
 impl Default for AccessConfig {
     fn default() -> Self {
-        Self { secure_cookies: false, sign_in_ttl_s: 12 * 3600, password_cost: PasswordCost::default() }
+        Self {
+            secure_cookies: false,
+            sign_in_ttl_s: 12 * 3600,
+            password_cost: PasswordCost::default(),
+            trusted_proxies: Proxies::default(),
+        }
     }
 }
 
 pub struct Access {
-    directory: Arc<Directory>,
+    pub(super) directory: Arc<Directory>,
     clock: Clock,
     config: AccessConfig,
     signer: Signer,
     passwords: Passwords,
     throttle: Throttle,
-    ends: Arc<Ends>,
+    pub(super) ends: Arc<Ends>,
 }
 
 /// A person whose password was right just now; only [`Access::sign_in`] makes one.
@@ -101,11 +111,11 @@ impl Access {
         let secret = directory.registry().secret("jwt").await?;
         Ok(Self {
             directory,
-            clock,
             signer: Signer::new(&secret),
             passwords: Passwords::new(config.password_cost),
             throttle: Throttle::default(),
-            ends: Arc::default(),
+            ends: Arc::new(Ends::new(clock.clone())),
+            clock,
             config,
         })
     }
@@ -118,7 +128,7 @@ impl Access {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Option<Caller>, ApiError> {
-        if let Some(token) = given_token(headers, uri.query())? {
+        if let Some(token) = given_token(headers, uri.query()) {
             return self.by_token(&token).map(Some);
         }
         let Some(caller) = session::token(headers).and_then(|token| self.by_cookie(token)) else {
@@ -134,12 +144,17 @@ impl Access {
 
     /// Who posts positions: by token or key alone, no cookie, a look-up or two.
     pub fn ingest_caller(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Caller, ApiError> {
-        match given_token(headers, query)? {
+        match given_token(headers, query) {
             Some(token) => self.by_token(&token),
             None => Err(ApiError::unauthorized(
                 "positions need a unit's token or an API key: as 'Authorization: Bearer …', as the Basic password, or as ?token=",
             )),
         }
+    }
+
+    /// The address that a request is from, by the peer of its connection and its headers.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.config.trusted_proxies.client(peer, headers)
     }
 
     /// What a request without any credential is answered.
@@ -209,6 +224,17 @@ impl Access {
         password: String,
         peer: Option<IpAddr>,
     ) -> Result<SignedIn, SignInError> {
+        let who = self.check_password(username, password, peer).await?;
+        tracing::info!(user = %who.record().username, "signed in");
+        Ok(who)
+    }
+
+    pub(super) async fn check_password(
+        &self,
+        username: &str,
+        password: String,
+        peer: Option<IpAddr>,
+    ) -> Result<SignedIn, SignInError> {
         let admitted = self.throttle.admit(username, peer, self.clock.now());
         admitted.map_err(|Wait(retry_after_s)| SignInError::Throttled { retry_after_s })?;
         let record = self.directory.user(username);
@@ -220,12 +246,11 @@ impl Access {
         match record.filter(|record| matches && !record.disabled) {
             Some(record) => {
                 self.throttle.forgive(username, peer);
-                tracing::info!(user = %record.username, "signed in");
                 Ok(SignedIn(record))
             }
             None => {
                 // Not the name as typed: people type passwords into the wrong field.
-                tracing::info!(peer = peer.map(tracing::field::display), "a sign-in failed");
+                tracing::info!(peer = peer.map(tracing::field::display), "a password was wrong");
                 Err(SignInError::Wrong)
             }
         }
@@ -233,7 +258,10 @@ impl Access {
 
     /// A JWT for a program, and when it ends.
     pub fn issue_token(&self, who: &SignedIn) -> Result<(String, Time), EngineError> {
-        let SignedIn(user) = who;
+        self.token_of(who.record())
+    }
+
+    pub(super) fn token_of(&self, user: &UserRecord) -> Result<(String, Time), EngineError> {
         let (version, ttl_s) = (user.credentials_version, self.config.sign_in_ttl_s);
         let signed = self.signer.sign(&user.username, version, self.clock.now(), ttl_s);
         signed.map_err(EngineError::during("signing a token"))
@@ -308,29 +336,30 @@ struct Given<'a> {
     may_be_jwt: bool,
 }
 
-fn given_token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<Option<Given<'a>>, ApiError> {
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        return authorization(value).map(Some);
+fn given_token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Given<'a>> {
+    if let Some(given) = headers.get(header::AUTHORIZATION).and_then(authorization) {
+        return Some(given);
     }
     let key = headers.get("x-api-key").map(|key| key.to_str().unwrap_or_default());
-    let in_query = || query?.split('&').find_map(|pair| pair.strip_prefix("token="));
-    Ok(key.or_else(in_query).map(|text| Given { text: text.into(), may_be_jwt: false }))
+    let in_query = || query?.split('&').find_map(|pair| pair.strip_prefix("token=")).filter(|t| is_ours(t));
+    key.or_else(in_query).map(|text| Given { text: text.into(), may_be_jwt: false })
 }
 
-fn authorization(value: &HeaderValue) -> Result<Given<'_>, ApiError> {
-    let bad = || {
-        ApiError::unauthorized(
-            "Authorization must be 'Bearer <token>', or Basic with the token as the password",
-        )
-    };
-    let (scheme, rest) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(bad)?;
+/// Whether a text was made here as a token, known or not.
+fn is_ours(text: &str) -> bool {
+    Kind::of(text).is_some()
+}
+
+/// None where it is for somebody else, such as a proxy in front.
+fn authorization(value: &HeaderValue) -> Option<Given<'_>> {
+    let value = value.to_str().unwrap_or_default();
+    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Given { text: rest.trim().into(), may_be_jwt: true });
+        return Some(Given { text: rest.trim().into(), may_be_jwt: true });
     }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(bad());
-    }
-    let decoded = STANDARD.decode(rest.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let (_, password) = decoded.as_deref().and_then(|pair| pair.split_once(':')).ok_or_else(bad)?;
-    Ok(Given { text: password.to_owned().into(), may_be_jwt: false })
+    let decoded = || String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok();
+    let basic = if scheme.eq_ignore_ascii_case("basic") { decoded() } else { None };
+    let password = basic.as_deref().and_then(|pair| pair.split_once(':')).map(|(_, password)| password);
+    let ours = password.filter(|password| is_ours(password));
+    ours.map(|password| Given { text: password.to_owned().into(), may_be_jwt: false })
 }

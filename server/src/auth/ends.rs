@@ -5,8 +5,9 @@
 //! holds are remembered, so memory is bounded by open streams. Dropping the last
 //! grant cancels the lease too: a stream that outlives its grant stops.
 
+use crate::clock::Clock;
 use parking_lot::Mutex;
-use sentinel_model::UserName;
+use sentinel_model::{Time, UserName};
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
@@ -46,8 +47,10 @@ impl Drop for Lease {
     }
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Ends(Mutex<Leases>);
+pub(super) struct Ends {
+    clock: Clock,
+    leases: Mutex<Leases>,
+}
 
 #[derive(Debug, Default)]
 struct Leases {
@@ -60,10 +63,19 @@ struct Leases {
 const SWEEP_AT_LEAST: usize = 64;
 
 impl Ends {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, leases: Mutex::default() }
+    }
+
+    /// Whether what ends by itself at that time has ended.
+    pub(super) fn is_past(&self, expires_at: Option<Time>) -> bool {
+        expires_at.is_some_and(|at| at <= self.clock.now())
+    }
+
     /// A lease that lasts until the credential is ended. Who calls this must check
     /// afterwards that the credential still holds: it may have ended just before.
     pub(super) fn lease(&self, credential: &Credential) -> Arc<Lease> {
-        let mut leases = self.0.lock();
+        let mut leases = self.leases.lock();
         if let Some(lease) = leases.held.get(credential).and_then(Weak::upgrade) {
             return lease;
         }
@@ -79,7 +91,7 @@ impl Ends {
     /// Ends every credential that `over` picks.
     pub(super) fn end(&self, over: impl Fn(&Credential) -> bool) {
         let mut ended = Vec::new();
-        self.0.lock().held.retain(|credential, lease| {
+        self.leases.lock().held.retain(|credential, lease| {
             let end = over(credential);
             if end {
                 ended.extend(lease.upgrade());
@@ -102,7 +114,7 @@ mod tests {
 
     #[test]
     fn ending_a_credential_cancels_its_leases_and_no_others() {
-        let ends = Ends::default();
+        let ends = Ends::new(Clock::system());
         let (a, again, b) = (ends.lease(&key("a")), ends.lease(&key("a")), ends.lease(&key("b")));
         ends.end(|c| *c == key("a"));
         assert!(a.ended().is_cancelled() && again.ended().is_cancelled());
@@ -112,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_outlives_its_grant_stops() {
-        let ends = Ends::default();
+        let ends = Ends::new(Clock::system());
         let lease = ends.lease(&key("a"));
         let token = lease.ended();
         drop(lease);
@@ -121,10 +133,10 @@ mod tests {
 
     #[test]
     fn leases_that_nobody_holds_are_forgotten() {
-        let ends = Ends::default();
+        let ends = Ends::new(Clock::system());
         for n in 0..10_000 {
             ends.lease(&key(&n.to_string()));
         }
-        assert!(ends.0.lock().held.len() <= SWEEP_AT_LEAST);
+        assert!(ends.leases.lock().held.len() <= SWEEP_AT_LEAST);
     }
 }

@@ -9,17 +9,20 @@
 //! - [`password`]: argon2id, off the async threads, at one cost for known and unknown names
 //! - [`secret`]: tokens that are shown once and stored as hashes
 //! - [`session`], [`jwt`]: what a browser and a program carry after signing in
+//! - [`proxies`]: whose request it is when a proxy stands in front
 //! - [`throttle`]: how often a password may be tried
 //! - [`origin`]: whether a browser's request comes from our own pages
 //! - [`extract`]: callers as axum hands them to handlers
 
 pub mod access;
+mod change_password;
 mod ends;
 pub mod extract;
 pub mod jwt;
 pub mod origin;
 pub mod password;
 pub mod policy;
+pub mod proxies;
 pub mod secret;
 pub mod session;
 pub mod throttle;

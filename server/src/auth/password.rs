@@ -11,7 +11,7 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 pub const MIN_CHARS: usize = 10;
@@ -60,27 +60,27 @@ pub struct Busy;
 pub struct Passwords {
     cost: PasswordCost,
     nobody: String,
-    permits: Semaphore,
-    waiting: AtomicUsize,
+    /// For those that run and those that wait.
+    places: Arc<Semaphore>,
+    /// For those that run.
+    permits: Arc<Semaphore>,
 }
 
 impl Passwords {
     pub fn new(cost: PasswordCost) -> Self {
-        Self { cost, nobody: cost.nobody(), permits: Semaphore::new(AT_ONCE), waiting: AtomicUsize::new(0) }
+        Self {
+            cost,
+            nobody: cost.nobody(),
+            places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// Whether `password` is the one behind `hash`; with no hash it never is, at the same cost.
     pub async fn verify(&self, hash: Option<&str>, password: String) -> Result<bool, Busy> {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).to_owned();
-        let cost = self.cost;
-        let matches = self
-            .limited(move || {
-                let Ok(hash) = PasswordHash::new(&hash) else { return false };
-                password.len() <= MAX_BYTES
-                    && cost.argon2().verify_password(password.as_bytes(), &hash).is_ok()
-            })
-            .await?;
+        let matches = self.limited(move || verify_now(&hash, &password)).await?;
         Ok(matches && known)
     }
 
@@ -91,29 +91,16 @@ impl Passwords {
         Ok(hash?)
     }
 
+    /// Place and permit go with the work: what runs counts until it is done, also where
+    /// whoever asked is gone by then.
     async fn limited<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let _place = Place::take(&self.waiting)?;
-        let permit = self.permits.acquire().await.map_err(|_| Busy)?;
-        let done = spawn_blocking(work).await;
-        drop(permit);
-        done.map_err(|_| Busy)
-    }
-}
-
-/// A place in the queue, given back however the wait ends.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Result<Self, Busy> {
-        let place = Place(waiting);
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        if before < AT_ONCE + WAITING { Ok(place) } else { Err(Busy) }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Busy)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Busy)?;
+        let done = spawn_blocking(move || {
+            let _held = (place, permit);
+            work()
+        });
+        done.await.map_err(|_| Busy)
     }
 }
 
@@ -129,6 +116,12 @@ pub enum HashError {
 pub fn hash_now(cost: PasswordCost, password: &str) -> Result<String, EngineError> {
     let hash = cost.argon2().hash_password(password.as_bytes());
     hash.map(|hash| hash.to_string()).map_err(EngineError::during("hashing a password"))
+}
+
+/// Verifies on this thread, at the cost that the hash itself names.
+pub fn verify_now(hash: &str, password: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    password.len() <= MAX_BYTES && Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
 /// What a new password must be; the message says what to change.
@@ -154,6 +147,7 @@ pub fn check(username: &str, password: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt as _;
 
     #[tokio::test]
     async fn the_right_password_and_no_other_is_accepted() {
@@ -190,13 +184,37 @@ mod tests {
         assert!(check("chief5", &"ab".repeat(600)).is_err_and(|m| m.contains("at most")));
     }
 
-    #[test]
-    fn a_full_queue_refuses_and_empties_again() {
-        let waiting = AtomicUsize::new(0);
-        let places: Vec<_> = (0..AT_ONCE + WAITING).map(|_| Place::take(&waiting)).collect();
+    #[tokio::test]
+    async fn a_full_queue_refuses_and_empties_again() {
+        let passwords = Passwords::new(PasswordCost::LEAST);
+        let places: Vec<_> =
+            (0..AT_ONCE + WAITING).map(|_| passwords.places.clone().try_acquire_owned()).collect();
         assert!(places.iter().all(Result::is_ok));
-        assert!(Place::take(&waiting).is_err());
+        assert_eq!(passwords.verify(None, "x".into()).await, Err(Busy));
         drop(places);
-        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(passwords.verify(None, "x".into()).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn work_whose_client_left_still_counts_until_it_is_done() {
+        let passwords = Passwords::new(PasswordCost::LEAST);
+        let (finish, wait) = std::sync::mpsc::channel::<()>();
+        let wait = Arc::new(parking_lot::Mutex::new(wait));
+        for _ in 0..AT_ONCE {
+            let wait = wait.clone();
+            let running = passwords.limited(move || wait.lock().recv().ok());
+            // Begun, then given up, as where a client hangs up.
+            assert!(running.now_or_never().is_none());
+        }
+        let third = passwords.limited(|| ());
+        tokio::pin!(third);
+        assert!((&mut third).now_or_never().is_none(), "two run already");
+        assert_eq!(passwords.permits.available_permits(), 0);
+        for _ in 0..AT_ONCE {
+            finish.send(()).expect("it waits");
+        }
+        assert_eq!(third.await, Ok(()));
+        let all = u32::try_from(AT_ONCE + WAITING).expect("a few");
+        assert!(passwords.places.acquire_many(all).await.is_ok(), "all places come back");
     }
 }

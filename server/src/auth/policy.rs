@@ -123,7 +123,7 @@ pub enum Denied {
     NotYours(Scope),
     #[error("you may not {0}")]
     NotAllowed(&'static str),
-    /// The credential was revoked while the request ran.
+    /// The credential was revoked or ran out while the request or the socket ran.
     #[error("this sign-in has ended; sign in again")]
     Ended,
 }
@@ -253,20 +253,25 @@ impl Caller {
         }
     }
 
-    fn still_holds(&self, directory: &Directory) -> bool {
+    /// Whether the credential is still what it was when the request came.
+    pub(super) fn still_holds(&self, directory: &Directory) -> bool {
         match self {
             Self::User(user) => {
-                let now = directory.user(user.record.username.as_str());
-                let session_is_there = match &user.credential {
-                    Credential::Session { hash, .. } => directory.session(hash).is_some(),
-                    Credential::Jwt { .. } | Credential::Key { .. } => true,
+                let version = match &user.credential {
+                    // Its own: whoever changes their password takes this session along.
+                    Credential::Session { hash, .. } => {
+                        directory.session(hash).map(|session| session.credentials_version)
+                    }
+                    Credential::Jwt { .. } | Credential::Key { .. } => Some(user.record.credentials_version),
                 };
-                session_is_there
-                    && now.is_some_and(|now| {
-                        !now.disabled && now.credentials_version == user.record.credentials_version
-                    })
+                let now = directory.user(user.record.username.as_str());
+                !user.ends.is_past(Some(user.expires_at))
+                    && now.is_some_and(|now| !now.disabled && Some(now.credentials_version) == version)
             }
-            Self::Key(key) => directory.key(&key.record.id).is_some_and(|now| !now.revoked),
+            Self::Key(key) => {
+                !key.ends.is_past(key.record.expires_at)
+                    && directory.key(&key.record.id).is_some_and(|now| !now.revoked)
+            }
             Self::Unit(_) => true,
         }
     }

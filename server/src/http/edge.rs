@@ -1,7 +1,7 @@
 //! Around every request: its id, its log line, its measure, and the headers that
 //! browsers are to obey.
 
-use super::error::REQUEST_ID;
+use super::error::{REQUEST_ID, in_one_shape};
 use axum::{
     extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -20,16 +20,20 @@ pub async fn around(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
-    let took = started.elapsed();
+    let answered = async {
+        let response = in_one_shape(next.run(request).await).await;
+        let took = started.elapsed();
+        // The path alone: a query may hold a token.
+        let (status, path, took_ms) = (response.status(), uri.path(), took.as_millis());
+        if status.is_server_error() {
+            tracing::warn!(%method, path, status = status.as_u16(), took_ms, "answered");
+        } else {
+            tracing::debug!(%method, path, status = status.as_u16(), took_ms, "answered");
+        }
+        (response, took)
+    };
+    let (mut response, took) = REQUEST_ID.scope(id.clone(), answered).await;
     let status = response.status();
-    // The path alone: a query may hold a token.
-    let (path, took_ms) = (uri.path(), took.as_millis());
-    if status.is_server_error() {
-        tracing::warn!(request_id = id, %method, path, status = status.as_u16(), took_ms, "answered");
-    } else {
-        tracing::debug!(request_id = id, %method, path, status = status.as_u16(), took_ms, "answered");
-    }
     measure(route.as_ref().map_or("other", MatchedPath::as_str), status, took.as_secs_f64());
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
@@ -66,4 +70,47 @@ fn given_id(request: &Request) -> Option<String> {
     let id = request.headers().get(X_REQUEST_ID)?.to_str().ok()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (!id.is_empty() && id.len() <= ID_MAX_CHARS && id.chars().all(plain)).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Router, body::Body, middleware::from_fn, response::IntoResponse as _, routing::get};
+    use std::time::Duration;
+    use tower::ServiceExt as _;
+    use tower_http::timeout::TimeoutLayer;
+
+    #[tokio::test]
+    async fn what_a_layer_refuses_has_the_shape_of_every_refusal() {
+        let tea =
+            || async { (StatusCode::IM_A_TEAPOT, [(header::ALLOW, "tea")], "no coffee").into_response() };
+        let page =
+            || async { (StatusCode::NOT_FOUND, axum::response::Html("<p>no page</p>")).into_response() };
+        let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_millis(5));
+        let app = Router::new()
+            .route("/slow", get(std::future::pending::<()>))
+            .route("/coffee", get(tea))
+            .route("/page", get(page))
+            .layer(timeout)
+            .layer(from_fn(around));
+        let ask = async |path: &str| {
+            let request = Request::get(path).header("x-request-id", "r-1").body(Body::empty());
+            let response = app.clone().oneshot(request.expect("a request")).await.expect("answers");
+            let (parts, body) = response.into_parts();
+            let body = axum::body::to_bytes(body, 10_000).await.expect("a body");
+            (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())
+        };
+        let (status, _, body) = ask("/slow").await;
+        let said =
+            r#"{"code":"timeout","message":"the request took too long; try again","request_id":"r-1"}"#;
+        assert_eq!((status, &*body), (StatusCode::REQUEST_TIMEOUT, said));
+        let (status, headers, body) = ask("/coffee").await;
+        assert_eq!(status, StatusCode::IM_A_TEAPOT);
+        assert!(body.contains(r#""message":"no coffee""#), "{body}");
+        assert_eq!(
+            (&headers["allow"], &headers["content-type"]),
+            (&"tea".parse().expect("text"), &"application/json".parse().expect("text"))
+        );
+        assert_eq!(ask("/page").await.2, "<p>no page</p>", "a page stays a page");
+    }
 }

@@ -75,6 +75,25 @@ impl ApiError {
         error
     }
 
+    /// A refusal that came as a status and plain words, from a layer or an extractor.
+    fn of(status: StatusCode, words: &str) -> Self {
+        let code = match status {
+            StatusCode::REQUEST_TIMEOUT => "timeout",
+            StatusCode::UPGRADE_REQUIRED => "upgrade_required",
+            StatusCode::NOT_FOUND => "not_found",
+            StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+            StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+            status if status.is_client_error() => "bad_request",
+            _ => "internal",
+        };
+        let message = match words.trim() {
+            "" if status == StatusCode::REQUEST_TIMEOUT => "the request took too long; try again",
+            "" => status.canonical_reason().unwrap_or(code),
+            words => words,
+        };
+        Self::new(status, code, message)
+    }
+
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -88,7 +107,7 @@ impl ApiError {
             chain.push_str(&cause.to_string());
             source = cause.source();
         }
-        tracing::error!(request_id = request_id(), error = chain, "a request failed on our side");
+        tracing::error!(error = chain, "a request failed on our side");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -112,7 +131,7 @@ impl From<IntakeError> for ApiError {
             ),
             IntakeError::Stopping => Self::overloaded("the server is restarting; send this again", 2),
             IntakeError::Store(_) => {
-                tracing::error!(request_id = request_id(), error = ?error.source(), "positions could not be written");
+                tracing::error!(error = ?error.source(), "positions could not be written");
                 Self::overloaded(
                     "positions cannot be stored right now; nothing of this request was stored, send it again",
                     5,
@@ -120,6 +139,29 @@ impl From<IntakeError> for ApiError {
             }
         }
     }
+}
+
+/// Refusals that axum and its layers made themselves, as plain text or without a body,
+/// in the shape that all others have. Everything else passes as it is.
+pub async fn in_one_shape(response: Response) -> Response {
+    /// Such words are a line; more of them are not read.
+    const WORDS_MAX_BYTES: usize = 4096;
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let plain = kind.is_none_or(|kind| kind.starts_with(b"text/plain"));
+    if !plain || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let words = axum::body::to_bytes(body, WORDS_MAX_BYTES).await.unwrap_or_default();
+    let mut shaped = ApiError::of(status, &String::from_utf8_lossy(&words)).into_response();
+    for (name, value) in &parts.headers {
+        // Such as Allow; but not what described the words.
+        if ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name) {
+            shaped.headers_mut().insert(name, value.clone());
+        }
+    }
+    shaped
 }
 
 impl IntoResponse for ApiError {

@@ -1,6 +1,7 @@
 //! What a request carries, read with limits and refused in words.
 
 use super::error::{ApiError, REQUEST_ID, request_id};
+use crate::state::Sentinel;
 use axum::{
     body::Bytes,
     extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request},
@@ -11,6 +12,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 /// Bodies of addresses that take one record.
@@ -106,32 +108,38 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     }
 }
 
-/// The address that the connection comes from, where the listener says it.
+/// The address that the request comes from, where the listener says it: the peer of the
+/// connection, or whom a trusted proxy names.
 pub struct Peer(pub Option<IpAddr>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Peer {
+impl FromRequestParts<Arc<Sentinel>> for Peer {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<Sentinel>) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Peer(peer.map(|ConnectInfo(address)| address.ip())))
+        Ok(Peer(peer.map(|ConnectInfo(address)| state.access.client(address.ip(), &parts.headers))))
     }
 }
 
-/// A name that a person gave to something: trimmed, not empty, one line.
+/// A name that a person gave to something.
 pub fn name(text: &str) -> Result<String, ApiError> {
+    line("a name", text, NAME_MAX_CHARS)
+}
+
+/// One line that a person wrote: trimmed, not empty, of ordinary characters.
+pub fn line(what: &str, text: &str, max_chars: usize) -> Result<String, ApiError> {
     let text = text.trim();
     let chars = text.chars().count();
     if chars == 0 {
-        return Err(ApiError::bad_request("a name cannot be empty"));
+        return Err(ApiError::bad_request(format!("{what} cannot be empty")));
     }
-    if chars > NAME_MAX_CHARS {
+    if chars > max_chars {
         return Err(ApiError::bad_request(format!(
-            "a name has at most {NAME_MAX_CHARS} characters, this one has {chars}"
+            "{what} has at most {max_chars} characters, this one has {chars}"
         )));
     }
     if text.chars().any(char::is_control) {
-        return Err(ApiError::bad_request("a name is one line of ordinary characters"));
+        return Err(ApiError::bad_request(format!("{what} is one line of ordinary characters")));
     }
     Ok(text.to_owned())
 }

@@ -1,7 +1,7 @@
 //! The pages: rendered by `sentinel-app` on the server, with the viewer that the
 //! policy found and nothing else to ask but [`Backend`].
 
-use super::assets;
+use super::{assets, error::ApiError};
 use crate::{auth::Caller, state::Sentinel};
 use axum::{
     Router,
@@ -87,16 +87,20 @@ impl ForCaller {
     }
 }
 
-fn failed(error: crate::ports::EngineError) -> BackendError {
-    // Logged with its causes where it becomes an answer.
-    BackendError::Failed(error.to_string())
+/// What went wrong inside is in the log; the page says only that something did.
+fn failed(error: &ApiError) -> BackendError {
+    if error.status().is_server_error() {
+        BackendError::Failed("this could not be read right now; try again".into())
+    } else {
+        BackendError::Forbidden
+    }
 }
 
 #[async_trait::async_trait]
 impl Backend for ForCaller {
     async fn scopes(&self, _: &Viewer) -> Result<Vec<ScopeNode>, BackendError> {
         let caller = self.caller()?;
-        super::scopes::visible(&self.sentinel, caller).await.map_err(|_| BackendError::Forbidden)
+        super::scopes::visible(&self.sentinel, caller).await.map_err(|error| failed(&error))
     }
 
     async fn units(
@@ -112,10 +116,24 @@ impl Backend for ForCaller {
             .reads
             .units(&grant, "", cursor.as_ref(), super::input::Paging::LIMIT_MAX)
             .await
-            .map_err(failed)
+            .map_err(|error| failed(&error.into()))
     }
 
     fn map_settings(&self) -> MapSettings {
         self.sentinel.map.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::EngineError;
+
+    #[test]
+    fn a_page_tells_nobody_what_broke_inside() {
+        let inside = std::io::Error::other("/secret/records.db is gone");
+        let told = failed(&EngineError::new("reading units", inside).into()).to_string();
+        assert!(told.contains("try again") && !told.contains("secret") && !told.contains("units"), "{told}");
+        assert!(matches!(failed(&ApiError::forbidden("no")), BackendError::Forbidden));
     }
 }

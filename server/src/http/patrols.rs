@@ -40,8 +40,9 @@ struct Start {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum NumberOrText {
-    Number(u32),
+    Number(i64),
     Text(String),
+    Neither(serde::de::IgnoredAny),
 }
 
 impl Start {
@@ -49,8 +50,9 @@ impl Start {
         let id = match (&self.station, &self.station_id) {
             (Some(station), _) => return Ok(Some(*station)),
             (None, None) => return Ok(None),
-            (None, Some(NumberOrText::Number(id))) => Some(*id),
+            (None, Some(NumberOrText::Number(id))) => u32::try_from(*id).ok(),
             (None, Some(NumberOrText::Text(text))) => text.trim().parse().ok(),
+            (None, Some(NumberOrText::Neither(_))) => None,
         };
         id.map(|id| Some(Scope::station(id)))
             .ok_or_else(|| ApiError::bad_request("station_id is the station's number, such as 5"))

@@ -110,6 +110,7 @@ async fn change(
         after.name = name.unwrap_or(after.name);
         after.site = patch.site.or(after.site);
         changing.commit(vec![Change::PutScope(after.clone())]).await?;
+        tracing::info!(by = %caller, scope = %after.scope, "a scope was changed");
         let counts = state.reads.counts().await?.remove(&scope).unwrap_or_default();
         Ok(Json(node(&after, caller.home_scope(), counts)))
     })

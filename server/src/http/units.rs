@@ -3,10 +3,11 @@
 use super::{
     answer::Answer,
     error::ApiError,
-    input::{Asked, BODY_MAX_BYTES, Body, NAME_MAX_CHARS, Paging},
+    input::{self, Asked, BODY_MAX_BYTES, Body, NAME_MAX_CHARS, Paging, to_its_end},
 };
 use crate::{
-    auth::{Signed, secret},
+    auth::{Caller, Signed, secret},
+    directory::UnitEntry,
     ports::{Change, Home, TimeRange, UnitRecord},
     state::Sentinel,
 };
@@ -17,7 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use sentinel_model::{
-    Location, Page, RouteAnswer, Scope, Time, Unit, UnitId,
+    Location, Page, RouteAnswer, Scope, Time, Unit, UnitId, UnitStatus,
     fix::Nearby,
     unit::{HistoryAnswer, NewUnit, NewUnitAnswer},
 };
@@ -75,13 +76,18 @@ fn no_unit(id: &str) -> ApiError {
     ApiError::not_found(format!("there is no unit {id:?} that you may see"))
 }
 
+/// The unit of an address, if the caller may see it now.
+fn visible(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
+    let unit = id.parse().ok().and_then(|id| sentinel.reads.visible(caller, &id));
+    unit.ok_or_else(|| no_unit(id))
+}
+
 async fn one(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
 ) -> Result<Answer<Unit>, ApiError> {
-    let unit =
-        id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
+    let unit = visible(&sentinel, &caller, &id)?;
     Ok(Answer(sentinel.reads.unit(&unit).await?))
 }
 
@@ -90,8 +96,7 @@ async fn location(
     Signed(caller): Signed,
     Path(id): Path<String>,
 ) -> Result<Json<Location>, ApiError> {
-    let unit =
-        id.parse().ok().and_then(|id| sentinel.reads.visible(&caller, &id)).ok_or_else(|| no_unit(&id))?;
+    let unit = visible(&sentinel, &caller, &id)?;
     let location = sentinel.reads.unit(&unit).await?.location;
     location.map(Json).ok_or_else(|| ApiError::not_found(format!("unit {id} has posted no position yet")))
 }
@@ -101,32 +106,35 @@ async fn create(
     Signed(caller): Signed,
     Body(new): Body<NewUnit>,
 ) -> Result<(StatusCode, Json<NewUnitAnswer>), ApiError> {
-    if !caller.may_manage(&sentinel.directory, new.station) {
-        return Err(ApiError::forbidden(format!("you may not make units under {}", new.station)));
-    }
-    let path = station_path(&sentinel, new.station)?;
-    let name = short("name", new.name, NAME_MAX_CHARS)?.unwrap_or_else(|| new.id.to_string());
-    let kind = short("kind", new.kind, KIND_MAX_CHARS)?.unwrap_or_else(|| "vehicle".into());
+    let name = new.name.as_deref().map(input::name).transpose()?.unwrap_or_else(|| new.id.to_string());
+    let kind = new.kind.as_deref().map(kind).transpose()?.unwrap_or_else(|| "vehicle".into());
     let token = secret::mint(secret::Kind::Unit);
-    let now = sentinel.clock.now();
-    let changing = sentinel.directory.change().await;
-    if sentinel.directory.unit(&new.id).is_some() {
-        return Err(ApiError::conflict(format!("there is a unit {} already; choose another id", new.id)));
-    }
-    let record = UnitRecord {
-        id: new.id.clone(),
-        name,
-        kind,
-        homes: vec![Home { from: now, path }],
-        token_hash: token.hash,
-        created_at: now,
-        patrols_managed: false,
-    };
-    changing.commit(vec![Change::PutUnit(record)]).await?;
-    drop(changing);
-    let entry = sentinel.directory.unit(&new.id).ok_or_else(|| no_unit(new.id.as_str()))?;
-    let unit = sentinel.reads.unit(&entry).await?;
-    Ok((StatusCode::CREATED, Json(NewUnitAnswer { unit, ingest_token: token.text })))
+    to_its_end(async move {
+        let changing = sentinel.directory.change().await;
+        if !caller.may_manage(&sentinel.directory, new.station) {
+            return Err(ApiError::forbidden(format!("you may not make units under {}", new.station)));
+        }
+        let path = station_path(&sentinel, new.station)?;
+        if sentinel.directory.unit(&new.id).is_some() {
+            return Err(ApiError::conflict(format!("there is a unit {} already; choose another id", new.id)));
+        }
+        let now = sentinel.clock.now();
+        let record = UnitRecord {
+            id: new.id.clone(),
+            name,
+            kind,
+            homes: vec![Home { from: now, path }],
+            token_hash: token.hash,
+            created_at: now,
+            patrols_managed: false,
+        };
+        changing.commit(vec![Change::PutUnit(record)]).await?;
+        drop(changing);
+        tracing::info!(by = %caller, unit = %new.id, station = %new.station, "a unit was made");
+        let unit = as_known(&sentinel, &caller, &new.id).await?;
+        Ok((StatusCode::CREATED, Json(NewUnitAnswer { unit, ingest_token: token.text })))
+    })
+    .await
 }
 
 /// What may change of a unit; what is absent stays.
@@ -143,28 +151,29 @@ async fn change(
     Path(id): Path<String>,
     Body(patch): Body<UnitPatch>,
 ) -> Result<Json<Unit>, ApiError> {
-    let changing = sentinel.directory.change().await;
-    let unit = managed(&sentinel, &caller, &id)?;
-    let mut record = unit.record.clone();
-    if let Some(name) = short("name", patch.name, NAME_MAX_CHARS)? {
-        record.name = name;
-    }
-    if let Some(kind) = short("kind", patch.kind, KIND_MAX_CHARS)? {
-        record.kind = kind;
-    }
-    if let Some(station) = patch.station {
-        if !caller.may_manage(&sentinel.directory, station) {
-            return Err(ApiError::forbidden(format!("you may not move units to {station}")));
+    let name = patch.name.as_deref().map(input::name).transpose()?;
+    let kind = patch.kind.as_deref().map(kind).transpose()?;
+    to_its_end(async move {
+        let changing = sentinel.directory.change().await;
+        let unit = managed(&sentinel, &caller, &id)?;
+        let mut record = unit.record.clone();
+        record.name = name.unwrap_or(record.name);
+        record.kind = kind.unwrap_or(record.kind);
+        if let Some(station) = patch.station {
+            if !caller.may_manage(&sentinel.directory, station) {
+                return Err(ApiError::forbidden(format!("you may not move units to {station}")));
+            }
+            let path = station_path(&sentinel, station)?;
+            if path != unit.home() {
+                record.homes.push(Home { from: sentinel.clock.now(), path });
+            }
         }
-        let path = station_path(&sentinel, station)?;
-        if path != unit.home() {
-            record.homes.push(Home { from: sentinel.clock.now(), path });
-        }
-    }
-    changing.commit(vec![Change::PutUnit(record)]).await?;
-    drop(changing);
-    let unit = sentinel.directory.unit(&unit.record.id).ok_or_else(|| no_unit(&id))?;
-    Ok(Json(sentinel.reads.unit(&unit).await?))
+        changing.commit(vec![Change::PutUnit(record)]).await?;
+        drop(changing);
+        tracing::info!(by = %caller, unit = %unit.record.id, "a unit was changed");
+        Ok(Json(as_known(&sentinel, &caller, &unit.record.id).await?))
+    })
+    .await
 }
 
 /// The old token stops working at once; the new one is shown this once.
@@ -173,28 +182,49 @@ async fn renew_token(
     Signed(caller): Signed,
     Path(id): Path<String>,
 ) -> Result<Json<NewUnitAnswer>, ApiError> {
-    let changing = sentinel.directory.change().await;
-    let unit = managed(&sentinel, &caller, &id)?;
-    let token = secret::mint(secret::Kind::Unit);
-    let mut record = unit.record.clone();
-    record.token_hash = token.hash;
-    changing.commit(vec![Change::PutUnit(record)]).await?;
-    drop(changing);
-    let unit = sentinel.reads.unit(&unit).await?;
-    Ok(Json(NewUnitAnswer { unit, ingest_token: token.text }))
+    to_its_end(async move {
+        let changing = sentinel.directory.change().await;
+        let unit = managed(&sentinel, &caller, &id)?;
+        let token = secret::mint(secret::Kind::Unit);
+        let mut record = unit.record.clone();
+        record.token_hash = token.hash;
+        changing.commit(vec![Change::PutUnit(record)]).await?;
+        drop(changing);
+        tracing::info!(by = %caller, unit = %unit.record.id, "a unit's token was renewed");
+        let unit = as_known(&sentinel, &caller, &unit.record.id).await?;
+        Ok(Json(NewUnitAnswer { unit, ingest_token: token.text }))
+    })
+    .await
 }
 
-fn managed(
-    sentinel: &Sentinel,
-    caller: &crate::auth::Caller,
-    id: &str,
-) -> Result<Arc<crate::directory::UnitEntry>, ApiError> {
+/// The unit of an address, if the caller may change it. Asked while the directory is
+/// held for the change.
+fn managed(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
     let unit = id.parse().ok().and_then(|id: UnitId| sentinel.directory.unit(&id));
     unit.filter(|unit| caller.may_manage(&sentinel.directory, unit.home().station())).ok_or_else(|| {
         ApiError::not_found(format!(
             "there is no unit {:?} that you may change",
-            id.chars().take(64).collect::<String>()
+            id.chars().take(sentinel_model::ids::ID_MAX_CHARS).collect::<String>()
         ))
+    })
+}
+
+/// A unit as whoever manages it may know it. Managing goes by the station it belongs to,
+/// seeing by the one it is under: of a unit that was lent beyond the caller's sight, or to
+/// a caller who only manages, nothing is told but what the caller could have set.
+async fn as_known(sentinel: &Sentinel, caller: &Caller, id: &UnitId) -> Result<Unit, ApiError> {
+    let unit = sentinel.directory.unit(id).ok_or_else(|| no_unit(id.as_str()))?;
+    if caller.may_view(&unit.path()) {
+        return Ok(sentinel.reads.unit(&unit).await?);
+    }
+    Ok(Unit {
+        id: unit.record.id.clone(),
+        name: unit.record.name.clone(),
+        kind: unit.record.kind.clone(),
+        station: unit.home().station(),
+        status: UnitStatus::OffDuty,
+        patrol_id: None,
+        location: None,
     })
 }
 
@@ -205,13 +235,8 @@ fn station_path(sentinel: &Sentinel, station: Scope) -> Result<sentinel_model::S
         .ok_or_else(|| ApiError::bad_request(format!("{station} is no station; a unit belongs to one")))
 }
 
-fn short(what: &str, text: Option<String>, max_chars: usize) -> Result<Option<String>, ApiError> {
-    match text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) {
-        Some(text) if text.chars().count() > max_chars => {
-            Err(ApiError::bad_request(format!("{what} has at most {max_chars} characters")))
-        }
-        text => Ok(text),
-    }
+fn kind(text: &str) -> Result<String, ApiError> {
+    input::line("a kind", text, KIND_MAX_CHARS)
 }
 
 #[derive(Deserialize)]

@@ -7,8 +7,7 @@ use super::{
 };
 use crate::{
     auth::{
-        Caller, Denied, Signed,
-        password::{self, HashError},
+        Caller, Denied, Signed, password,
         policy::{Rights, public},
     },
     directory::Directory,
@@ -168,8 +167,5 @@ fn leaves_an_admin(directory: &Directory, before: &UserRecord, after: &UserRecor
 
 async fn hash(state: &Sentinel, username: &UserName, password: String) -> Result<String, ApiError> {
     password::check(username.as_str(), &password).map_err(ApiError::bad_request)?;
-    state.access.passwords().hash(password).await.map_err(|error| match error {
-        HashError::Busy(busy) => ApiError::overloaded(busy.to_string(), 2),
-        HashError::Failed(error) => error.into(),
-    })
+    Ok(state.access.passwords().hash(password).await?)
 }

@@ -172,6 +172,20 @@ async fn a_sign_in_that_runs_out_ends_the_stream() {
 }
 
 #[tokio::test]
+async fn a_socket_opened_before_a_sign_in_ran_out_shows_nothing_after_it() {
+    let server = Server::start().await;
+    let device = server.unit("PC-5", 5).await;
+    server.fixes(&device, &[fix(at(0), 9.9, 76.2)]).await;
+    let token = server.sign_in("chief5").await;
+    let mut socket = Socket::open(&server, &token, Form::Json).await;
+    server.clock.turn(13 * 3600);
+    socket.say(ClientFrame::Subscribe(subscribe_to(Scope::station(5)))).await;
+    let (code, frames) = socket.closed().await;
+    assert_eq!(code, close::UNAUTHORIZED);
+    assert!(frames.is_empty(), "{frames:?}");
+}
+
+#[tokio::test]
 async fn a_stop_tells_each_socket_to_come_back() {
     let server = Server::start().await;
     let chief = server.sign_in("chief5").await;

@@ -143,6 +143,62 @@ async fn what_does_not_read_is_refused_as_json() {
 }
 
 #[tokio::test]
+async fn whatever_is_refused_is_refused_in_one_shape() {
+    let server = Server::start().await;
+    server.unit("PC-1", 5).await;
+    let admin = server.sign_in("admin").await;
+    let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
+    for (method, path, body, status) in [
+        (&get, "/api/v1/units/%ff", "", 400),
+        (&get, "/api/v1/units/%ff/location", "", 400),
+        (&get, "/api/v1/units/%ff/route", "", 400),
+        (&patch, "/api/v1/units/%ff", "{}", 400),
+        (&post, "/api/v1/units/%ff/location", "{}", 400),
+        (&get, "/api/v1/patrols/%ff", "", 400),
+        (&post, "/api/v1/patrols/%ff/end", "", 400),
+        (&patch, "/api/v1/users/%ff", "{}", 400),
+        (&Method::DELETE, "/api/v1/api-keys/%ff", "", 400),
+        (&patch, "/api/v1/scopes/%ff", "{}", 400),
+        (&get, "/api/v1/ws", "", 400),
+        (&get, "/api/v1/history", "", 400),
+        (&get, "/api/v1/history?at=yesterday", "", 400),
+        (&get, "/api/v1/units/nearby", "", 400),
+        (&get, "/api/v1/units?scope=galaxy:1", "", 400),
+        (&get, "/api/v1/units?limit=-1", "", 400),
+        (&get, "/api/v1/units/PC-1/route?max_points=x", "", 400),
+        (&get, "/api/v1/units/nobody", "", 404),
+        (&get, "/api/nothing", "", 404),
+        (&Method::PUT, "/api/v1/units", "", 405),
+        (&Method::DELETE, "/login", "", 405),
+        (&post, "/login", "not=a%form", 400),
+        (&post, "/start_patrol", r#"{"unit_id":"PC-1","station_id":-5}"#, 400),
+        (&post, "/start_patrol", r#"{"unit_id":"PC-1","station_id":5.5}"#, 400),
+        (&post, "/start_patrol", r#"{"unit_id":"PC-1","station_id":[5]}"#, 400),
+        (&post, "/start_patrol", r#"{"unit_id":"PC-1","station_id":"five"}"#, 400),
+        (&post, "/api/v1/units", r#"{"id":"N-1","station":"station:5","name":"a\nb\u0000c"}"#, 400),
+        (&post, "/api/v1/units", r#"{"id":"N-1","station":"station:5","kind":"a\nb"}"#, 400),
+        (&patch, "/api/v1/units/PC-1", r#"{"name":" "}"#, 400),
+    ] {
+        let request = server.request(method.clone(), &admin, path).body(body);
+        let answer = send(request.header("x-request-id", "r-1")).await;
+        let shape = answer.json.as_object().map(|o| o.keys().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(
+            shape.as_deref(),
+            Some(&["code", "message", "request_id"][..]),
+            "{method} {path}: {}",
+            answer.text
+        );
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json["request_id"]),
+            (status, &json!("r-1")),
+            "{method} {path} {body}: {}",
+            answer.text
+        );
+        assert!(!answer.message().is_empty() && !answer.message().contains("untagged"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn every_answer_carries_the_headers_that_browsers_obey() {
     let server = Server::start().await;
     for path in ["/healthz", "/api/v1/units", "/api/v1/nothing", "/login"] {

@@ -91,6 +91,32 @@ async fn failed_sign_ins_from_one_address_wait_and_are_told_how_long() {
 }
 
 #[tokio::test]
+async fn behind_a_trusted_proxy_each_client_waits_for_itself() {
+    let args = ServeArgs { trusted_proxy: "10.0.0.1".parse().ok(), ..ServeArgs::default() };
+    let server = Server::with(args).await;
+    let login = async |peer: &str, forwarded: &str, password: &str| {
+        let body = json!({"username": "chief5", "password": password}).to_string();
+        let request = Request::post("/api/v1/auth/login").header("x-forwarded-for", forwarded);
+        let mut request = request.body(Body::from(body)).expect("a request");
+        let peer: SocketAddr = peer.parse().expect("an address");
+        request.extensions_mut().insert(ConnectInfo(peer));
+        server.send(request).await.status
+    };
+    let proxy = "10.0.0.1:999";
+    for n in 0..10 {
+        // Whatever the client wrote itself stands to the left, and changes each time.
+        assert_eq!(login(proxy, &format!("10.9.9.{n}, 192.0.2.66"), "x").await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(login(proxy, "192.0.2.66", PASSWORD).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(login(proxy, "192.0.2.1", PASSWORD).await, StatusCode::OK);
+    for n in 0..10 {
+        assert_eq!(login("10.0.0.2:1", &format!("192.0.2.{n}"), "x").await, StatusCode::UNAUTHORIZED);
+    }
+    let stranger = login("10.0.0.2:1", "192.0.2.1", PASSWORD).await;
+    assert_eq!(stranger, StatusCode::TOO_MANY_REQUESTS, "only the trusted one is believed");
+}
+
+#[tokio::test]
 async fn who_is_not_signed_in_is_told_how_and_a_device_that_it_only_posts() {
     let server = Server::new().await;
     let unit = secret::mint(Kind::Unit);

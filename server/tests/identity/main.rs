@@ -3,6 +3,7 @@
 mod api_keys;
 mod endurance;
 mod login;
+mod own_password;
 mod scopes;
 mod users;
 
@@ -62,17 +63,21 @@ struct Answer {
 
 impl Server {
     async fn new() -> Self {
+        Self::with(ServeArgs::default()).await
+    }
+
+    async fn with(args: ServeArgs) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let server = Self::over(folder).await;
+        let server = Self::over(folder, args).await;
         server.state.directory.change().await.commit(city()).await.expect("commits");
         server
     }
 
-    async fn over(folder: Arc<tempfile::TempDir>) -> Self {
+    async fn over(folder: Arc<tempfile::TempDir>, args: ServeArgs) -> Self {
         let now = Arc::new(AtomicI64::new(START));
         let told = now.clone();
         let clock = Clock::from_fn(move || Time(told.load(Ordering::Relaxed)));
-        let args = ServeArgs { data: Some(folder.path().into()), ..ServeArgs::default() };
+        let args = ServeArgs { data: Some(folder.path().into()), ..args };
         let config = args.settle().expect("settles");
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let stop = CancellationToken::new();
@@ -98,7 +103,7 @@ impl Server {
         while directory.strong_count() > 0 {
             tokio::task::yield_now().await;
         }
-        Self::over(folder).await
+        Self::over(folder, ServeArgs::default()).await
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

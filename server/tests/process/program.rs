@@ -43,9 +43,14 @@ pub struct Process {
 impl Process {
     /// Starts it and waits until it says where it is.
     pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    pub fn start_with(data: &Path, flags: &[&str]) -> Self {
         let begun = Instant::now();
         let log = File::options().create(true).append(true).open(data.join("log.txt")).expect("a log");
-        let mut child = serve(data).stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
+        let mut child =
+            serve(data).args(flags).stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("it says where it is");
@@ -70,6 +75,10 @@ impl Process {
 
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it ends")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn url(&self, path: &str) -> String {

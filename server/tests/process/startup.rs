@@ -1,7 +1,20 @@
 //! What a person reads when the server cannot start: which file or port, and what to do.
 
 use crate::program::{Process, make_fleet, serve};
-use std::{net::TcpListener, path::Path};
+use sentinel_server::{
+    clock::Clock,
+    demo,
+    directory::Directory,
+    ports::{Change, UserRecord},
+    sqlite::SqliteRegistry,
+};
+use std::{
+    io::Write as _,
+    net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+};
 
 /// Starts a server that cannot start; answers what it says.
 fn refusal(data: &Path, flags: &[&str]) -> String {
@@ -101,6 +114,79 @@ fn the_demo_s_passwords_are_kept_off_the_network() {
     let folder = tempfile::tempdir().expect("a folder");
     let said = refusal(folder.path(), &["--demo", "--listen", "0.0.0.0:0"]);
     assert_says(&said, &["password", "127.0.0.1"]);
+}
+
+#[tokio::test]
+async fn a_demo_password_is_found_by_trying_it_not_by_what_was_changed_around_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = ["--listen", "0.0.0.0:0"];
+    let registry = SqliteRegistry::open(&folder.path().join("records.db")).expect("opens");
+    let now = Clock::system().now();
+    let directory = Directory::load(Arc::new(registry), now).await.expect("loads");
+    demo::make(&directory, now).await.expect("makes");
+    let change = async |change: &dyn Fn(&mut UserRecord)| {
+        let changed = directory.users().into_iter().map(|user| {
+            let mut user = (*user).clone();
+            user.credentials_version += 1;
+            change(&mut user);
+            Change::PutUser(user)
+        });
+        directory.change().await.commit(changed.collect()).await.expect("commits");
+    };
+    // Disabled and enabled again: another version, the same password.
+    change(&|_| ()).await;
+    assert_says(&refusal(folder.path(), &open), &["demo's well-known password", "127.0.0.1"]);
+    change(&|user| user.disabled = user.username.as_str() != "chief5").await;
+    assert_says(&refusal(folder.path(), &open), &["demo's well-known password"]);
+    change(&|user| user.disabled = true).await;
+    Process::start_with(folder.path(), &open);
+}
+
+#[test]
+fn an_account_that_only_shares_a_demo_account_s_name_is_no_demo_account() {
+    let folder = tempfile::tempdir().expect("a folder");
+    add_user(folder.path(), "admin", "a password of one's own");
+    Process::start_with(folder.path(), &["--listen", "0.0.0.0:0"]);
+}
+
+#[tokio::test]
+async fn the_demo_is_kept_out_of_a_folder_of_real_units() {
+    let folder = tempfile::tempdir().expect("a folder");
+    add_user(folder.path(), "admin", "a password of one's own");
+    assert_says(&refusal(folder.path(), &["--demo"]), &["--demo", "--data", "empty"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    make_fleet(folder.path(), 1).await;
+    assert_says(&refusal(folder.path(), &["--demo"]), &["--demo", "--data", "empty"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_may_open_as_many_files_as_the_machine_allows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Process::start(folder.path());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).expect("reads");
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("is there");
+    let numbers: Vec<&str> = files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{files}");
+}
+
+#[test]
+fn the_demo_takes_its_own_folder_up_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for _ in 0..2 {
+        Process::start_with(folder.path(), &["--demo"]);
+    }
+}
+
+fn add_user(data: &Path, name: &str, password: &str) {
+    let mut adding = Command::new(env!("CARGO_BIN_EXE_sentinel"))
+        .args(["user", "add", name, "--data"])
+        .arg(data)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    writeln!(adding.stdin.take().expect("it is piped"), "{password}").expect("it reads");
+    assert!(adding.wait().expect("it ends").success());
 }
 
 #[tokio::test]

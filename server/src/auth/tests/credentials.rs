@@ -68,11 +68,16 @@ async fn what_expires_says_when_and_then_is_worth_nothing() {
         let grant = world.view(&world.caller(name, value), Scope::station(5));
         assert_eq!(grant.expires_at(), Some(Time(START + ends)), "{name}");
     }
+    let early = credentials.map(|(name, value)| world.caller(name, value));
     world.later(HOUR_MS);
     assert!(matches!(world.get("cookie", &cookie), Ok(None)));
     assert!(world.get("x-api-key", &key).is_err());
     world.later(11 * HOUR_MS);
     assert!(world.get("authorization", &bearer(&jwt)).is_err());
+    for (caller, (name, _)) in early.iter().zip(credentials) {
+        let late = caller.view(&world.directory, Scope::station(5));
+        assert_eq!(late.err(), Some(Denied::Ended), "a socket opened in time begins no stream later: {name}");
+    }
 }
 
 #[tokio::test]
@@ -98,11 +103,39 @@ async fn a_wrong_credential_is_refused_even_beside_a_good_one() {
     let world = World::small().await;
     let user = world.user("chief5", Role::Chief, Scope::station(5)).await;
     let cookie = world.session(&user).await;
-    for wrong in ["Bearer", "Bearer x", "Basic !", "Digest x", &bearer("snt_key_x"), &bearer("snt_session_x")]
-    {
+    let basic = format!("Basic {}", STANDARD.encode("anyone:snt_key_x"));
+    for wrong in ["Bearer", "Bearer x", &basic, &bearer("snt_key_x"), &bearer("snt_session_x")] {
         let both = [("authorization", wrong), ("cookie", &*cookie)];
         assert_eq!(world.ask(&Method::GET, "/", &both).err(), Some(StatusCode::UNAUTHORIZED), "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn what_was_meant_for_a_proxy_hides_no_good_credential_and_is_none_itself() {
+    let world = World::small().await;
+    let user = world.user("chief5", Role::Chief, Scope::station(5)).await;
+    let cookie = world.session(&user).await;
+    let (_, key) = world.key(Scope::station(5), &[Permission::Read]).await;
+    let basic = format!("Basic {}", STANDARD.encode("someone:sentinel-demo"));
+    for foreign in [&*basic, "Basic !", "Basic", "Digest x", "Negotiate YII", ""] {
+        for (name, value) in [("cookie", &*cookie), ("x-api-key", &*key)] {
+            let both = [("authorization", foreign), (name, value)];
+            assert!(matches!(world.ask(&Method::GET, "/", &both), Ok(Some(_))), "{foreign} and {name}");
+        }
+        assert!(matches!(world.get("authorization", foreign), Ok(None)), "{foreign} opens nothing");
+        assert!(world.access.ingest_caller(&headers(&[("authorization", foreign)]), None).is_err());
+        let from_elsewhere = [
+            ("authorization", foreign),
+            ("cookie", &*cookie),
+            ("origin", "http://evil.example"),
+            ("host", "fleet.lan"),
+        ];
+        let posted = world.ask(&Method::POST, "/", &from_elsewhere);
+        assert_eq!(posted.err(), Some(StatusCode::FORBIDDEN), "the cookie counts as a cookie");
+    }
+    let ask = |uri| world.ask(&Method::GET, uri, &[("cookie", &*cookie)]);
+    assert!(matches!(ask("/?token=x"), Ok(Some(_))));
+    assert_eq!(ask("/?token=snt_key_x").err(), Some(StatusCode::UNAUTHORIZED));
 }
 
 #[tokio::test]
@@ -114,7 +147,7 @@ async fn a_session_is_no_bearer_token_and_a_jwt_does_not_belong_into_an_address(
     assert!(world.get("authorization", &bearer(token)).is_err());
     let who = world.access.sign_in("chief5", "sentinel-demo".into(), None).await.expect("signs in");
     let (jwt, _) = world.access.issue_token(&who).expect("signs");
-    assert!(world.ask(&Method::GET, &format!("/?token={jwt}"), &[]).is_err());
+    assert!(matches!(world.ask(&Method::GET, &format!("/?token={jwt}"), &[]), Ok(None)));
     assert!(world.access.ingest_caller(&headers(&[("cookie", &cookie)]), None).is_err());
 }
 

@@ -5,6 +5,7 @@
 //! [`world`] keeps a server and, beside it, a plain account of what happened; who may
 //! see what is worked out there anew, from that account alone.
 
+mod manage;
 mod reads;
 mod watcher;
 mod world;
@@ -48,6 +49,12 @@ pub enum Step {
         unit: u8,
         station: u8,
     },
+    /// The caller moves the unit to another station, or renews its token.
+    Manage {
+        caller: u8,
+        unit: u8,
+        move_to: Option<u8>,
+    },
     /// Opens a stream of some scope, in place of the caller's last one.
     Watch {
         caller: u8,
@@ -85,6 +92,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(|unit| Step::End { unit }),
         8 => (any::<u8>(), prop::collection::vec(seconds, 1..5)).prop_map(|(unit, seconds)| Step::Post { unit, seconds }),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(unit, station)| Step::Rehome { unit, station }),
+        3 => (any::<u8>(), any::<u8>(), any::<Option<u8>>())
+            .prop_map(|(caller, unit, move_to)| Step::Manage { caller, unit, move_to }),
         5 => (any::<u8>(), any::<u8>(), any::<bool>(), any::<bool>())
             .prop_map(|(caller, scope, resume, binary)| Step::Watch { caller, scope, resume, binary }),
         1 => any::<u8>().prop_map(|caller| Step::Leave { caller }),

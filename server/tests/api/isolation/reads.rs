@@ -34,6 +34,15 @@ pub async fn check(world: &World, caller: usize, scope: u8, ago_s: i64, limit: u
     asking.patrols().await;
 }
 
+/// A unit as it is told to whoever sees it.
+pub fn check_whole(unit: &Account, told: &Unit) {
+    assert_eq!(told.station, unit.path().station());
+    assert_eq!(told.patrol_id, unit.active().map(|duty| duty.id));
+    assert_eq!(told.location.as_ref().map(|location| location.time), unit.marker);
+    let shown = told.location.as_ref().map(|l| (l.patrol_id, l.latitude));
+    assert_eq!(shown, unit.marker.map(|time| (told.patrol_id, unit.latitude_at(time))));
+}
+
 impl Asking<'_> {
     async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.world.send(&self.who.credential, Method::GET, path, None).await
@@ -56,11 +65,7 @@ impl Asking<'_> {
     fn check_unit(&self, told: &Unit) {
         let unit = self.world.units.iter().find(|unit| unit.id == told.id).expect("there is such a unit");
         assert!(self.sees(unit), "{} is told of {}", self.who.name, unit.id);
-        assert_eq!(told.station, unit.path().station());
-        assert_eq!(told.patrol_id, unit.active().map(|duty| duty.id));
-        assert_eq!(told.location.as_ref().map(|location| location.time), unit.marker);
-        let shown = told.location.as_ref().map(|l| (l.patrol_id, l.latitude));
-        assert_eq!(shown, unit.marker.map(|time| (told.patrol_id, unit.latitude_at(time))));
+        check_whole(unit, told);
     }
 
     async fn lists(&self, scope: Scope, limit: usize) {
@@ -130,7 +135,9 @@ impl Asking<'_> {
     }
 
     async fn routes(&self, split: Time) {
-        let (first, last) = (Time(0), Time(split.0 + 30 * 24 * 3600 * 1000));
+        // All that a story is long, and less than a route may be.
+        let fortnight_ms = 14 * 24 * 3600 * 1000;
+        let (first, last) = (Time(split.0 - fortnight_ms), Time(split.0 + fortnight_ms));
         for unit in &self.world.units {
             for (from, to) in [(first, last), (split, last), (first, split)] {
                 let path = format!(

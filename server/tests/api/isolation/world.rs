@@ -9,7 +9,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sentinel_model::{
-    Level, PatrolId, Permission, Scope, ScopePath, Time, UnitId,
+    Level, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId,
     live::{LiveUnit, Subscribe},
 };
 use sentinel_server::{
@@ -55,6 +55,7 @@ pub struct Somebody {
     pub credential: String,
     pub scope: Scope,
     pub sees: bool,
+    pub manages: bool,
     pub ended: bool,
     revoke: Option<Change>,
     pub watcher: Option<Watcher>,
@@ -63,8 +64,8 @@ pub struct Somebody {
 /// What happened to a unit.
 pub struct Account {
     pub id: UnitId,
-    token: String,
-    record: UnitRecord,
+    pub token: String,
+    pub record: UnitRecord,
     pub homes: Vec<(Time, ScopePath)>,
     pub patrols: Vec<Duty>,
     /// Every fix by device time, with its latitude.
@@ -93,7 +94,7 @@ impl Account {
         self.active().map_or_else(|| self.home(), |duty| duty.path)
     }
 
-    fn home(&self) -> ScopePath {
+    pub fn home(&self) -> ScopePath {
         self.homes.last().expect("it has one").1
     }
 
@@ -142,7 +143,10 @@ impl World {
             let record = user(&format!("person{n}"), *role, pick(*scope));
             changes.push(Change::PutUser(record.clone()));
             let disabled = sentinel_server::ports::UserRecord { disabled: true, ..record };
-            callers.push(somebody(format!("person{n}"), pick(*scope), true, Some(Change::PutUser(disabled))));
+            callers.push(Somebody {
+                manages: *role == Role::Admin,
+                ..somebody(format!("person{n}"), pick(*scope), true, Some(Change::PutUser(disabled)))
+            });
         }
         for (n, (permissions, scope)) in story.keys.iter().enumerate() {
             let made = secret::mint(Kind::Key);
@@ -161,6 +165,7 @@ impl World {
             let sees = permissions.contains(&Permission::Read);
             callers.push(Somebody {
                 credential: made.text,
+                manages: permissions.contains(&Permission::Manage),
                 ..somebody(format!("key{n}"), pick(*scope), sees, Some(revoked))
             });
         }
@@ -248,6 +253,7 @@ impl World {
             Step::End { unit } => self.end_patrol(unit).await,
             Step::Post { unit, ref seconds } => self.post(unit, seconds).await,
             Step::Rehome { unit, station } => self.rehome(unit, station).await,
+            Step::Manage { caller, unit, move_to } => self.manage(caller, unit, move_to).await,
             Step::Watch { caller, scope, resume, binary } => self.watch(caller, scope, resume, binary).await,
             Step::Leave { caller } => {
                 let caller = usize::from(caller) % self.callers.len();
@@ -442,7 +448,16 @@ impl World {
 }
 
 fn somebody(name: String, scope: Scope, sees: bool, revoke: Option<Change>) -> Somebody {
-    Somebody { name, credential: String::new(), scope, sees, ended: false, revoke, watcher: None }
+    Somebody {
+        name,
+        credential: String::new(),
+        scope,
+        sees,
+        manages: false,
+        ended: false,
+        revoke,
+        watcher: None,
+    }
 }
 
 /// A unit's place, known from the time; with seven decimals, as phones send it.
