@@ -67,3 +67,17 @@ fn settle(db: &Connection) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(32);
     Ok(())
 }
+
+/// Makes the file where there is none, and it its owner's alone either way: the records
+/// hold password hashes and the signing secret, the history where people were. The
+/// `-wal` and `-shm` files beside it take their mode from it.
+pub fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
+}
