@@ -31,7 +31,9 @@ impl Thinner {
     /// Takes the points that come next.
     pub fn with(mut self, mut points: Vec<RoutePoint>) -> Self {
         self.total += points.len() as u64;
-        if self.one_of == 1 {
+        if self.held.is_empty() {
+            self.held = points;
+        } else if self.one_of == 1 {
             self.held.append(&mut points);
         } else {
             self.gathered.append(&mut points);

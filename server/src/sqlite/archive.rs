@@ -11,8 +11,8 @@ use std::path::Path;
 /// Reads under way at once; more wait their turn.
 const READERS: usize = 4;
 
-/// Points that end a piece of a route: some megabyte, a few milliseconds of reading.
-const PIECE: usize = 32_768;
+/// Points that end a piece of a route: 4 MB. A day at a fix a second is one piece.
+const PIECE: usize = 100_000;
 
 #[derive(Clone)]
 pub struct SqliteArchive(Readers);

@@ -59,14 +59,19 @@ impl Log {
     /// The second thread's part, until it is told to stop.
     pub fn fold_beside(&self, db: &Connection, stopped: &Receiver<()>) {
         while stopped.recv_timeout(FOLD_EVERY) == Err(RecvTimeoutError::Timeout) {
-            let Some(log) = fold(db, "PASSIVE", "beside") else { continue };
-            if log.length >= LOG_PAGES && log.folded == log.length {
-                // What came meanwhile.
-                fold(db, "PASSIVE", "beside");
-                self.nearly_folded.store(true, Ordering::Relaxed);
-            }
+            self.fold_once(db);
         }
         fold(db, "TRUNCATE", "beside");
+    }
+
+    fn fold_once(&self, db: &Connection) {
+        if fold(db, "PASSIVE", "beside")
+            .is_some_and(|log| log.length >= LOG_PAGES && log.folded == log.length)
+        {
+            // What came meanwhile.
+            fold(db, "PASSIVE", "beside");
+            self.nearly_folded.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -80,4 +85,47 @@ fn fold(db: &Connection, how: &str, who: &'static str) -> Option<Folded> {
         tracing::warn!(%error, "the history's log could not be folded back; it grows until it can");
     })
     .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{HISTORY_SCHEMA, open::open};
+
+    /// Writes one block of so many bytes, in a commit of its own.
+    fn write(db: &Connection, first: i64, bytes: usize) {
+        db.execute(
+            "INSERT INTO block (unit, first, first_uuid, last, count, fixes) VALUES (1, ?1, '', 0, 0, zeroblob(?2))",
+            rusqlite::params![first, i64::try_from(bytes).expect("fits")],
+        )
+        .expect("writes");
+    }
+
+    #[test]
+    fn a_long_log_is_folded_beside_the_writer_and_then_begins_anew_in_its_space() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("history.db");
+        let (writer, beside) =
+            (open(&path, &HISTORY_SCHEMA).expect("opens"), open(&path, &HISTORY_SCHEMA).expect("opens"));
+        writer.pragma_update(None, "wal_autocheckpoint", 0).expect("sets");
+        let log = Log::of(&path);
+        let size = || std::fs::metadata(&log.path).expect("is there").len();
+
+        write(&writer, 0, 1000);
+        log.fold_once(&beside);
+        assert!(!log.nearly_folded.load(Ordering::Relaxed), "a short log is left as it is");
+        let long = usize::try_from(LOG_PAGES).expect("fits") * 4096;
+        write(&writer, 1, long);
+        log.fold_once(&beside);
+        // While that went on.
+        write(&writer, 2, 1000);
+        let long = size();
+        for round in 3..200 {
+            log.after_commit(&writer);
+            write(&writer, round, 10_000);
+        }
+        assert_eq!(size(), long, "it does not grow");
+        let now = fold(&beside, "PASSIVE", "test").expect("folds");
+        assert!(now.length < LOG_PAGES && now.folded == now.length, "{} pages", now.length);
+    }
 }

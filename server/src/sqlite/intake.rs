@@ -10,7 +10,7 @@ use super::{
     HISTORY_SCHEMA,
     fold::Log,
     group::{Answer, Submission, Waiting, write_groups},
-    open::{make_private, open},
+    open::open,
     writer::WriteError,
 };
 use crate::ports::{EngineError, Intake, IntakeError, Receipt};
@@ -50,7 +50,6 @@ pub struct SqliteIntake {
 impl SqliteIntake {
     /// Opens (or makes) the history file and starts its threads.
     pub fn open(path: &Path, limits: IntakeLimits) -> Result<Self, EngineError> {
-        make_private(path).map_err(EngineError::during("making the history file"))?;
         let (db, folding_db) = (open(path, &HISTORY_SCHEMA)?, open(path, &HISTORY_SCHEMA)?);
         // Folding is done by `Log`, never within a commit.
         db.pragma_update(None, "wal_autocheckpoint", 0)

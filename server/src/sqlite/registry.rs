@@ -78,7 +78,6 @@ enum RecordError {
 
 impl SqliteRegistry {
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        open::make_private(path).map_err(EngineError::during("making the records file"))?;
         let mut db = open::open(path, &SCHEMA)?;
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         let thread = std::thread::Builder::new()

@@ -75,7 +75,7 @@ async fn a_range_holds_its_start_and_not_its_end(history: &impl History) {
 
 /// More than any engine reads at once; of every instant two, told apart by uuid, so that
 /// pieces end within one too.
-const MANY: i64 = 100_000;
+const MANY: i64 = 250_000;
 
 async fn store_many(intake: &dyn Intake) -> Vec<Time> {
     let of = |n: i64| Fix { uuid: (n % 2 == 1).then(|| "x".into()), ..fix(n / 2) };
