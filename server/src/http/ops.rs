@@ -24,11 +24,16 @@ pub fn routes() -> Router<Arc<Sentinel>> {
         .route("/api/v1/stats", get(stats))
 }
 
-/// Whether requests should be sent here: no longer once the process is stopping.
+/// Whether requests should be sent here: no longer once the process is stopping, nor
+/// where it cannot make positions safe.
 async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
-    let stopping = sentinel.stop.is_cancelled();
-    let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let word = if stopping { "stopping" } else { "ready" };
+    let (status, word) = if sentinel.stop.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
+    } else if !sentinel.intake.is_alive() {
+        (StatusCode::SERVICE_UNAVAILABLE, "the intake has ended; the log says why; start Sentinel again")
+    } else {
+        (StatusCode::OK, "ready")
+    };
     (status, Json(json!({ "status": word, "engines": sentinel.engines })))
 }
 

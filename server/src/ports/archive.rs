@@ -1,5 +1,6 @@
 use super::EngineError;
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use sentinel_model::{Fix, RoutePoint, Time, UnitId};
 
 /// From `from`, included, to `to`, not included.
@@ -23,12 +24,18 @@ impl TimeRange {
     }
 }
 
+/// Points as they are read, in pieces of any size but none empty, so that a range of any
+/// length takes the memory of a piece. It reads on only as it is asked to, and may be
+/// dropped at any point.
+pub type Points = BoxStream<'static, Result<Vec<RoutePoint>, EngineError>>;
+
 /// Exact history: each accepted fix once, in order of device time (and uuid, where
 /// a device used one time twice).
 #[async_trait]
 pub trait Archive: Send + Sync + 'static {
-    /// The points of one unit's fixes in a range, in order.
-    async fn points(&self, unit: &UnitId, range: TimeRange) -> Result<Vec<RoutePoint>, EngineError>;
+    /// The points of one unit's fixes in a range, in order. What was stored when it was
+    /// asked for comes once each; what is stored meanwhile may come or not.
+    fn points(&self, unit: &UnitId, range: TimeRange) -> Points;
 
     /// Whole fixes of one unit in a range, in order, at most `limit`.
     async fn fixes(&self, unit: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError>;

@@ -14,7 +14,12 @@ pub trait Intake: Send + Sync + 'static {
     /// Submissions waiting for the next commit.
     fn queued(&self) -> u64;
 
-    /// Waits until everything taken so far is answered; used when stopping.
+    /// Whether it still takes positions: false once what writes them has ended, by
+    /// itself or by a fault, and then for good.
+    fn is_alive(&self) -> bool;
+
+    /// Waits until everything taken so far is answered, or never will be because what
+    /// writes has ended; used when stopping.
     async fn drain(&self);
 }
 
@@ -32,7 +37,7 @@ pub enum IntakeError {
     /// The disk refused (full, read-only, failing): nothing was taken.
     #[error("positions could not be written")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The process is stopping: whether the fixes were stored is not known.
+    /// The process is stopping, or what writes has ended: whether the fixes were stored is not known.
     #[error("the server is stopping")]
     Stopping,
 }

@@ -11,7 +11,7 @@ mod positions;
 mod registry;
 mod rooms;
 
-pub use archive::{Archive, TimeRange};
+pub use archive::{Archive, Points, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition};
 pub use intake::{Intake, IntakeError, Receipt};
 pub use positions::{NearbyQuery, Positions, Put};

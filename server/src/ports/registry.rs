@@ -21,6 +21,9 @@ pub trait Registry: Send + Sync + 'static {
     /// A unit's patrols that overlap a range, oldest first.
     async fn patrols_of(&self, unit: &UnitId, range: TimeRange) -> Result<Vec<Patrol>, EngineError>;
 
+    /// For each unit with a moment of its own, in the order asked, its patrols active then.
+    async fn patrols_of_each(&self, moments: Vec<(UnitId, Time)>) -> Result<Vec<Vec<Patrol>>, EngineError>;
+
     /// Every patrol that was active at a moment.
     async fn patrols_at(&self, at: Time) -> Result<Vec<Patrol>, EngineError>;
 
@@ -39,7 +42,8 @@ pub struct Records {
     pub patrols: Vec<Patrol>,
 }
 
-/// One durable change; `Put` makes or replaces the record of that id.
+/// One durable change; `Put` makes or replaces the record of that id. A patrol stays its
+/// unit's: a commit that would give its id to another unit fails.
 #[derive(Debug, Clone)]
 pub enum Change {
     PutScope(ScopeRecord),

@@ -10,11 +10,16 @@ use crate::{
     live::status::Silence,
     ports::{Archive, EngineError, NearbyQuery, Positions, TimeRange},
 };
+use futures::TryStreamExt;
 use sentinel_model::{
-    Location, Page, RouteAnswer, Scope, Time, Unit, UnitId, UnitStatus, fix::Nearby, scope::ScopeCounts,
-    unit::HistoryAnswer,
+    Fix, Location, Page, Patrol, RouteAnswer, Scope, ScopePath, Time, Unit, UnitId, UnitStatus, fix::Nearby,
+    scope::ScopeCounts, unit::HistoryAnswer,
 };
 use std::{collections::HashMap, sync::Arc};
+use thin::Thinner;
+
+/// Points of a route in memory at once: 16 MB. A range with more is thinned as it is read.
+const HELD_MAX: usize = 400_000;
 
 pub struct Reads {
     pub clock: Clock,
@@ -137,15 +142,21 @@ impl Reads {
         if windows.is_empty() && !caller.may_view(&unit.path()) {
             return Ok(None);
         }
-        let mut points = Vec::new();
+        let mut thinner = Thinner::new(HELD_MAX);
         for window in windows {
-            points.append(&mut self.archive.points(id, window).await?);
+            let mut pieces = self.archive.points(id, window);
+            while let Some(piece) = pieces.try_next().await? {
+                thinner = if thinner.fits(piece.len()) {
+                    thinner.with(piece)
+                } else {
+                    away("thinning a route", move || thinner.with(piece)).await?
+                };
+            }
         }
-        let total = points.len() as u64;
+        let total = thinner.total();
+        let points = thinner.held();
         let points = if points.len() > max_points {
-            tokio::task::spawn_blocking(move || thin::thin(points, max_points))
-                .await
-                .map_err(EngineError::during("thinning a route"))?
+            away("thinning a route", move || thin::thin(points, max_points)).await?
         } else {
             points
         };
@@ -170,19 +181,28 @@ impl Reads {
         let units =
             self.directory.units(None, usize::MAX, |unit| under(unit).is_some_and(|p| grant.covers(&p)));
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.record.id.clone()).collect();
-        let mut found = Vec::with_capacity(ids.len());
-        for (id, fix) in self.archive.last_before(&ids, at).await? {
-            let patrol = then.get(&id);
-            let same_patrol = patrol.is_some_and(|patrol| patrol.started_at <= fix.time);
-            if !same_patrol {
+        let last = self.archive.last_before(&ids, at).await?;
+        let patrol_of = |id: &UnitId, fix: &Fix| then.get(id).filter(|patrol| patrol.started_at <= fix.time);
+        let elsewhere: Vec<(UnitId, Time)> = last
+            .iter()
+            .filter(|(id, fix)| patrol_of(id, fix).is_none())
+            .map(|(id, fix)| (id.clone(), fix.time))
+            .collect();
+        let mut patrols_then = self.directory.registry().patrols_of_each(elsewhere).await?.into_iter();
+        let mut found = Vec::with_capacity(last.len());
+        for (id, fix) in last {
+            let patrol = patrol_of(&id, &fix);
+            if patrol.is_none() {
+                let patrols = patrols_then.next().unwrap_or_default();
                 let Some(unit) = self.directory.unit(&id) else { continue };
                 let moment = TimeRange { from: fix.time, to: fix.time.plus_ms(1) };
-                let postings = self.postings(&unit, moment).await?;
+                let postings = self.postings_by(&unit, &patrols);
                 if windows::visible(&postings, moment, |path| grant.covers(path)).is_empty() {
                     continue;
                 }
             }
-            found.push(Location::of(id, patrol.filter(|_| same_patrol).map(|patrol| patrol.id), &fix));
+            let patrol = patrol.map(|patrol| patrol.id);
+            found.push(Location::of(id, patrol, &fix));
         }
         Ok(HistoryAnswer { scope: grant.scope(), at, units: found })
     }
@@ -191,14 +211,18 @@ impl Reads {
         &self,
         unit: &UnitEntry,
         range: TimeRange,
-    ) -> Result<Vec<(TimeRange, sentinel_model::ScopePath)>, EngineError> {
+    ) -> Result<Vec<(TimeRange, ScopePath)>, EngineError> {
         let patrols = self.directory.registry().patrols_of(&unit.record.id, range).await?;
-        Ok(windows::postings(&unit.record.homes, &patrols, |station| self.directory.station_path(station)))
+        Ok(self.postings_by(unit, &patrols))
+    }
+
+    fn postings_by(&self, unit: &UnitEntry, patrols: &[Patrol]) -> Vec<(TimeRange, ScopePath)> {
+        windows::postings(&unit.record.homes, patrols, |station| self.directory.station_path(station))
     }
 }
 
 /// The station a unit belonged to at a moment.
-fn home_at(unit: &UnitEntry, at: Time) -> sentinel_model::ScopePath {
+fn home_at(unit: &UnitEntry, at: Time) -> ScopePath {
     let homes = &unit.record.homes;
     homes
         .iter()
@@ -206,4 +230,12 @@ fn home_at(unit: &UnitEntry, at: Time) -> sentinel_model::ScopePath {
         .find(|home| home.from <= at)
         .or(homes.first())
         .map_or_else(|| unit.home(), |home| home.path)
+}
+
+/// Work that takes milliseconds, off the async threads.
+async fn away<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
+    tokio::task::spawn_blocking(work).await.map_err(EngineError::during(what))
 }

@@ -7,6 +7,67 @@
 
 use sentinel_model::RoutePoint;
 
+/// Holds a route while it comes in piece by piece, thinned evenly once it is too long.
+pub struct Thinner {
+    held: Vec<RoutePoint>,
+    held_max: usize,
+    total: u64,
+    /// Of so many points about one is held.
+    one_of: usize,
+    /// Too few yet to be thinned.
+    gathered: Vec<RoutePoint>,
+}
+
+impl Thinner {
+    pub fn new(held_max: usize) -> Self {
+        Self { held: Vec::new(), held_max, total: 0, one_of: 1, gathered: Vec::new() }
+    }
+
+    /// Whether this many more are simply taken in, which is quick.
+    pub fn fits(&self, more: usize) -> bool {
+        self.one_of == 1 && self.held.len() + more <= self.held_max
+    }
+
+    /// Takes the points that come next.
+    pub fn with(mut self, mut points: Vec<RoutePoint>) -> Self {
+        self.total += points.len() as u64;
+        if self.held.is_empty() {
+            self.held = points;
+        } else if self.one_of == 1 {
+            self.held.append(&mut points);
+        } else {
+            self.gathered.append(&mut points);
+            if self.gathered.len() >= 8 * self.one_of {
+                self.thin_gathered();
+            }
+        }
+        while self.held.len() > self.held_max {
+            let half = self.held.len() / 2;
+            self.held = thin(std::mem::take(&mut self.held), half);
+            self.one_of *= 2;
+        }
+        self
+    }
+
+    /// What comes is thinned as often as what is held was: so it stays even.
+    fn thin_gathered(&mut self) {
+        let gathered = std::mem::take(&mut self.gathered);
+        let share = gathered.len().div_ceil(self.one_of).max(2);
+        self.held.extend(thin(gathered, share));
+    }
+
+    /// How many were taken, exactly.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// What is held of them, the first and the last among them.
+    pub fn held(mut self) -> Vec<RoutePoint> {
+        self.thin_gathered();
+        self.held
+    }
+}
+
 /// At most `keep` of the points, the first and the last always among them.
 pub fn thin(points: Vec<RoutePoint>, keep: usize) -> Vec<RoutePoint> {
     if points.len() <= keep {
@@ -90,6 +151,41 @@ mod tests {
                 assert!(thinned.is_sorted_by(|a, b| a.time < b.time));
             }
         }
+    }
+
+    #[test]
+    fn a_long_route_is_held_in_bounds_and_evenly_and_counted_exactly() {
+        let points = route(100_000, |i| ((i as f64 / 50.0).sin(), i as f64 / 1000.0));
+        for piece in [1, 7, 500, 3_000, 100_000] {
+            let mut thinner = Thinner::new(2_000);
+            for piece in points.chunks(piece) {
+                thinner = thinner.with(piece.to_vec());
+                assert!(thinner.held.len() + thinner.gathered.len() <= 4_000);
+            }
+            assert_eq!(thinner.total(), 100_000);
+            let held = thinner.held();
+            assert_eq!((held.first(), held.last()), (points.first(), points.last()));
+            assert!(held.is_sorted_by(|a, b| a.time < b.time));
+            let tenth = |n: i64| held.iter().filter(|p| p.time.0 / 10_000 == n).count();
+            for n in 0..10 {
+                assert!(
+                    (50..=400).contains(&tenth(n)),
+                    "piece {piece}: {:?}",
+                    (0..10).map(tenth).collect::<Vec<_>>()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_route_that_fits_is_held_whole() {
+        let points = route(2_000, |i| (i as f64, 0.0));
+        let thinner = points.chunks(300).fold(Thinner::new(2_000), |t, piece| {
+            assert!(t.fits(piece.len()));
+            t.with(piece.to_vec())
+        });
+        assert!(!thinner.fits(1));
+        assert_eq!(thinner.held(), points);
     }
 
     #[test]

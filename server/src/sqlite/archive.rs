@@ -1,113 +1,126 @@
-//! Reading history, off the async threads, on a few connections of its own.
+//! Reading history, a piece at a time.
 
-use super::{block, open::open_reader};
-use crate::ports::{Archive, EngineError, TimeRange};
+use super::{block, readers::Readers, writer::WriteError};
+use crate::ports::{Archive, EngineError, Points, TimeRange};
 use async_trait::async_trait;
-use parking_lot::Mutex;
+use futures::{StreamExt, stream};
 use rusqlite::{Connection, params};
 use sentinel_model::{Fix, RoutePoint, Time, UnitId};
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-use tokio::sync::Semaphore;
+use std::path::Path;
 
 /// Reads under way at once; more wait their turn.
 const READERS: usize = 4;
 
-#[derive(Clone)]
-pub struct SqliteArchive(Arc<Pool>);
+/// Points that end a piece of a route: 4 MB. A day at a fix a second is one piece.
+const PIECE: usize = 100_000;
 
-struct Pool {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-    turns: Semaphore,
-}
+#[derive(Clone)]
+pub struct SqliteArchive(Readers);
 
 impl SqliteArchive {
     /// Reads the history file that an intake has opened.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let first = open_reader(path)?;
-        Ok(Self(Arc::new(Pool {
-            path: path.to_owned(),
-            idle: Mutex::new(vec![first]),
-            turns: Semaphore::new(READERS),
-        })))
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        what: &'static str,
-        work: impl FnOnce(&Connection) -> Result<T, super::writer::WriteError> + Send + 'static,
-    ) -> Result<T, EngineError> {
-        let _turn = self.0.turns.acquire().await.map_err(EngineError::during(what))?;
-        let pool = self.0.clone();
-        tokio::task::spawn_blocking(move || {
-            let idle = pool.idle.lock().pop();
-            let db = match idle {
-                Some(db) => db,
-                None => open_reader(&pool.path)?,
-            };
-            let answer = work(&db).map_err(EngineError::during(what));
-            pool.idle.lock().push(db);
-            answer
-        })
-        .await
-        .map_err(EngineError::during(what))?
+        Ok(Self(Readers::open(path, READERS)?))
     }
 }
 
 #[async_trait]
 impl Archive for SqliteArchive {
-    async fn points(&self, unit: &UnitId, range: TimeRange) -> Result<Vec<RoutePoint>, EngineError> {
-        let unit = unit.clone();
-        self.read("reading a route", move |db| {
-            let mut points = Vec::new();
-            each_block(db, &unit, range, |bytes| {
-                block::unpack_points(bytes, |time| range.contains(time), &mut points)?;
-                Ok(true)
-            })?;
-            Ok(points)
+    /// Each piece is a read of its own: who is slow to take them holds neither a connection
+    /// nor the log, which cannot begin anew while somebody reads it.
+    fn points(&self, unit: &UnitId, range: TimeRange) -> Points {
+        let (readers, unit) = (self.0.clone(), unit.clone());
+        stream::try_unfold(Some(Behind::nothing(range)), move |behind| {
+            let (readers, unit) = (readers.clone(), unit.clone());
+            async move {
+                let Some(behind) = behind else { return Ok(None) };
+                let piece = readers
+                    .read("reading a route", move |db| Ok(piece_of_points(db, &unit, range, behind)?))
+                    .await?;
+                Ok(Some(piece).filter(|(points, _)| !points.is_empty()))
+            }
         })
-        .await
+        .boxed()
     }
 
     async fn fixes(&self, unit: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError> {
         let unit = unit.clone();
-        self.read("reading fixes", move |db| {
-            let mut fixes = Vec::new();
-            each_block(db, &unit, range, |bytes| {
-                let (block, _) = block::unpack_all(bytes)?;
-                fixes.extend(block.into_iter().filter(|fix| range.contains(fix.time)));
-                Ok(fixes.len() < limit)
-            })?;
-            fixes.truncate(limit);
-            Ok(fixes)
-        })
-        .await
+        self.0
+            .read("reading fixes", move |db| {
+                let mut fixes = Vec::new();
+                each_block(db, &unit, range, |bytes| {
+                    let (block, _) = block::unpack_all(bytes)?;
+                    fixes.extend(block.into_iter().filter(|fix| range.contains(fix.time)));
+                    Ok(fixes.len() < limit)
+                })?;
+                fixes.truncate(limit);
+                Ok(fixes)
+            })
+            .await
     }
 
     async fn last_before(&self, units: &[UnitId], at: Time) -> Result<Vec<(UnitId, Fix)>, EngineError> {
         let units = units.to_vec();
-        self.read("reading where units were", move |db| {
-            let mut query = db.prepare_cached(
-                "SELECT fixes FROM block WHERE unit = (SELECT ix FROM unit WHERE id = ?1) AND first <= ?2
+        self.0
+            .read("reading where units were", move |db| {
+                let mut query = db.prepare_cached(
+                    "SELECT fixes FROM block WHERE unit = (SELECT ix FROM unit WHERE id = ?1) AND first <= ?2
                  ORDER BY first DESC, first_uuid DESC LIMIT 1",
-            )?;
-            let mut found = Vec::new();
-            for unit in units {
-                let mut rows = query.query(params![unit.as_str(), at.0])?;
-                if let Some(row) = rows.next()? {
-                    let (block, _) = block::unpack_all(&row.get::<_, Vec<u8>>(0)?)?;
-                    if let Some(fix) = block.into_iter().rev().find(|fix| fix.time <= at) {
-                        found.push((unit, fix));
+                )?;
+                let mut found = Vec::new();
+                for unit in units {
+                    let mut rows = query.query(params![unit.as_str(), at.0])?;
+                    if let Some(row) = rows.next()? {
+                        let (block, _) = block::unpack_all(&row.get::<_, Vec<u8>>(0)?)?;
+                        if let Some(fix) = block.into_iter().rev().find(|fix| fix.time <= at) {
+                            found.push((unit, fix));
+                        }
                     }
                 }
-            }
-            Ok(found)
-        })
-        .await
+                Ok(found)
+            })
+            .await
     }
+}
+
+/// How far a route is read: the next piece begins behind the fix of this time and uuid.
+struct Behind {
+    time: Time,
+    /// None before the first piece, which takes all fixes of that time.
+    uuid: Option<String>,
+}
+
+impl Behind {
+    fn nothing(range: TimeRange) -> Self {
+        Self { time: range.from, uuid: None }
+    }
+
+    fn is_before(&self, time: Time, uuid: &str) -> bool {
+        time > self.time || time == self.time && self.uuid.as_deref().is_none_or(|own| own < uuid)
+    }
+}
+
+/// The next points, and how far they reach; without that, they are the last.
+fn piece_of_points(
+    db: &Connection,
+    unit: &UnitId,
+    range: TimeRange,
+    behind: Behind,
+) -> Result<(Vec<RoutePoint>, Option<Behind>), WriteError> {
+    let (mut points, mut reached) = (Vec::new(), None);
+    each_block(db, unit, TimeRange { from: behind.time, ..range }, |bytes| {
+        let mut last = None;
+        block::each_point(bytes, |point, uuid| {
+            if point.time < range.to && behind.is_before(point.time, uuid) {
+                points.push(point);
+                last = Some((point.time, uuid));
+            }
+        })?;
+        let full = points.len() >= PIECE;
+        reached = last.filter(|_| full).map(|(time, uuid)| Behind { time, uuid: Some(uuid.into()) });
+        Ok(!full)
+    })?;
+    Ok((points, reached))
 }
 
 /// Hands over the blocks that may hold fixes of the range, in order, until told to stop.
@@ -115,8 +128,8 @@ fn each_block(
     db: &Connection,
     unit: &UnitId,
     range: TimeRange,
-    mut take: impl FnMut(&[u8]) -> Result<bool, super::writer::WriteError>,
-) -> Result<(), super::writer::WriteError> {
+    mut take: impl FnMut(&[u8]) -> Result<bool, WriteError>,
+) -> Result<(), WriteError> {
     // The range may begin inside the block that begins before it.
     let mut query = db.prepare_cached(
         "SELECT fixes FROM block WHERE unit = (SELECT ix FROM unit WHERE id = ?1)

@@ -148,25 +148,24 @@ pub fn unpack_all(mut bytes: &[u8]) -> Result<(Vec<Fix>, Cursor), BlockError> {
     Ok((fixes, cursor))
 }
 
-/// Only what a route needs, without allocating per fix.
-pub fn unpack_points(
-    mut bytes: &[u8],
-    keep: impl Fn(Time) -> bool,
-    into: &mut Vec<RoutePoint>,
+/// Only what a route needs, each with its uuid (empty where it has none), without
+/// allocating per fix.
+pub fn each_point<'a>(
+    mut bytes: &'a [u8],
+    mut take: impl FnMut(RoutePoint, &'a str),
 ) -> Result<(), BlockError> {
     let mut cursor = Cursor::default();
     while !bytes.is_empty() {
         let (packed, placed, rest) = cursor.step(bytes)?;
         bytes = rest;
-        if keep(placed.time) {
-            into.push(RoutePoint {
-                time: placed.time,
-                latitude: placed.latitude,
-                longitude: placed.longitude,
-                speed_mps: packed.speed_mps,
-                heading_deg: packed.heading_deg,
-            });
-        }
+        let point = RoutePoint {
+            time: placed.time,
+            latitude: placed.latitude,
+            longitude: placed.longitude,
+            speed_mps: packed.speed_mps,
+            heading_deg: packed.heading_deg,
+        };
+        take(point, packed.uuid.unwrap_or(""));
     }
     Ok(())
 }
@@ -204,8 +203,9 @@ mod tests {
                 prop_assert_eq!(a.longitude.to_bits(), b.longitude.to_bits());
             }
             let mut points = Vec::new();
-            unpack_points(&bytes, |_| true, &mut points).expect("unpacks");
-            prop_assert_eq!(points.len(), fixes.len());
+            each_point(&bytes, |point, uuid| points.push((point.time, uuid.to_owned()))).expect("unpacks");
+            let keys = fixes.iter().map(|fix| (fix.time, fix.uuid.as_deref().unwrap_or("").to_owned()));
+            prop_assert_eq!(points, keys.collect::<Vec<_>>());
         }
 
         #[test]

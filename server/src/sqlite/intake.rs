@@ -1,27 +1,23 @@
 //! Durable acceptance: one writer thread, group commit.
 //!
-//! Requests queue their fixes; the writer takes all that wait, writes them in one
-//! transaction, and answers each when the commit is on disk. While the disk syncs,
-//! the next group gathers: the slower the disk, the larger the groups. The queue is
-//! bounded; what does not fit is refused at once, so that the device tries again.
-//!
-//! The write-ahead log is folded back into the file by a second thread; the writer
-//! folds what is left whenever the log reaches [`LOG_PAGES`], and begins it anew in the
-//! space it has: a file that does not grow syncs twice as fast as one that does. Only
-//! where readers keep the log from being folded does it grow, up to [`LOG_LIMIT_BYTES`],
-//! and intake then slows down to what the disk can take.
+//! Requests queue their fixes; the writer ([`group`](super::group)) takes all that wait,
+//! writes them in one transaction, and answers each when the commit is on disk. While the
+//! disk syncs, the next group gathers: the slower the disk, the larger the groups. The
+//! queue is bounded; what does not fit is refused at once, so that the device tries again.
+//! A second thread keeps the write-ahead log short ([`fold`](super::fold)).
 
 use super::{
     HISTORY_SCHEMA,
-    open::{open, open_reader},
-    writer::{BlockWriter, WriteError},
+    fold::Log,
+    group::{Answer, Submission, Waiting, write_groups},
+    open::open,
+    writer::WriteError,
 };
 use crate::ports::{EngineError, Intake, IntakeError, Receipt};
 use async_trait::async_trait;
-use rusqlite::Connection;
 use sentinel_model::{Fix, UnitId};
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -45,88 +41,47 @@ impl Default for IntakeLimits {
     }
 }
 
-/// How often the log is folded back.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
-
-/// The log's length from which on the writer folds it too, in pages of 4 KiB: 16 MB.
-const LOG_PAGES: u32 = 4_000;
-
-/// The log's size, at most about.
-const LOG_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
-
-struct Submission {
-    unit: UnitId,
-    fixes: Vec<Fix>,
-    answer: oneshot::Sender<Answer>,
-}
-
-type Outcome = Result<Receipt, Arc<WriteError>>;
-
-/// What a request learns, and what it hands on to the others of its group.
-///
-/// The writer wakes one request of a group, and that one wakes the rest: from inside the
-/// runtime this costs a queue entry each, from the writer's thread a system call each.
-struct Answer {
-    outcome: Outcome,
-    others: Others,
-}
-
-/// Answers the others when dropped, so they are answered whatever becomes of the one
-/// that holds this.
-struct Others(Vec<(oneshot::Sender<Answer>, Outcome)>);
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        for (answer, outcome) in self.0.drain(..) {
-            // A requester that hung up will send again and be told "duplicate".
-            answer.send(Answer { outcome, others: Others(Vec::new()) }).ok();
-        }
-    }
-}
-
 pub struct SqliteIntake {
     queue: mpsc::Sender<Submission>,
     waiting: Arc<AtomicU64>,
-    path: PathBuf,
     threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl SqliteIntake {
-    /// Opens (or makes) the history file and starts its writer.
+    /// Opens (or makes) the history file and starts its threads.
     pub fn open(path: &Path, limits: IntakeLimits) -> Result<Self, EngineError> {
-        let db = open(path, &HISTORY_SCHEMA)?;
-        db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)
+        let (db, folding_db) = (open(path, &HISTORY_SCHEMA)?, open(path, &HISTORY_SCHEMA)?);
+        // Folding is done by `Log`, never within a commit.
+        db.pragma_update(None, "wal_autocheckpoint", 0)
             .map_err(EngineError::during("setting up the history file"))?;
-        let folder = open(path, &HISTORY_SCHEMA)?;
-        let (queue, submissions) = mpsc::channel(limits.queue);
+        let log = Log::of(path);
         let (stop_folding, stopped) = std::sync::mpsc::channel();
-        let log = log_path(path);
-        let waiting = Arc::new(AtomicU64::new(0));
-        let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new()
-                .name(name.into())
-                .spawn(work)
-                .map_err(EngineError::during("starting a database thread"))
-        };
-        let writer = start("history-writer", {
-            let waiting = waiting.clone();
-            Box::new(move || {
+        let intake = Self::start(limits, {
+            let log = log.clone();
+            move |submissions| {
                 let _stop_folding_at_end = stop_folding;
-                write_groups(&db, submissions, limits, &waiting, &log);
-            })
+                write_groups(&db, submissions, limits, &log);
+            }
         })?;
-        let folding = start("history-fold", Box::new(move || fold_log(&folder, &stopped)))?;
-        Ok(Self {
-            queue,
-            waiting,
-            path: path.to_owned(),
-            threads: parking_lot::Mutex::new(vec![writer, folding]),
-        })
+        let folding = thread("history-fold", move || log.fold_beside(&folding_db, &stopped))?;
+        intake.threads.lock().push(folding);
+        Ok(intake)
     }
 
-    pub fn reader(&self) -> Result<Connection, EngineError> {
-        open_reader(&self.path)
+    /// Starts the thread that takes from the queue.
+    fn start(
+        limits: IntakeLimits,
+        write: impl FnOnce(mpsc::Receiver<Submission>) + Send + 'static,
+    ) -> Result<Self, EngineError> {
+        let (queue, submissions) = mpsc::channel(limits.queue);
+        let writer = thread("history-writer", move || write(submissions))?;
+        Ok(Self { queue, waiting: Arc::default(), threads: parking_lot::Mutex::new(vec![writer]) })
     }
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EngineError> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(work);
+    started.map_err(EngineError::during("starting a database thread"))
 }
 
 #[async_trait]
@@ -136,10 +91,9 @@ impl Intake for SqliteIntake {
             return Ok(Receipt::default());
         }
         let (answer, answered) = oneshot::channel();
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.queue.try_send(Submission { unit: unit.clone(), fixes, answer }).map_err(|e| {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            match e {
+        let waiting = Waiting::one_of(&self.waiting);
+        self.queue.try_send(Submission { unit: unit.clone(), fixes, answer, waiting }).map_err(|error| {
+            match error {
                 mpsc::error::TrySendError::Full(_) => IntakeError::Full,
                 mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
             }
@@ -151,6 +105,11 @@ impl Intake for SqliteIntake {
 
     fn queued(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The queue closes when the writer's thread ends, however it ends.
+    fn is_alive(&self) -> bool {
+        !self.queue.is_closed()
     }
 
     async fn drain(&self) {
@@ -178,88 +137,66 @@ impl Drop for SqliteIntake {
 #[error("{0}")]
 struct SharedError(Arc<WriteError>);
 
-fn write_groups(
-    db: &Connection,
-    mut submissions: mpsc::Receiver<Submission>,
-    limits: IntakeLimits,
-    waiting: &AtomicU64,
-    log: &Path,
-) {
-    let mut writer = BlockWriter::default();
-    while let Some(first) = submissions.blocking_recv() {
-        // Whoever else is about to submit gets to do so first, where threads share a core.
-        std::thread::yield_now();
-        let mut group = vec![first];
-        let mut fixes = group[0].fixes.len();
-        while fixes < limits.group_fixes
-            && let Ok(next) = submissions.try_recv()
-        {
-            fixes += next.fixes.len();
-            group.push(next);
-        }
-        let size = group.len() as u64;
-        commit(db, &mut writer, group);
-        waiting.fetch_sub(size, Ordering::Relaxed);
-        if std::fs::metadata(log).is_ok_and(|log| log.len() > LOG_LIMIT_BYTES) {
-            fold(db, "TRUNCATE");
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sentinel_model::Time;
+
+    fn fix() -> Fix {
+        Fix {
+            time: Time(1),
+            received_at: Time(1),
+            latitude: 9.9,
+            longitude: 76.2,
+            speed_mps: None,
+            heading_deg: None,
+            accuracy_m: None,
+            altitude_m: None,
+            battery: None,
+            uuid: None,
+            event: None,
+            extras: None,
         }
     }
-}
 
-fn commit(db: &Connection, writer: &mut BlockWriter, group: Vec<Submission>) {
-    let mut answers = Vec::with_capacity(group.len());
-    let outcome = (|| {
-        db.execute_batch("BEGIN IMMEDIATE")?;
-        let mut receipts = Vec::with_capacity(group.len());
-        for submission in group {
-            answers.push(submission.answer);
-            receipts.push(writer.write(db, &submission.unit, submission.fixes)?);
+    #[tokio::test]
+    async fn a_writer_that_dies_is_noticed_and_nobody_waits_for_it() {
+        let (die, dies) = std::sync::mpsc::channel::<()>();
+        let intake = SqliteIntake::start(IntakeLimits::default(), move |mut submissions| {
+            let _in_hand = submissions.blocking_recv();
+            dies.recv().expect("it is told");
+            panic!("the writer dies, as this test wants it to");
+        })
+        .expect("starts");
+        let unit: UnitId = "u".parse().expect("a good id");
+        assert!(intake.is_alive());
+        let asked = futures::future::join_all((0..3).map(|_| intake.accept(&unit, vec![fix()])));
+        let dying = async {
+            assert_eq!(intake.queued(), 3);
+            die.send(()).expect("it waits");
+            intake.drain().await;
+        };
+        let both = futures::future::join(asked, dying);
+        let (answers, ()) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("it ends");
+        assert!(answers.iter().all(|answer| matches!(answer, Err(IntakeError::Stopping))), "{answers:?}");
+        assert!(!intake.is_alive());
+        assert!(matches!(intake.accept(&unit, vec![fix()]).await, Err(IntakeError::Stopping)));
+        assert_eq!(intake.queued(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_where_people_were() {
+        use std::{fs, os::unix::fs::PermissionsExt};
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("history.db");
+        // As earlier versions made it.
+        fs::write(&path, "").expect("writes");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("sets");
+        let _intake = SqliteIntake::open(&path, IntakeLimits::default()).expect("opens");
+        for name in ["history.db", "history.db-wal", "history.db-shm"] {
+            let mode = fs::metadata(folder.path().join(name)).expect("is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
         }
-        db.execute_batch("COMMIT")?;
-        Ok::<_, WriteError>(receipts)
-    })();
-    match outcome {
-        Ok(receipts) => {
-            tell(answers.into_iter().zip(receipts.into_iter().map(Ok)).collect());
-        }
-        Err(error) => {
-            if !db.is_autocommit()
-                && let Err(rollback) = db.execute_batch("ROLLBACK")
-            {
-                tracing::error!(%rollback, "the history's transaction could not be rolled back");
-            }
-            writer.forget();
-            tracing::error!(%error, requests = answers.len(), "a group of positions could not be stored");
-            let error = Arc::new(error);
-            tell(answers.into_iter().map(|answer| (answer, Err(error.clone()))).collect());
-        }
     }
-}
-
-/// Answers a group through one of its requests.
-fn tell(mut group: Vec<(oneshot::Sender<Answer>, Outcome)>) {
-    if let Some((one, outcome)) = group.pop() {
-        // Where that one has hung up, its answer comes back and is dropped here.
-        one.send(Answer { outcome, others: Others(group) }).ok();
-    }
-}
-
-fn fold_log(db: &Connection, stopped: &std::sync::mpsc::Receiver<()>) {
-    use std::sync::mpsc::RecvTimeoutError;
-    while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
-        fold(db, "PASSIVE");
-    }
-    fold(db, "TRUNCATE");
-}
-
-fn fold(db: &Connection, how: &str) {
-    if let Err(error) = db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(())) {
-        tracing::warn!(%error, "the history's log could not be folded back; it grows until it can");
-    }
-}
-
-fn log_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
 }

@@ -6,8 +6,11 @@
 
 mod archive;
 mod block;
+mod fold;
+mod group;
 mod intake;
 pub mod open;
+mod readers;
 pub mod registry;
 mod writer;
 

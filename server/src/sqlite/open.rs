@@ -18,12 +18,17 @@ enum OpenError {
     Newer { file: String, found: usize, known: usize },
     #[error("{file}: {source}")]
     Sqlite { file: String, source: rusqlite::Error },
+    #[error("{file}: {source}")]
+    File { file: String, source: std::io::Error },
 }
 
 /// Opens for writing, makes the file where there is none, and brings its schema up to date.
 pub fn open(path: &Path, migrations: &Migrations) -> Result<Connection, EngineError> {
     let file = || path.display().to_string();
     let wrap = |source| EngineError::new("opening the database", OpenError::Sqlite { file: file(), source });
+    make_private(path).map_err(|source| {
+        EngineError::new("opening the database", OpenError::File { file: file(), source })
+    })?;
     let mut db = Connection::open(path).map_err(wrap)?;
     settle(&db).map_err(wrap)?;
     db.pragma_update(None, "journal_mode", "WAL").map_err(wrap)?;
@@ -65,5 +70,19 @@ fn settle(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(std::time::Duration::from_secs(10))?;
     db.pragma_update(None, "cache_size", -16_384)?;
     db.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// Makes the file where there is none, and it its owner's alone either way: the records
+/// hold password hashes and the signing secret, the history where people were. The
+/// `-wal` and `-shm` files beside it take their mode from it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(())
 }

@@ -1,15 +1,19 @@
 //! The records, in `records.db`.
 //!
-//! One thread owns the connection and does what is sent to it in order, one
+//! One thread owns the connection that writes and does what is sent to it in order, one
 //! transaction a commit, so no async thread ever waits for the disk. Its queue is
-//! bounded: when the disk is slow, callers wait. Dropping the registry finishes what
-//! was sent and closes the file.
+//! bounded: when the disk is slow, callers wait. Patrols are read by connections of
+//! their own, which neither wait for commits nor hold them up. Dropping the registry
+//! finishes what was sent and closes the file.
 //!
 //! What is only loaded whole is kept as JSON by id; patrols, which are queried, have
 //! columns. That a unit has at most one active patrol is a constraint of the file:
 //! a commit that would break it fails whole.
 
-use super::open::{self, Migrations};
+use super::{
+    open::{self, Migrations},
+    readers::Readers,
+};
 use crate::ports::{Change, EngineError, Records, Registry, TimeRange};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
@@ -42,9 +46,13 @@ const SCHEMA: Migrations = Migrations {
 /// Requests that may wait for the thread before callers do.
 const QUEUE: usize = 64;
 
+/// Reads under way at once; more wait their turn.
+const READERS: usize = 2;
+
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 pub struct SqliteRegistry {
+    readers: Readers,
     /// None only while dropping.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -60,6 +68,8 @@ enum RecordError {
     Encode(#[from] serde_json::Error),
     #[error("patrol {0} has a number that does not fit")]
     PatrolNumber(PatrolId),
+    #[error("patrol {0} is another unit's already, so it cannot be unit {1}'s")]
+    PatrolTaken(PatrolId, UnitId),
     #[error("the stored secret {0:?} has not 32 bytes")]
     Secret(&'static str),
     #[error("the thread that owns the records has stopped")]
@@ -68,7 +78,6 @@ enum RecordError {
 
 impl SqliteRegistry {
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        make_private(path).map_err(EngineError::during("making the records file"))?;
         let mut db = open::open(path, &SCHEMA)?;
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         let thread = std::thread::Builder::new()
@@ -79,7 +88,7 @@ impl SqliteRegistry {
                 }
             })
             .map_err(EngineError::during("starting the records thread"))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { readers: Readers::open(path, READERS)?, jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Runs on the records thread, after everything sent before.
@@ -141,30 +150,45 @@ impl Registry for SqliteRegistry {
     }
 
     async fn patrol(&self, id: PatrolId) -> Result<Option<Patrol>, EngineError> {
-        self.run("reading a patrol", move |db| {
-            let Ok(number) = i64::try_from(id.0) else { return Ok(None) };
-            Ok(patrols(db, "id = ?1", [number])?.pop())
-        })
-        .await
+        self.readers
+            .read("reading a patrol", move |db| {
+                let Ok(number) = i64::try_from(id.0) else { return Ok(None) };
+                Ok(patrols(db, "id = ?1", [number])?.pop())
+            })
+            .await
     }
 
     async fn patrols_of(&self, unit: &UnitId, range: TimeRange) -> Result<Vec<Patrol>, EngineError> {
         let unit = unit.clone();
-        self.run("reading a unit's patrols", move |db| {
-            patrols(
+        self.readers.read("reading a unit's patrols", move |db| {
+            Ok(patrols(
                 db,
                 "unit = ?1 AND started_at < ?3 AND (ended_at IS NULL OR ended_at > ?2) ORDER BY started_at, id",
                 params![unit.as_str(), range.from.ms(), range.to.ms()],
-            )
+            )?)
         })
         .await
     }
 
+    async fn patrols_of_each(&self, moments: Vec<(UnitId, Time)>) -> Result<Vec<Vec<Patrol>>, EngineError> {
+        self.readers
+            .read("reading the patrols of units", move |db| {
+                let active = "unit = ?1 AND started_at <= ?2 AND (ended_at IS NULL OR ended_at > ?2)";
+                moments
+                    .iter()
+                    .map(|(unit, at)| Ok(patrols(db, active, params![unit.as_str(), at.ms()])?))
+                    .collect()
+            })
+            .await
+    }
+
     async fn patrols_at(&self, at: Time) -> Result<Vec<Patrol>, EngineError> {
-        self.run("reading the patrols of a moment", move |db| {
-            patrols(db, "started_at <= ?1 AND (ended_at IS NULL OR ended_at > ?1) ORDER BY id", [at.ms()])
-        })
-        .await
+        self.readers
+            .read("reading the patrols of a moment", move |db| {
+                let active = "started_at <= ?1 AND (ended_at IS NULL OR ended_at > ?1) ORDER BY id";
+                Ok(patrols(db, active, [at.ms()])?)
+            })
+            .await
     }
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {
@@ -212,20 +236,25 @@ fn put(
     Ok(())
 }
 
-/// Not `OR REPLACE`: that would quietly remove another active patrol of the unit.
+/// Not `OR REPLACE`: that would quietly remove another active patrol of the unit. Nor does
+/// a patrol change its unit: an id that another unit's patrol has is taken.
 fn put_patrol(tx: &Transaction<'_>, patrol: &Patrol) -> Result<(), RecordError> {
     let number = i64::try_from(patrol.id.0).map_err(|_| RecordError::PatrolNumber(patrol.id))?;
-    tx.prepare_cached(
-        "INSERT INTO patrol (id, unit, station, started_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (id) DO UPDATE SET unit = ?2, station = ?3, started_at = ?4, ended_at = ?5",
-    )?
-    .execute(params![
-        number,
-        patrol.unit_id.as_str(),
-        patrol.station.to_string(),
-        patrol.started_at.ms(),
-        patrol.ended_at.map(Time::ms),
-    ])?;
+    let changed = tx
+        .prepare_cached(
+            "INSERT INTO patrol (id, unit, station, started_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO UPDATE SET station = ?3, started_at = ?4, ended_at = ?5 WHERE unit = ?2",
+        )?
+        .execute(params![
+            number,
+            patrol.unit_id.as_str(),
+            patrol.station.to_string(),
+            patrol.started_at.ms(),
+            patrol.ended_at.map(Time::ms),
+        ])?;
+    if changed == 0 {
+        return Err(RecordError::PatrolTaken(patrol.id, patrol.unit_id.clone()));
+    }
     Ok(())
 }
 
@@ -274,18 +303,6 @@ where
     text.parse().map_err(|source: T::Err| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(source))
     })
-}
-
-/// The file holds password hashes and the signing secret: its owner's alone.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map(drop),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::block::{self, CAPACITY, Cursor};
 use crate::ports::Receipt;
 use rusqlite::{Connection, OptionalExtension, params};
 use sentinel_model::{Fix, Time, UnitId};
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 /// A fix's place in its unit's history, and with the unit its identity.
 type Key<'a> = (Time, &'a str);
@@ -56,17 +56,9 @@ impl BlockWriter {
     }
 
     /// Stores what is new of `fixes`, within the caller's transaction.
-    pub fn write(
-        &mut self,
-        db: &Connection,
-        unit: &UnitId,
-        mut fixes: Vec<Fix>,
-    ) -> Result<Receipt, WriteError> {
+    pub fn write(&mut self, db: &Connection, unit: &UnitId, fixes: &[Fix]) -> Result<Receipt, WriteError> {
         let posted = fixes.len();
-        if !fixes.is_sorted_by(|a, b| key(a) < key(b)) {
-            fixes.sort_by(|a, b| key(a).cmp(&key(b)));
-            fixes.dedup_by(|b, a| key(a) == key(b));
-        }
+        let fixes = in_order(fixes);
         if self.tails.len() >= TAILS_MAX {
             self.tails.clear();
         }
@@ -93,6 +85,17 @@ impl BlockWriter {
         }
         Ok(Receipt { accepted: stored as u64, duplicates: (posted - stored) as u64 })
     }
+}
+
+/// Sorted, each identity once; as they are where they are so already.
+fn in_order(fixes: &[Fix]) -> Cow<'_, [Fix]> {
+    if fixes.is_sorted_by(|a, b| key(a) < key(b)) {
+        return Cow::Borrowed(fixes);
+    }
+    let mut fixes = fixes.to_vec();
+    fixes.sort_by(|a, b| key(a).cmp(&key(b)));
+    fixes.dedup_by(|b, a| key(a) == key(b));
+    Cow::Owned(fixes)
 }
 
 fn load_tail(db: &Connection, unit: &UnitId) -> Result<Tail, WriteError> {
@@ -216,14 +219,30 @@ fn merge_run(
     if stored == 0 {
         return Ok(0);
     }
+    let newest = new.last().map(|fix| (fix.time, fix.uuid.clone()));
     merged.extend(new.into_iter().cloned());
     merged.sort_by(|a, b| key(a).cmp(&key(b)));
     debug_assert_eq!(merged.len(), held + stored);
     db.prepare_cached("DELETE FROM block WHERE id = ?1")?.execute([id])?;
-    for chunk in merged.chunks(CAPACITY) {
+    let cut = newest.map_or(0, |(time, uuid)| {
+        merged.partition_point(|fix| key(fix) <= (time, uuid.as_deref().unwrap_or("")))
+    });
+    for chunk in pieces(&merged, cut) {
         insert_block(db, unit_ix, chunk)?;
     }
     Ok(stored)
+}
+
+/// Cuts what no longer fits one block so that blocks stay reasonably full.
+///
+/// In equal parts, so that the next late fix finds room. But an hour that is sent late, one
+/// fix behind the other, fills block after block: there the cut is behind the newest of
+/// them, at `cut`, once that leaves half a block before it.
+fn pieces(fixes: &[Fix], cut: usize) -> impl Iterator<Item = &[Fix]> {
+    let one = fixes.len() <= CAPACITY;
+    let (before, after) = fixes.split_at(if one || cut < CAPACITY / 2 { 0 } else { cut });
+    let share = after.len().div_ceil(after.len().div_ceil(CAPACITY).max(1)).max(1);
+    before.chunks(CAPACITY).chain(after.chunks(share))
 }
 
 fn insert_block(db: &Connection, unit_ix: i64, fixes: &[Fix]) -> Result<(i64, Cursor), WriteError> {
@@ -275,6 +294,37 @@ mod tests {
             .collect()
     }
 
+    /// Posts one by one; answers how many fixes a block holds, on average.
+    fn fill(posts: impl IntoIterator<Item = i64>) -> usize {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = open::open(&folder.path().join("h.db"), &HISTORY_SCHEMA).expect("opens");
+        db.execute_batch("BEGIN").expect("begins");
+        let unit: UnitId = "u".parse().expect("a good id");
+        let mut writer = BlockWriter::default();
+        let mut times = BTreeSet::new();
+        for time in posts {
+            writer.write(&db, &unit, &[fix(time, None)]).expect("writes");
+            times.insert((time, String::new()));
+        }
+        assert_eq!(stored(&db), times.iter().cloned().collect::<Vec<_>>());
+        let blocks: u32 = db.query_row("SELECT count(*) FROM block", [], |r| r.get(0)).expect("counts");
+        times.len() / blocks as usize
+    }
+
+    #[test]
+    fn late_fixes_that_come_one_by_one_leave_blocks_reasonably_full() {
+        let whole = || (0..CAPACITY as i64 * 20).map(|n| n * 10);
+        assert_eq!(fill(whole()), CAPACITY);
+        let one_in_each = (0..20).map(|block| (block * CAPACITY as i64 + 60) * 10 + 5);
+        assert!(fill(whole().chain(one_in_each)) >= CAPACITY / 2, "one late fix in every block");
+        // Scattered, in no order: 7919 is prime to the range.
+        let scattered = (0..2000).map(|n| n * 7919 % 2560 * 10 + 5);
+        assert!(fill(whole().chain(scattered)) >= CAPACITY / 2);
+        let an_hour = (0..3600).map(|second| second * 1000);
+        let before_and_after = [-5000, 10_000_000];
+        assert!(fill(before_and_after.into_iter().chain(an_hour)) > CAPACITY * 9 / 10, "an hour sent late");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         /// Batches of any order and overlap, with lost caches in between, leave each identity once, in order.
@@ -297,7 +347,7 @@ mod tests {
                 let before = oracle.len();
                 oracle.extend(fixes.iter().map(|f| (f.time.0, key(f).1.to_string())));
                 let new = (oracle.len() - before) as u64;
-                let receipt = writer.write(&db, &unit, fixes).expect("writes");
+                let receipt = writer.write(&db, &unit, &fixes).expect("writes");
                 prop_assert_eq!(receipt, Receipt { accepted: new, duplicates: batch.len() as u64 - new });
                 if lose_cache {
                     writer.forget();

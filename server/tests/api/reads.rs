@@ -199,6 +199,71 @@ async fn a_route_counts_all_and_thins_to_what_is_asked_keeping_first_last_and_sh
     );
 }
 
+/// Sixteen and seventeen digits: a quick reader of numbers gets the last bit of some wrong.
+#[tokio::test]
+async fn coordinates_come_back_bit_for_bit() {
+    let server = Server::start().await;
+    let chief = server.sign_in("chief5").await;
+    let token = server.unit("PC-1", 5).await;
+    let places = [
+        ("9.931200000000002", "76.26000000000001"),
+        ("9.935092435806613", "76.26"),
+        ("9.906996023642007", "-0.10000000000000002"),
+        ("9.966981434481141", "179.99999999999997"),
+        ("10.090391205680529", "76.12345678901234567"),
+    ];
+    let unit = server.sentinel.directory.unit(&crate::server::id("PC-1")).expect("made");
+    for (n, (latitude, longitude)) in (0..).zip(places) {
+        let body = format!(
+            r#"{{"location":{{"timestamp":"{}","coords":{{"latitude":{latitude},"longitude":{longitude}}}}}}}"#,
+            at(n)
+        );
+        let post = server.request(reqwest::Method::POST, &token, "/api/v1/locations").body(body);
+        let answer = crate::server::send(post).await;
+        assert_eq!((answer.status, &answer.json["accepted"]), (StatusCode::OK, &json!(1)), "{}", answer.text);
+    }
+    let answer = server.get(&chief, &route_path("PC-1", 0, 10, 100)).await;
+    let route: RouteAnswer = answer.as_a();
+    let bits = |text: &str| text.parse::<f64>().expect("a number").to_bits();
+    let told: Vec<_> = route.points.iter().map(|p| (p.latitude.to_bits(), p.longitude.to_bits())).collect();
+    assert_eq!(told, places.map(|(latitude, longitude)| (bits(latitude), bits(longitude))));
+    let last = server.sentinel.positions.get(&unit.record.id).await.expect("reads").expect("it is shown");
+    assert_eq!(last.longitude.to_bits(), bits(places[4].1));
+}
+
+/// Thinned as it is read, since so many points are not held at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_longer_than_memory_is_let_hold_is_counted_exactly_and_keeps_its_ends() {
+    let server = Server::start().await;
+    let chief = server.sign_in("chief5").await;
+    server.unit("PC-1", 5).await;
+    const FIXES: i64 = 450_000;
+    let unit = crate::server::id("PC-1");
+    for from in (0..FIXES).step_by(50_000) {
+        let fixes = (from..from + 50_000).map(|n| sentinel_model::Fix {
+            time: at(n - 2 * FIXES),
+            received_at: at(0),
+            latitude: 9.9,
+            longitude: 76.0 + n as f64 / 1e6,
+            speed_mps: None,
+            heading_deg: None,
+            accuracy_m: None,
+            altitude_m: None,
+            battery: None,
+            uuid: None,
+            event: None,
+            extras: None,
+        });
+        server.sentinel.intake.accept(&unit, fixes.collect()).await.expect("stored");
+    }
+    let all_time = "/api/v1/units/PC-1/route?start_time=1971-01-01T00:00:00Z&end_time=2100-01-01T00:00:00Z";
+    let route: RouteAnswer = server.get(&chief, all_time).await.as_a();
+    assert_eq!((route.total, route.points.len()), (FIXES as u64, 2_000));
+    assert_eq!(route.points.first().map(|p| p.time), Some(at(-2 * FIXES)));
+    assert_eq!(route.points.last().map(|p| p.time), Some(at(-FIXES - 1)));
+    assert!(route.points.is_sorted_by(|a, b| a.time < b.time));
+}
+
 #[tokio::test]
 async fn a_route_s_range_holds_its_start_and_its_end() {
     let server = Server::start().await;

@@ -2,9 +2,10 @@
 
 use crate::{
     NOW, contract, fix,
-    intake::{History, engines, receipt},
+    intake::{History, engines, points, receipt},
     unit,
 };
+use futures::TryStreamExt;
 use proptest::prelude::*;
 use sentinel_model::{Fix, Time};
 use sentinel_server::ports::{Archive, Intake, TimeRange};
@@ -14,6 +15,8 @@ contract!(sqlite, engines::Sqlite::new(),
     points_come_in_order_of_device_time_whatever_order_they_came_in
     of_one_time_they_come_in_order_of_uuid
     a_range_holds_its_start_and_not_its_end
+    a_long_range_comes_in_pieces_that_leave_nothing_out_and_nothing_twice
+    what_is_stored_while_a_range_is_read_takes_nothing_from_it
     a_late_fix_stands_where_it_belongs
     every_value_reads_back_bit_for_bit
     whole_fixes_are_as_many_as_asked_for_from_the_start
@@ -27,7 +30,7 @@ fn between(from: i64, to: i64) -> TimeRange {
 }
 
 async fn seconds(archive: &dyn Archive, of: &str, range: TimeRange) -> Vec<i64> {
-    let points = archive.points(&unit(of), range).await.expect("reads");
+    let points = points(archive, of, range).await;
     let fixes = archive.fixes(&unit(of), range, usize::MAX).await.expect("reads");
     assert_eq!(
         points.iter().map(|p| p.time).collect::<Vec<_>>(),
@@ -70,6 +73,55 @@ async fn a_range_holds_its_start_and_not_its_end(history: &impl History) {
     assert_eq!(seconds(&*archive, "a", TimeRange::ALL).await.len(), 1000);
 }
 
+/// More than any engine reads at once; of every instant two, told apart by uuid, so that
+/// pieces end within one too.
+const MANY: i64 = 250_000;
+
+async fn store_many(intake: &dyn Intake) -> Vec<Time> {
+    let of = |n: i64| Fix { uuid: (n % 2 == 1).then(|| "x".into()), ..fix(n / 2) };
+    let all: Vec<Fix> = (0..MANY).map(of).collect();
+    for batch in all.chunks(10_000) {
+        receipt(intake, "a", batch.to_vec()).await;
+    }
+    all.iter().map(|fix| fix.time).collect()
+}
+
+async fn a_long_range_comes_in_pieces_that_leave_nothing_out_and_nothing_twice(history: &impl History) {
+    let (intake, archive) = open(history).await;
+    let times = store_many(&*intake).await;
+    let of = unit("a");
+    let pieces: Vec<_> = archive.points(&of, TimeRange::ALL).try_collect().await.expect("reads");
+    assert!(pieces.len() > 1 && pieces.iter().all(|piece| piece.len() < times.len() / 2), "{}", pieces.len());
+    assert_eq!(pieces.concat().iter().map(|point| point.time).collect::<Vec<_>>(), times);
+    // From and to within the range.
+    let (from, to) = (20_001, 49_999);
+    let part = points(&*archive, "a", between(from, to)).await;
+    let expected: Vec<Time> = times.into_iter().filter(|time| between(from, to).contains(*time)).collect();
+    assert_eq!(part.iter().map(|point| point.time).collect::<Vec<_>>(), expected);
+}
+
+async fn what_is_stored_while_a_range_is_read_takes_nothing_from_it(history: &impl History) {
+    let (intake, archive) = open(history).await;
+    let times = store_many(&*intake).await;
+    let mut pieces = archive.points(&unit("a"), TimeRange::ALL);
+    let mut read = Vec::new();
+    let mut late = -1;
+    while let Some(piece) = pieces.try_next().await.expect("reads") {
+        let (first, last) = (piece[0].time, piece[piece.len() - 1].time);
+        read.extend(piece.into_iter().map(|point| point.time));
+        // Late ones before, within and behind what was read, which moves what is stored.
+        for near in [first, last, last.plus_ms(10_000)] {
+            let fixes = (1..300).map(|n| Fix { time: near.plus_ms(n * 20 + 1), ..fix(late) }).collect();
+            receipt(&*intake, "a", fixes).await;
+        }
+        late -= 1;
+    }
+    assert!(read.is_sorted());
+    let stored_before: std::collections::HashSet<Time> = times.iter().copied().collect();
+    read.retain(|time| stored_before.contains(time));
+    assert_eq!(read, times);
+}
+
 async fn a_late_fix_stands_where_it_belongs(history: &impl History) {
     let (intake, archive) = open(history).await;
     receipt(&*intake, "a", (0..1000).map(|n| fix(n * 2)).collect()).await;
@@ -104,7 +156,7 @@ async fn every_value_reads_back_bit_for_bit(history: &impl History) {
     receipt(&*intake, "a", all.clone()).await;
     let fixes = archive.fixes(&unit("a"), TimeRange::ALL, 10).await.expect("reads");
     assert_eq!(fixes, all);
-    let points = archive.points(&unit("a"), TimeRange::ALL).await.expect("reads");
+    let points = points(&*archive, "a", TimeRange::ALL).await;
     for ((point, read), sent) in points.iter().zip(&fixes).zip(&all) {
         for (a, b) in [
             (point.latitude, sent.latitude),

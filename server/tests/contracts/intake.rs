@@ -2,8 +2,8 @@
 
 use crate::{contract, fix, unit};
 use async_trait::async_trait;
-use futures::future::join_all;
-use sentinel_model::Fix;
+use futures::{TryStreamExt, future::join_all};
+use sentinel_model::{Fix, RoutePoint};
 use sentinel_server::ports::{Archive, Intake, IntakeError, Receipt, TimeRange};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -56,8 +56,15 @@ pub async fn receipt(intake: &dyn Intake, of: &str, fixes: Vec<Fix>) -> (u64, u6
     (accepted, duplicates)
 }
 
+/// All points of a range; that they come in pieces, none empty, is seen to on the way.
+pub async fn points(archive: &dyn Archive, of: &str, range: TimeRange) -> Vec<RoutePoint> {
+    let pieces: Vec<Vec<RoutePoint>> = archive.points(&unit(of), range).try_collect().await.expect("reads");
+    assert!(pieces.iter().all(|piece| !piece.is_empty()));
+    pieces.concat()
+}
+
 async fn seconds(archive: &dyn Archive, of: &str) -> Vec<i64> {
-    let points = archive.points(&unit(of), TimeRange::ALL).await.expect("reads");
+    let points = points(archive, of, TimeRange::ALL).await;
     points.iter().map(|point| point.time.ms_since(crate::NOW) / 1000).collect()
 }
 

@@ -26,9 +26,12 @@ macro_rules! registry_contract {
                 a_put_replaces_the_record_of_that_id
                 a_commit_is_all_or_nothing
                 a_unit_has_one_active_patrol
+                a_patrol_s_id_is_never_another_unit_s
                 the_next_patrol_may_start_in_the_commit_that_ends_the_last
                 ended_patrols_are_not_loaded_but_found
                 patrols_of_a_range_are_those_that_overlap_it
+                each_unit_s_patrols_are_those_of_its_own_moment
+                reads_do_not_wait_for_commits
                 patrols_of_a_moment_are_those_active_then
                 a_dropped_session_is_gone_and_an_expired_one_not_loaded
                 a_secret_is_made_once
@@ -209,6 +212,21 @@ pub async fn a_unit_has_one_active_patrol(store: &impl Store) {
     assert_eq!(registry.patrol(PatrolId(2)).await.expect("reads"), None);
 }
 
+pub async fn a_patrol_s_id_is_never_another_unit_s(store: &impl Store) {
+    let registry = store.open().await;
+    let (active, ended) = (patrol(1, "PC-001", 0, None), patrol(2, "PC-001", -20, Some(-10)));
+    commit(&*registry, [&active, &ended].map(|patrol| Change::PutPatrol(patrol.clone())).to_vec()).await;
+    for taken in [active, ended] {
+        let colliding = patrol(taken.id.0, "PC-002", 50, None);
+        let changes = vec![Change::PutUnit(unit("PC-002")), Change::PutPatrol(colliding)];
+        let error = registry.commit(changes).await.expect_err("the id is taken");
+        let cause = std::error::Error::source(&error).expect("a cause").to_string();
+        assert!(cause.contains(&taken.id.to_string()) && cause.contains("PC-002"), "{cause}");
+        assert_eq!(registry.patrol(taken.id).await.expect("reads"), Some(taken), "it stays as it was");
+        assert!(registry.load(NOW).await.expect("loads").units.is_empty(), "nothing of that commit stays");
+    }
+}
+
 pub async fn the_next_patrol_may_start_in_the_commit_that_ends_the_last(store: &impl Store) {
     let registry = store.open().await;
     commit(&*registry, vec![Change::PutPatrol(patrol(1, "PC-001", 0, None))]).await;
@@ -251,6 +269,48 @@ pub async fn patrols_of_a_range_are_those_that_overlap_it(store: &impl Store) {
     let all = registry.patrols_of(&unit_id("PC-001"), TimeRange::ALL).await.expect("reads");
     assert_eq!(ids(&all), [1, 2, 3]);
     assert!(registry.patrols_of(&unit_id("PC-009"), TimeRange::ALL).await.expect("reads").is_empty());
+}
+
+pub async fn each_unit_s_patrols_are_those_of_its_own_moment(store: &impl Store) {
+    let registry = store.open().await;
+    let puts = [
+        patrol(1, "PC-001", 0, Some(10)),
+        patrol(2, "PC-001", 10, None),
+        patrol(3, "PC-002", 5, Some(15)),
+        patrol(4, "PC-002", 15, Some(15)),
+    ];
+    commit(&*registry, puts.into_iter().map(Change::PutPatrol).collect()).await;
+    let asked = [
+        ("PC-002", 14, vec![3]),
+        ("PC-001", 9, vec![1]),
+        ("PC-009", 9, vec![]),
+        ("PC-001", 10, vec![2]),
+        ("PC-002", 15, vec![]),
+        ("PC-001", -1, vec![]),
+    ];
+    let moments = asked.iter().map(|(unit, at, _)| (unit_id(unit), Time(*at))).collect();
+    let found = registry.patrols_of_each(moments).await.expect("reads");
+    assert_eq!(found.iter().map(|patrols| ids(patrols)).collect::<Vec<_>>(), asked.map(|(.., ids)| ids));
+    assert!(registry.patrols_of_each(Vec::new()).await.expect("reads").is_empty());
+}
+
+/// Asked behind a thousand commits, a read is answered while most of them still wait.
+pub async fn reads_do_not_wait_for_commits(store: &impl Store) {
+    let registry = store.open().await;
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let commits = (0..1000).map(|n| {
+        let (registry, done) = (&registry, &done);
+        async move {
+            commit(&**registry, vec![Change::PutUnit(unit(&format!("PC-{n:03}")))]).await;
+            done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    let read = async {
+        registry.patrols_at(NOW).await.expect("reads");
+        done.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let (_, done_before) = futures::future::join(futures::future::join_all(commits), read).await;
+    assert!(done_before < 900, "{done_before} commits came first");
 }
 
 pub async fn patrols_of_a_moment_are_those_active_then(store: &impl Store) {

@@ -45,6 +45,9 @@ impl Registry for Nowhere {
     async fn patrols_of(&self, _: &UnitId, _: TimeRange) -> Result<Vec<Patrol>, EngineError> {
         Ok(Vec::new())
     }
+    async fn patrols_of_each(&self, _: Vec<(UnitId, Time)>) -> Result<Vec<Vec<Patrol>>, EngineError> {
+        Ok(Vec::new())
+    }
     async fn patrols_at(&self, _: Time) -> Result<Vec<Patrol>, EngineError> {
         Ok(Vec::new())
     }
