@@ -2,8 +2,9 @@
 //!
 //! Each fix is written against the one before it: times as differences, and
 //! coordinates as differences of 1e-7 degrees where that loses nothing (it is what
-//! phones send), else as the full double. What is read back is bit for bit what was
-//! written. A block is the plain sequence of its fixes, so it grows at its end.
+//! phones send), else as the full double; extras that say the same as those before, as
+//! they mostly do, as [`SAME`]. What is read back is bit for bit what was written.
+//! A block is the plain sequence of its fixes, so it grows at its end.
 
 use sentinel_model::{Fix, RoutePoint, Time};
 use serde::{Deserialize, Serialize};
@@ -42,16 +43,30 @@ struct Packed<'a> {
     extras: Option<&'a str>,
 }
 
+/// In place of extras that are the same as those of the fix before. Extras are a JSON
+/// object, never nothing.
+const SAME: &str = "";
+/// Longer extras are not remembered for comparing: a cursor is kept for every unit.
+const REMEMBERED_MAX_BYTES: usize = 256;
+
 /// What the next fix is written against.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Cursor {
     time: i64,
     latitude_e7: i64,
     longitude_e7: i64,
+    extras: Option<Box<str>>,
 }
 
 impl Cursor {
     pub fn append(&mut self, fix: &Fix, out: Vec<u8>) -> Result<Vec<u8>, BlockError> {
+        let extras = match fix.extras.as_deref().filter(|extras| !extras.is_empty()) {
+            Some(extras) if self.extras.as_deref() == Some(extras) => Some(SAME),
+            extras => {
+                self.extras = extras.filter(|extras| extras.len() <= REMEMBERED_MAX_BYTES).map(Into::into);
+                extras
+            }
+        };
         let packed = Packed {
             time_step_ms: fix.time.0.wrapping_sub(self.time),
             received_lag_ms: fix.received_at.0.wrapping_sub(fix.time.0),
@@ -64,7 +79,7 @@ impl Cursor {
             battery: fix.battery,
             uuid: fix.uuid.as_deref(),
             event: fix.event.as_deref(),
-            extras: fix.extras.as_deref(),
+            extras,
         };
         self.time = fix.time.0;
         Ok(postcard::to_extend(&packed, out)?)
@@ -130,6 +145,14 @@ pub fn unpack_all(mut bytes: &[u8]) -> Result<(Vec<Fix>, Cursor), BlockError> {
     while !bytes.is_empty() {
         let (packed, placed, rest) = cursor.step(bytes)?;
         bytes = rest;
+        let extras = match packed.extras {
+            Some(SAME) => cursor.extras.clone(),
+            extras => {
+                let extras: Option<Box<str>> = extras.map(Into::into);
+                cursor.extras = extras.clone().filter(|extras| extras.len() <= REMEMBERED_MAX_BYTES);
+                extras
+            }
+        };
         fixes.push(Fix {
             time: placed.time,
             received_at: Time(placed.time.0.wrapping_add(packed.received_lag_ms)),
@@ -142,7 +165,7 @@ pub fn unpack_all(mut bytes: &[u8]) -> Result<(Vec<Fix>, Cursor), BlockError> {
             battery: packed.battery,
             uuid: packed.uuid.map(Into::into),
             event: packed.event.map(Into::into),
-            extras: packed.extras.map(Into::into),
+            extras,
         });
     }
     Ok((fixes, cursor))
@@ -182,9 +205,15 @@ mod tests {
             lat in prop_oneof![(-900_000_000i64..=900_000_000).prop_map(|e| e as f64 / 1e7), -90.0..=90.0],
             lon in prop_oneof![(-1_800_000_000i64..=1_800_000_000).prop_map(|e| e as f64 / 1e7), -180.0..=180.0, Just(-0.0)],
             numbers in proptest::array::uniform5(proptest::option::of(0f32..1e6)),
-            words in proptest::array::uniform3(proptest::option::of("[ -~]{0,20}")),
+            words in proptest::array::uniform2(proptest::option::of("[ -~]{0,20}")),
+            extras in proptest::option::of(prop_oneof![
+                Just("{\"mock\":true}".to_owned()),
+                Just("{}".to_owned()),
+                "[ -~]{1,300}",
+            ]),
         ) -> Fix {
-            let [uuid, event, extras] = words.map(|w| w.map(Into::into));
+            let [uuid, event] = words.map(|w| w.map(Into::into));
+            let extras = extras.map(Into::into);
             let [speed_mps, heading_deg, accuracy_m, altitude_m, battery] = numbers;
             Fix { time: Time(time), received_at: Time(time + lag), latitude: lat, longitude: lon,
                   speed_mps, heading_deg, accuracy_m, altitude_m, battery, uuid, event, extras }
