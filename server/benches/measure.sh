@@ -67,6 +67,8 @@ main() {
   load "single fixes, as many as it can" --closed --duration "$seconds" --connections 64
   half=$(($(figure answered_fixes_per_s) / 2))
   load "batches of 100, as many as it can" --closed --batch 100 --duration "$seconds" --connections 32
+  # The same units, first only to come on duty: a unit's first fix waits for its patrol.
+  load "half load, once for the units to start their patrols" --rate $half --duration 2 --connections 64
   load "single fixes at half load: answer p99" --rate $half --duration "$seconds" --connections 64
   load "2,000 fixes/s and 100 dashboards: answered to socket" --rate 2000 --dashboards 100 --duration "$seconds"
   load "many deliveries: 300 dashboards of the district" --rate 10000 --dashboards 300 --scopes district \

@@ -55,8 +55,8 @@ use tokio_util::sync::CancellationToken;
 /// Closed loop: how far in the past the first fix lies, so that a unit which posts faster
 /// than its clock runs has room before it reaches the present.
 const CLOSED_ROOM_MS: i64 = 3_600_000;
-/// Between the set-up and the first post.
-const LEAD: Duration = Duration::from_millis(200);
+/// Between the set-up and the first post: time for every sender to start and connect.
+const LEAD: Duration = Duration::from_millis(1500);
 /// Connections that the audit reads over.
 const AUDITORS: usize = 4;
 
