@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     data_folder::DataFolder,
     directory::Directory,
-    ingest::{CLOCK_AHEAD_MS, Counts, Ingest, is_ahead, limits::UnitLimits, shown},
+    ingest::{CLOCK_AHEAD_MS, Counts, Ingest, is_ahead, is_nowhere, limits::UnitLimits, shown},
     live::{Hub, status::StatusWatch},
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
     patrols::{Patrols, Starts},
@@ -152,22 +152,40 @@ async fn recover_positions(
     let units: Vec<UnitId> =
         directory.units(None, usize::MAX, |_| true).iter().map(|unit| unit.record.id.clone()).collect();
     for units in units.chunks(UNITS_AT_ONCE) {
-        let last = archive.last_before(units, Time(i64::MAX)).await?;
-        // The server's own clock may have been put back.
-        let heard = |(unit, fix): (UnitId, Fix)| (unit, Fix { received_at: fix.received_at.min(now), ..fix });
-        let mut last: Vec<(UnitId, Fix)> = last.into_iter().map(heard).collect();
+        let mut last = archive.last_before(units, Time(i64::MAX)).await?;
         let ahead: Vec<UnitId> =
-            last.iter().filter(|(_, fix)| is_ahead(fix)).map(|(unit, _)| unit.clone()).collect();
+            last.iter().filter(|(_, fix)| is_ahead(&heard(fix, now))).map(|(unit, _)| unit.clone()).collect();
         if !ahead.is_empty() {
             // What the unit told before its clock went wrong, or since it is right again.
-            let believed = archive.last_before(&ahead, now.plus_ms(CLOCK_AHEAD_MS)).await?;
-            last.extend(believed.into_iter().map(heard));
+            last.extend(archive.last_before(&ahead, now.plus_ms(CLOCK_AHEAD_MS)).await?);
         }
         for (unit, fix) in last {
-            positions.put(shown(unit, &fix)).await?;
+            if let Some(fix) = last_placed(archive, &unit, fix).await? {
+                positions.put(shown(unit, &heard(&fix, now))).await?;
+            }
         }
     }
     Ok(())
+}
+
+/// A fix as it was received; the server's own clock may have been put back since.
+fn heard(fix: &Fix, now: Time) -> Fix {
+    Fix { received_at: fix.received_at.min(now), ..fix.clone() }
+}
+
+/// The newest fix until `fix` that says a place.
+async fn last_placed(archive: &dyn Archive, unit: &UnitId, mut fix: Fix) -> Result<Option<Fix>, EngineError> {
+    /// Whose receiver knew no place for longer than this many fixes has none until its next.
+    const LOOKED_BACK_MAX: usize = 1000;
+    for _ in 0..LOOKED_BACK_MAX {
+        if !is_nowhere(&fix) {
+            return Ok(Some(fix));
+        }
+        let before = archive.last_before(std::slice::from_ref(unit), fix.time.plus_ms(-1)).await?;
+        let Some((_, earlier)) = before.into_iter().next() else { break };
+        fix = earlier;
+    }
+    Ok(None)
 }
 
 async fn tidy(sentinel: Arc<Sentinel>, stop: CancellationToken) {

@@ -35,6 +35,12 @@ pub fn is_ahead(fix: &Fix) -> bool {
     fix.time > fix.received_at.plus_ms(CLOCK_AHEAD_MS)
 }
 
+/// Whether a fix says what receivers say that know no place yet. It is stored as it came
+/// and shows nobody anywhere.
+pub fn is_nowhere(fix: &Fix) -> bool {
+    fix.latitude == 0.0 && fix.longitude == 0.0
+}
+
 /// When a fix is shown to have been: at its device time, but at the time it was
 /// received where the device's clock is too far ahead. History keeps the device time;
 /// shown by it, the unit would be seen only once that time has come, and its marker
@@ -85,20 +91,23 @@ impl Ingest {
         self.limits
             .take(id, posted.fixes.len())
             .map_err(|retry_after_s| IngestError::TooFast { unit: id.clone(), retry_after_s })?;
-        let newest = posted.fixes.iter().max_by_key(|fix| (shown_at(fix), fix.time));
+        let newest =
+            posted.fixes.iter().filter(|fix| !is_nowhere(fix)).max_by_key(|fix| (shown_at(fix), fix.time));
         let newest = newest.map(|fix| (shown(id.clone(), fix), is_ahead(fix)));
+        let nowhere = posted.fixes.first().filter(|_| newest.is_none()).map(|fix| shown(id.clone(), fix));
         let receipt = self.intake.accept(id, posted.fixes).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
         self.counts.duplicates.fetch_add(receipt.duplicates, Ordering::Relaxed);
         self.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
-        if let Some((mut location, ahead)) = newest {
-            if ahead && receipt.accepted == 0 {
-                // Sent again it is received later but was made no later: a sign of life only.
-                location.time = Time(0);
-            }
-            if let Err(error) = self.show(id, location).await {
-                tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
-            }
+        let shown = match (newest, nowhere) {
+            // Sent again it is received later but was made no later.
+            (Some((location, true)), _) if receipt.accepted == 0 => self.hear(id, location).await,
+            (Some((location, _)), _) => self.show(id, location).await,
+            (None, Some(location)) => self.hear(id, location).await,
+            (None, None) => Ok(()),
+        };
+        if let Err(error) = shown {
+            tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
         }
         Ok(IngestAnswer {
             status: "ok".into(),
@@ -108,11 +117,31 @@ impl Ingest {
         })
     }
 
+    /// A sign of life that moves no marker.
+    async fn hear(&self, id: &UnitId, location: Location) -> Result<(), EngineError> {
+        if self.positions.get(id).await?.is_some() {
+            self.positions.put(Location { time: Time(0), ..location }).await?;
+        }
+        self.on_duty(id).await.map(drop)
+    }
+
     async fn show(&self, id: &UnitId, location: Location) -> Result<(), EngineError> {
         let put = self.positions.put(location.clone()).await?;
         // Only now: a patrol that is not seen here yet will itself see the position.
-        let Some(unit) = self.directory.unit(id) else { return Ok(()) };
-        let unit = match unit.patrol {
+        let Some(unit) = self.on_duty(id).await? else { return Ok(()) };
+        if put == Put::Advanced
+            && let Some(patrol) = unit.patrol
+        {
+            let member = member(&unit, patrol.id, patrol.path);
+            self.bus.publish_position(patrol.id, self.hub.frame(&member, &unit, &location)).await?;
+        }
+        Ok(())
+    }
+
+    /// The unit as it is now, its patrol started where its posting does that.
+    async fn on_duty(&self, id: &UnitId) -> Result<Option<Arc<UnitEntry>>, EngineError> {
+        let Some(unit) = self.directory.unit(id) else { return Ok(None) };
+        Ok(Some(match unit.patrol {
             None if self.patrol_by_fix && !unit.record.patrols_managed => {
                 match self.patrols.start(id, None, Started::ByFix).await {
                     Ok(_) => self.directory.unit(id).unwrap_or(unit),
@@ -122,13 +151,6 @@ impl Ingest {
                 }
             }
             _ => unit,
-        };
-        if put == Put::Advanced
-            && let Some(patrol) = unit.patrol
-        {
-            let member = member(&unit, patrol.id, patrol.path);
-            self.bus.publish_position(patrol.id, self.hub.frame(&member, &unit, &location)).await?;
-        }
-        Ok(())
+        }))
     }
 }

@@ -66,6 +66,32 @@ async fn after_a_restart_a_fix_from_the_future_holds_only_until_something_later_
 }
 
 #[tokio::test]
+async fn a_receiver_that_knows_no_place_yet_is_heard_and_shows_its_unit_nowhere_else() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let (searching, placed) = (server.unit("PC-1", 5).await, server.unit("PC-2", 5).await);
+    server.fixes(&searching, &[fix(at(0), 0.0, 0.0)]).await;
+    let unit = server.get(&admin, "/api/v1/units/PC-1").await.json;
+    assert!(
+        unit["patrol_id"].is_string() && unit["location"].is_null(),
+        "on duty, and nobody knows where: {unit}"
+    );
+
+    server.fixes(&placed, &[fix(at(0), 9.96, 76.25)]).await;
+    server.clock.turn(100);
+    server.fixes(&placed, &[fix(at(100), 0.0, 0.0)]).await;
+    let last = async |server: &Server| {
+        let unit = server.get(&admin, "/api/v1/units/PC-2").await.json;
+        (unit["status"].clone(), unit["location"]["latitude"].clone(), unit["location"]["time"].clone())
+    };
+    let expected = (json!("available"), json!(9.96), json!(at(0)));
+    assert_eq!(last(&server).await, expected, "it is heard, and stays where it was");
+    assert_eq!(server.stored_times(&admin, "PC-2").await, [0, 100].map(at), "history is as it was sent");
+    let server = server.restart().await;
+    assert_eq!(last(&server).await.1, expected.1, "also after a restart");
+}
+
+#[tokio::test]
 async fn what_is_stored_is_shown_even_if_the_device_hangs_up_before_the_answer() {
     let server = Server::start().await;
     let token = server.unit("PC-1", 5).await;
