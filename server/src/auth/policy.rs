@@ -121,6 +121,8 @@ pub enum Denied {
     /// The scope does not exist or is not the caller's: which of the two is not said.
     #[error("{0} is not within what you may see")]
     NotYours(Scope),
+    #[error("a unit's token posts positions and does nothing else")]
+    PostsOnly,
     #[error("you may not {0}")]
     NotAllowed(&'static str),
     /// The credential was revoked or ran out while the request or the socket ran.
@@ -132,7 +134,9 @@ impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Ended => ApiError::unauthorized(denied.to_string()),
-            Denied::NotYours(_) | Denied::NotAllowed(_) => ApiError::forbidden(denied.to_string()),
+            Denied::NotYours(_) | Denied::PostsOnly | Denied::NotAllowed(_) => {
+                ApiError::forbidden(denied.to_string())
+            }
         }
     }
 }
@@ -157,14 +161,14 @@ impl fmt::Debug for Caller {
 impl Caller {
     /// Leave to see `scope` and what lies below it, now and as a stream.
     pub fn view(&self, directory: &Directory, scope: Scope) -> Result<ScopeGrant, Denied> {
-        if !self.holds(Rights::SEE) || !directory.scope_within(scope, self.home_scope()) {
-            return Err(Denied::NotYours(scope));
-        }
         let (credential, ends) = match self {
             Self::User(user) => (&user.credential, &user.ends),
             Self::Key(key) => (&key.credential, &key.ends),
-            Self::Unit(_) => return Err(Denied::NotYours(scope)),
+            Self::Unit(_) => return Err(Denied::PostsOnly),
         };
+        if !self.holds(Rights::SEE) || !directory.scope_within(scope, self.home_scope()) {
+            return Err(Denied::NotYours(scope));
+        }
         let lease = ends.lease(credential);
         // Only now: a revocation before the lease shows in the directory, one after it cancels the lease.
         if !self.still_holds(directory) {
@@ -212,6 +216,13 @@ impl Caller {
         self.holds(Rights::MANAGE)
             && directory.scope_within(scope, self.home_scope())
             && self.still_holds(directory)
+    }
+
+    /// Whether there is no scope that the caller does not manage.
+    pub fn manages_all(&self, directory: &Directory) -> bool {
+        let scopes = directory.scopes();
+        let mut tops = scopes.iter().filter(|record| record.parent.is_none());
+        tops.all(|top| self.may_manage(directory, top.scope))
     }
 
     /// Whether `rights` over `scope` may be given to someone: who manages may pass on

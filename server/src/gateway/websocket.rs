@@ -28,6 +28,9 @@ use std::{
 
 /// A client's frames are small; larger ones are no part of the protocol.
 const CLIENT_FRAME_MAX: usize = 4096;
+/// What a client may send, for one that sent something else.
+const FRAMES: &str = "the types are subscribe, unsubscribe and ping, \
+    such as {\"type\":\"subscribe\",\"scope\":\"station:5\"}";
 /// How often the server says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Silence after which a client counts as gone.
@@ -134,7 +137,7 @@ impl Conversation {
                 self.say(&ServerFrame::Pong(Pong { at })).await
             }
             Err(error) => {
-                let message = format!("this is no frame of the live protocol: {error}");
+                let message = format!("this is no frame of the live protocol ({error}); {FRAMES}");
                 self.say(&ServerFrame::Error(ErrorFrame { code: "bad_frame".into(), message })).await?;
                 Err(End::Close(close::BAD_FRAME, "a frame did not read"))
             }

@@ -11,7 +11,7 @@ pub mod input;
 pub mod listen;
 mod locations;
 pub mod login;
-mod ops;
+pub mod ops;
 mod outlines;
 mod pages;
 mod patrols;

@@ -66,6 +66,27 @@ async fn metrics(
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sentinel.metrics.render()))
 }
 
+/// What each number of `/metrics` is, for its readers.
+pub fn describe() {
+    metrics::describe_gauge!("sentinel_units", "Units that are known.");
+    metrics::describe_gauge!("sentinel_patrols_active", "Units on patrol.");
+    metrics::describe_gauge!("sentinel_sockets", "Live streams that are open.");
+    metrics::describe_gauge!("sentinel_intake_queue", "Posts that wait for the next commit.");
+    metrics::describe_counter!(
+        "sentinel_fixes_total",
+        "Fixes posted since the start, by what became of them."
+    );
+    metrics::describe_histogram!("sentinel_request_seconds", "Seconds from a request to its answer.");
+    metrics::describe_histogram!(
+        "sentinel_commit_seconds",
+        "Seconds that a group of writes took to be on disk."
+    );
+    metrics::describe_histogram!(
+        "sentinel_fold_seconds",
+        "Seconds that the log took to be folded into the database."
+    );
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a count")]
 fn gauge(name: &'static str, value: usize) {
     metrics::gauge!(name).set(value as f64);

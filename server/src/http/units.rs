@@ -18,7 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use sentinel_model::{
-    Location, Page, RouteAnswer, Scope, Time, Unit, UnitId, UnitStatus,
+    Level, Location, Page, RouteAnswer, Scope, ScopePath, Time, Unit, UnitId, UnitStatus,
     fix::Nearby,
     unit::{HistoryAnswer, NewUnit, NewUnitAnswer},
 };
@@ -47,20 +47,23 @@ pub fn routes() -> Router<Arc<Sentinel>> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct InScope {
     scope: Option<Scope>,
     /// Words, each of which the id, the name or the station's name holds.
     q: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
 }
 
 async fn list(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Asked(asked): Asked<InScope>,
-    paging: Paging,
 ) -> Result<Answer<Page<Unit>>, ApiError> {
     let scope = asked.scope.unwrap_or_else(|| caller.home_scope());
     let grant = caller.view(&sentinel.directory, scope)?;
+    let paging = Paging { limit: asked.limit, cursor: asked.cursor };
     let cursor = paging.after::<UnitId>()?;
     let words = asked.q.unwrap_or_default();
     if words.chars().count() > NAME_MAX_CHARS {
@@ -109,10 +112,7 @@ async fn create(
     let token = secret::mint(secret::Kind::Unit);
     to_its_end(async move {
         let changing = sentinel.directory.change().await;
-        if !caller.may_manage(&sentinel.directory, new.station) {
-            return Err(ApiError::forbidden(format!("you may not make units under {}", new.station)));
-        }
-        let path = station_path(&sentinel, new.station)?;
+        let path = managed_station(&sentinel, &caller, new.station, "make units under")?;
         if sentinel.directory.unit(&new.id).is_some() {
             return Err(ApiError::conflict(format!("there is a unit {} already; choose another id", new.id)));
         }
@@ -158,10 +158,7 @@ async fn change(
         record.name = name.unwrap_or(record.name);
         record.kind = kind.unwrap_or(record.kind);
         if let Some(station) = patch.station {
-            if !caller.may_manage(&sentinel.directory, station) {
-                return Err(ApiError::forbidden(format!("you may not move units to {station}")));
-            }
-            let path = station_path(&sentinel, station)?;
+            let path = managed_station(&sentinel, &caller, station, "move units to")?;
             if path != unit.home() {
                 record.homes.push(Home { from: sentinel.clock.now(), path });
             }
@@ -226,10 +223,26 @@ async fn as_known(sentinel: &Sentinel, caller: &Caller, id: &UnitId) -> Result<U
     })
 }
 
-fn station_path(sentinel: &Sentinel, station: Scope) -> Result<sentinel_model::ScopePath, ApiError> {
+/// The station that a unit shall belong to, if it is the caller's to give units to. Asked
+/// while the directory is held for the change.
+fn managed_station(
+    sentinel: &Sentinel,
+    caller: &Caller,
+    station: Scope,
+    what: &str,
+) -> Result<ScopePath, ApiError> {
+    let directory = &sentinel.directory;
+    if !caller.may_manage(directory, station) {
+        // Who manages everything learns nothing by being told.
+        return Err(if directory.scope(station).is_none() && caller.manages_all(directory) {
+            ApiError::bad_request(format!("there is no {station}; make it first, by POST /api/v1/scopes"))
+        } else {
+            ApiError::forbidden(format!("you may not {what} {station}"))
+        });
+    }
     Some(station)
-        .filter(|station| station.level == sentinel_model::Level::Station)
-        .and_then(|station| sentinel.directory.station_path(station.id))
+        .filter(|station| station.level == Level::Station)
+        .and_then(|station| directory.station_path(station.id))
         .ok_or_else(|| ApiError::bad_request(format!("{station} is no station; a unit belongs to one")))
 }
 
@@ -238,6 +251,7 @@ fn kind(text: &str) -> Result<String, ApiError> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Around {
     lat: f64,
     lng: f64,
@@ -273,6 +287,7 @@ async fn nearby(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Range {
     start_time: Option<Time>,
     end_time: Option<Time>,
@@ -306,6 +321,7 @@ async fn route(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Moment {
     scope: Option<Scope>,
     at: Time,

@@ -1,8 +1,9 @@
 //! For operators and their tools, and how refusals look everywhere.
 
-use crate::server::{Server, at, fix, send};
+use crate::server::{Server, at, fix, send, zone};
 use axum::response::IntoResponse as _;
 use reqwest::{Method, StatusCode};
+use sentinel_model::Permission;
 use sentinel_server::{http::error::ApiError, ports::IntakeError};
 use serde_json::json;
 
@@ -140,6 +141,54 @@ async fn what_does_not_read_is_refused_as_json() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_question_that_is_misspelt_is_refused_with_the_words_that_are_known() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    for (path, wrong, known) in [
+        ("/api/v1/units?scpe=zone:3", "`scpe`", "`scope`"),
+        ("/api/v1/units?next=PC-1", "`next`", "`cursor`"),
+        ("/api/v1/users?scope=zone:3", "`scope`", "`limit`"),
+        ("/api/v1/units/nearby?lat=9&lon=76", "`lon`", "`lng`"),
+        ("/api/v1/history?time=2026-11-21T02:00:00Z", "`time`", "`at`"),
+        ("/api/v1/units/PC-1/route?from=2026-11-21T02:00:00Z", "`from`", "`start_time`"),
+    ] {
+        let answer = server.get(&admin, path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        let said = answer.message();
+        assert!(said.starts_with("the query does not read") && said.contains(wrong), "{said}");
+        assert!(said.contains(known) && !said.contains("deserialize"), "{said}");
+    }
+    // Whose request it is may stand in the query too.
+    let key = server.key(zone(3), &[Permission::Read]).await;
+    let answer = server.get("", &format!("/api/v1/units?token={key}&limit=1")).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_unit_s_token_is_told_that_it_is_for_posting() {
+    let server = Server::start().await;
+    let unit = server.unit("PC-1", 5).await;
+    for path in ["/api/v1/units", "/api/v1/units?scope=zone:3", "/api/v1/stats", "/api/v1/auth/me"] {
+        let answer = server.get(&unit, path).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}: {}", answer.text);
+        assert!(answer.message().contains("posts positions"), "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn who_manages_everything_is_told_of_a_station_that_is_not_there() {
+    let server = Server::start().await;
+    let unit = json!({"id": "N-1", "station": "station:404"});
+    let admin = server.sign_in("admin").await;
+    let answer = server.post(&admin, "/api/v1/units", unit.clone()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    assert!(answer.message().contains("there is no station:404"), "{}", answer.text);
+    let of_zone = server.key(zone(3), &[Permission::Manage]).await;
+    let answer = server.post(&of_zone, "/api/v1/units", unit).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text);
 }
 
 #[tokio::test]

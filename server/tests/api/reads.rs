@@ -383,7 +383,8 @@ async fn a_new_unit_s_token_is_shown_once_and_works() {
         ("zone3", json!({"id": "PC-8", "station": "station:5"}), StatusCode::FORBIDDEN),
         ("admin", json!({"id": "PC 8", "station": "station:5"}), StatusCode::BAD_REQUEST),
         ("admin", json!({"id": "PC-8", "station": "zone:3"}), StatusCode::BAD_REQUEST),
-        ("admin", json!({"id": "PC-8", "station": "station:404"}), StatusCode::FORBIDDEN),
+        ("admin", json!({"id": "PC-8", "station": "station:404"}), StatusCode::BAD_REQUEST),
+        ("zone3", json!({"id": "PC-8", "station": "station:404"}), StatusCode::FORBIDDEN),
     ] {
         let answer = server.post(&server.sign_in(who).await, "/api/v1/units", body.clone()).await;
         assert_eq!(answer.status, status, "{who} {body}: {}", answer.text);
