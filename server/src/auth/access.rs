@@ -29,7 +29,7 @@ use crate::{
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sentinel_model::{Time, UserName};
+use sentinel_model::{Time, UserName, ids::ID_MAX_CHARS};
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 /// Sessions that one person may have open; beyond it the oldest ends.
@@ -250,7 +250,8 @@ impl Access {
             }
             None => {
                 // Not the name as typed: people type passwords into the wrong field.
-                tracing::info!(peer = peer.map(tracing::field::display), "a password was wrong");
+                let tried: String = username.chars().take(ID_MAX_CHARS).collect();
+                tracing::info!(user = ?tried, peer = peer.map(tracing::field::display), "a password was wrong");
                 Err(SignInError::Wrong)
             }
         }

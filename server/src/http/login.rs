@@ -10,7 +10,7 @@ use super::{
     input::{BODY_MAX_BYTES, Body, Peer, to_its_end},
 };
 use crate::{
-    auth::{Caller, SignInError, Signed, origin, policy},
+    auth::{Caller, Denied, SignInError, Signed, origin, policy},
     state::Sentinel,
 };
 use axum::{
@@ -21,7 +21,10 @@ use axum::{
     routing::{get, post},
 };
 use sentinel_app::pages::login::own_path;
-use sentinel_model::people::{LoginAnswer, LoginBody, Me};
+use sentinel_model::{
+    ids::ID_MAX_CHARS,
+    people::{LoginAnswer, LoginBody, Me},
+};
 use serde::Deserialize;
 use std::{fmt::Write as _, sync::Arc};
 
@@ -47,7 +50,7 @@ async fn login(
 
 async fn me(Signed(caller): Signed) -> Result<Answer<Me>, ApiError> {
     if let Caller::Unit(_) = caller {
-        return Err(ApiError::forbidden("a unit's token posts positions and does nothing else"));
+        return Err(Denied::PostsOnly.into());
     }
     Ok(Answer(Me { user: caller.user(), scope: caller.home_scope(), expires_at: caller.expires_at() }))
 }
@@ -97,9 +100,10 @@ async fn login_form(
     refuse_other_sites(&headers, &uri)?;
     let Form(form) = form.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
     let next = own_path(&form.next);
-    let who = match state.access.sign_in(form.username.trim(), form.password, peer).await {
+    let username = form.username.trim();
+    let who = match state.access.sign_in(username, form.password, peer).await {
         Ok(who) => who,
-        Err(error) => return Ok(see_other(&failed(error, next), None)),
+        Err(error) => return Ok(see_other(&failed(error, next, username), None)),
     };
     // The session that the browser had before ends: who signs in starts afresh.
     let cookie = to_its_end(async move {
@@ -131,13 +135,20 @@ fn refuse_other_sites(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
     }
 }
 
-fn failed(error: SignInError, next: &str) -> String {
+/// Back to the form, with the reason, where one wanted to go and as whom.
+fn failed(error: SignInError, next: &str, username: &str) -> String {
     let code = match error {
         SignInError::Wrong => "credentials",
         SignInError::Throttled { .. } | SignInError::Busy => "throttled",
     };
-    let mut to = format!("/login?error={code}&next=");
-    for byte in next.bytes() {
+    let username: String = username.chars().take(ID_MAX_CHARS).collect();
+    format!("/login?error={code}&next={}&user={}", encoded(next), encoded(&username))
+}
+
+/// Text as a value of a query.
+fn encoded(text: &str) -> String {
+    let mut to = String::new();
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             to.push(char::from(byte));
         } else {
@@ -161,8 +172,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_sign_in_keeps_where_one_wanted_to_go() {
-        let to = failed(SignInError::Wrong, "/units?scope=zone:3&x=1");
-        assert_eq!(to, "/login?error=credentials&next=/units%3Fscope%3Dzone%3A3%26x%3D1");
+    fn a_failed_sign_in_keeps_where_one_wanted_to_go_and_as_whom() {
+        let to = failed(SignInError::Wrong, "/units?scope=zone:3&x=1", "ചീഫ്&x=1");
+        let user = "%E0%B4%9A%E0%B5%80%E0%B4%AB%E0%B5%8D%26x%3D1";
+        assert_eq!(
+            to,
+            format!("/login?error=credentials&next=/units%3Fscope%3Dzone%3A3%26x%3D1&user={user}")
+        );
+        let long = failed(SignInError::Busy, "/", &"x".repeat(5000));
+        assert!(long.len() < 200, "{long}");
     }
 }

@@ -32,13 +32,13 @@ async fn a_form_never_leads_to_another_server() {
 async fn a_wrong_password_leads_back_to_the_form_with_the_reason() {
     let server = Server::new().await;
     let answer = server.form("/login", &[], "username=chief5&password=x&next=/a").await;
-    assert_eq!(answer.location, "/login?error=credentials&next=/a");
+    assert_eq!(answer.location, "/login?error=credentials&next=/a&user=chief5");
     assert_eq!(answer.cookie, "");
     for _ in 0..9 {
         server.form("/login", &[], "username=chief5&password=x").await;
     }
     let answer = server.form("/login", &[], "username=chief5&password=x").await;
-    assert_eq!(answer.location, "/login?error=throttled&next=/");
+    assert_eq!(answer.location, "/login?error=throttled&next=/&user=chief5");
 }
 
 #[tokio::test]
