@@ -1,7 +1,7 @@
 //! The program's commands.
 
-use crate::{config::ServeArgs, serve, users};
-use clap::{Parser, Subcommand};
+use crate::{config::ServeArgs, logs, serve, users};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use sentinel_fleet::{load, replay, simulate};
 use tokio_util::sync::CancellationToken;
 
@@ -13,9 +13,26 @@ pub struct Cli {
     command: Command,
 }
 
+const LOG_HELP: &str = "The log goes to standard error:
+  SENTINEL_LOG         how much: error, warn, info, debug, trace, or
+                       sentinel_server::live=trace [default: info]
+  SENTINEL_LOG_FORMAT  text or json [default: text]";
+
+/// Variables of the build and the tests, which are not the program's but no mistakes either.
+const OTHERS_VARIABLES: [&str; 7] = [
+    "SENTINEL_SETUP",
+    "SENTINEL_SHOTS",
+    "SENTINEL_CHROMIUM",
+    "SENTINEL_BIN",
+    "SENTINEL_STORIES",
+    "SENTINEL_TURMOILS",
+    "SENTINEL_CRASH_CYCLES",
+];
+
 #[derive(Subcommand)]
 enum Command {
     /// Run the server: dashboard, API, live streams
+    #[command(after_help = LOG_HELP)]
     Serve(Box<ServeArgs>),
     /// Drive made-up units through the demo city
     Simulate(Box<simulate::SimulateArgs>),
@@ -30,6 +47,7 @@ enum Command {
 
 impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
+        warn_of_unknown_variables();
         let stop = CancellationToken::new();
         let by_signal = stop.clone();
         let signals = tokio::spawn(async move {
@@ -45,6 +63,27 @@ impl Cli {
         };
         signals.abort();
         outcome
+    }
+}
+
+/// A misspelt variable would change nothing and say nothing. Names only: a value may be a secret.
+fn warn_of_unknown_variables() {
+    let mut known: Vec<String> = [logs::LEVEL, logs::FORMAT].into_iter().map(String::from).collect();
+    known.extend(OTHERS_VARIABLES.map(String::from));
+    variables_of(&Cli::command(), &mut known);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("SENTINEL_") && !known.iter().any(|known| *known == name) {
+            tracing::warn!("the variable {name} is none of Sentinel's and changes nothing; see --help");
+        }
+    }
+}
+
+fn variables_of(command: &clap::Command, known: &mut Vec<String>) {
+    let own = command.get_arguments().filter_map(clap::Arg::get_env);
+    known.extend(own.map(|name| name.to_string_lossy().into_owned()));
+    for sub in command.get_subcommands() {
+        variables_of(sub, known);
     }
 }
 

@@ -21,7 +21,8 @@ pub struct ServeArgs {
     pub config: Option<PathBuf>,
 
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:3000]
-    #[arg(long, env = "SENTINEL_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "SENTINEL_LISTEN", value_name = "ADDRESS:PORT", value_parser = listening)]
+    #[serde(deserialize_with = "listening_in_file")]
     pub listen: Option<SocketAddr>,
 
     /// Folder that holds the databases; made where it is missing [default: data]
@@ -64,6 +65,18 @@ pub struct ServeArgs {
     /// Reverse proxies whose X-Forwarded-For is believed: addresses and networks [default: none]
     #[arg(long, env = "SENTINEL_TRUSTED_PROXY", value_name = "ADDRESS|NETWORK,…")]
     pub trusted_proxy: Option<Proxies>,
+}
+
+/// An address of this machine with its port; `localhost` is the loopback's.
+fn listening(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let loopback = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address = loopback.as_deref().unwrap_or(text).parse();
+    address.map_err(|_| format!("{text:?} is no address with a port, such as 127.0.0.1:3000 or [::1]:3000"))
+}
+
+fn listening_in_file<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<SocketAddr>, D::Error> {
+    listening(&String::deserialize(d)?).map(Some).map_err(serde::de::Error::custom)
 }
 
 fn rate<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<UnitRate>, D::Error> {
@@ -166,9 +179,22 @@ mod tests {
         assert_eq!(Ok(config.trusted_proxies), "10.0.0.1".parse());
         assert_eq!(config.data, PathBuf::from("data"));
 
+        std::fs::write(&path, "listen = \"localhost:4000\"").expect("writes");
+        let args = ServeArgs { config: Some(path.clone()), ..ServeArgs::default() };
+        assert_eq!(args.settle().expect("settles").listen, SocketAddr::from(([127, 0, 0, 1], 4000)));
+
         std::fs::write(&path, "lisen = \"127.0.0.1:4000\"").expect("writes");
         let args = ServeArgs { config: Some(path), ..ServeArgs::default() };
         let error = format!("{:#}", args.settle().expect_err("a misspelt key is refused"));
         assert!(error.contains("lisen") && error.contains("s.toml"), "{error}");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_answered_with_one_that_is() {
+        assert_eq!(listening("[::1]:3462").map(|address| address.port()), Ok(3462));
+        for wrong in ["3462", ":3462", "localhost", "localhost:x", "example.org:80", "127.0.0.1", ""] {
+            let said = listening(wrong).expect_err(wrong);
+            assert!(said.contains("127.0.0.1:3000"), "{said}");
+        }
     }
 }

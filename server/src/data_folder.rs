@@ -18,6 +18,10 @@ impl DataFolder {
     /// Makes the folder where it is missing, and takes it.
     pub fn take(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
+        anyhow::ensure!(
+            !path.exists() || path.is_dir(),
+            "the data folder {shown} is a file; give a folder with --data"
+        );
         fs::create_dir_all(path).with_context(|| {
             format!("the data folder {shown} could not be made; give another with --data")
         })?;
@@ -28,6 +32,7 @@ impl DataFolder {
         match lock.try_lock() {
             Ok(()) => {
                 let folder = Self { path: path.to_owned(), _lock: lock };
+                folder.warn_if_half_is_missing();
                 keep_private(&folder.records())?;
                 keep_private(&folder.history())?;
                 Ok(folder)
@@ -40,6 +45,23 @@ impl DataFolder {
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("the data folder {shown} could not be locked"))
             }
+        }
+    }
+
+    /// One database without the other was lost or moved, or the other put back from a
+    /// backup alone. It may also be meant, so it is taken up, but not silently.
+    fn warn_if_half_is_missing(&self) {
+        let shown = self.path.display();
+        match (self.records().exists(), self.history().exists()) {
+            (true, false) => tracing::warn!(
+                "HISTORY IS MISSING: {shown} has records.db but no history.db. An empty history begins now: where \
+                 units were before is not known. If that is not meant, stop, and put history.db back"
+            ),
+            (false, true) => tracing::warn!(
+                "RECORDS ARE MISSING: {shown} has history.db but no records.db. Empty records begin now: without \
+                 accounts, stations, units and keys. If that is not meant, stop, and put records.db back"
+            ),
+            (true, true) | (false, false) => {}
         }
     }
 

@@ -6,6 +6,7 @@
 //! when a line is written, not kept in a span: a request that logs nothing pays nothing.
 
 use crate::http::error::request_id;
+use anyhow::Context as _;
 use std::{fmt, io::IsTerminal};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
@@ -18,15 +19,33 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-pub fn begin() {
-    let filter = EnvFilter::try_from_env("SENTINEL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// How much is logged.
+pub const LEVEL: &str = "SENTINEL_LOG";
+/// How a line is written.
+pub const FORMAT: &str = "SENTINEL_LOG_FORMAT";
+
+/// Fails where a variable holds what cannot be meant.
+pub fn begin() -> anyhow::Result<()> {
+    let level = setting(LEVEL)?.unwrap_or_else(|| "info".into());
+    let filter = EnvFilter::try_new(&level).with_context(|| {
+        format!("{LEVEL} is {level:?}; write info, debug or the like, or sentinel_server::live=trace")
+    })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let json = std::env::var("SENTINEL_LOG_FORMAT").is_ok_and(|format| format == "json");
-    if json {
-        log.json().map_event_format(JsonOfRequest).init();
-    } else {
-        log.fmt_fields(TextOfRequest).with_ansi(std::io::stderr().is_terminal()).init();
+    match setting(FORMAT)?.as_deref() {
+        Some("json") => log.json().map_event_format(JsonOfRequest).init(),
+        None | Some("text") => {
+            log.fmt_fields(TextOfRequest).with_ansi(std::io::stderr().is_terminal()).init();
+        }
+        Some(other) => anyhow::bail!("{FORMAT} is {other:?}; write text or json"),
     }
+    Ok(())
+}
+
+/// A variable's value; empty counts as not set.
+fn setting(name: &str) -> anyhow::Result<Option<String>> {
+    let value = std::env::var_os(name).map(|value| value.into_string());
+    let text = value.transpose().map_err(|value| anyhow::anyhow!("{name} is {value:?}, which is no text"))?;
+    Ok(text.filter(|text| !text.is_empty()))
 }
 
 /// The fields of a line, and the request's id behind them.

@@ -12,7 +12,11 @@ use sentinel_fleet::{
     city::{DEMO_PASSWORD, kochi},
     simulate::{self, SimulateArgs},
 };
-use std::net::SocketAddr;
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -25,18 +29,25 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
         .set_buckets(&SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
         .context("metrics could not be set up")?;
+    http::ops::describe();
     allow_many_connections();
     // The port first: a second Sentinel on it is noticed before it touches the data.
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("the listening address could not be read")?;
     let running = wiring::embedded(&config, Clock::system(), metrics, stop.clone()).await?;
     let directory = &running.sentinel.directory;
-    anyhow::ensure!(
-        address.ip().is_loopback() || !demo::has_demo_sign_ins(directory).await?,
-        "the data folder {} has sign-ins with the demo's well-known password, so {address} is not listened on: \
-         use 127.0.0.1, or change those passwords, or begin with an empty folder",
-        config.data.display()
-    );
+    if !(config.demo && address.ip().is_loopback()) && demo::has_demo_sign_ins(directory).await? {
+        let data = config.data.display();
+        anyhow::ensure!(
+            address.ip().is_loopback(),
+            "the data folder {data} has sign-ins with the demo's well-known password, so {address} is not listened \
+             on: use 127.0.0.1, or change those passwords, or begin with an empty folder"
+        );
+        tracing::warn!(
+            "the data folder {data} has sign-ins with the demo's well-known password: change those passwords, or \
+             begin with an empty folder. --demo drives the demo's units"
+        );
+    }
     say_where(&config, address, &running);
     let simulator =
         if config.demo { Some(start_simulator(&running, address, stop.clone()).await?) } else { None };
@@ -60,8 +71,16 @@ fn allow_many_connections() {
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("{address} could not be listened on; is it taken? Give another with --listen, such as --listen 127.0.0.1:3001")
+    TcpListener::bind(address).await.map_err(|error| {
+        let why = match error.kind() {
+            ErrorKind::AddrInUse => "the port is taken",
+            ErrorKind::PermissionDenied => "this user may not; ports from 1024 on are free for all",
+            ErrorKind::AddrNotAvailable => "this machine has no such address",
+            _ => "it is not to be had",
+        };
+        anyhow::Error::new(error).context(format!(
+            "{address} could not be listened on: {why}. Give another with --listen, such as --listen 127.0.0.1:3001"
+        ))
     })
 }
 
@@ -80,6 +99,22 @@ async fn start_simulator(
     }))
 }
 
+/// This program, as it was called.
+fn program() -> PathBuf {
+    std::env::args_os().next().map_or_else(|| "sentinel".into(), PathBuf::from)
+}
+
+/// A path as a shell takes it.
+fn as_typed(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%:,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 fn say_where(config: &Config, address: SocketAddr, running: &Running) {
     let (units, patrols) = running.sentinel.directory.counts();
     tracing::info!(%address, data = %config.data.display(), units, patrols, "listening");
@@ -93,8 +128,25 @@ fn say_where(config: &Config, address: SocketAddr, running: &Running) {
     }
     if running.sentinel.directory.users().is_empty() {
         println!(
-            "Nobody can sign in yet: make the first account with  sentinel user add --data {}",
-            config.data.display()
+            "Nobody can sign in yet. Stop this server (Ctrl-C), make the first account, and start again:"
         );
+        println!("  {} user add admin --data {}", as_typed(&program()), as_typed(&config.data));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_as_a_shell_takes_it() {
+        for (path, typed) in [
+            ("/srv/sentinel-1", "/srv/sentinel-1"),
+            ("my data", "'my data'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+        ] {
+            assert_eq!(as_typed(Path::new(path)), typed);
+        }
     }
 }

@@ -10,11 +10,15 @@ use crate::{
 };
 use anyhow::Context;
 use sentinel_model::{Level, Role, Scope, UserName};
-use std::{io::BufRead, path::PathBuf, sync::Arc};
+use std::{
+    io::{BufRead, IsTerminal},
+    path::PathBuf,
+    sync::Arc,
+};
 
 #[derive(clap::Subcommand)]
 pub enum UserCommand {
-    /// Make an account; the password is read from standard input
+    /// Make an account; the password is asked for, or read as one line of standard input
     Add(AddArgs),
 }
 
@@ -48,7 +52,7 @@ pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
     let changing = directory.change().await;
     anyhow::ensure!(
         directory.user(args.username.as_str()).is_none(),
-        "there is an account {} already; change it in the dashboard or by the API",
+        "there is an account {0} already; with the server running, an admin changes it by PATCH /api/v1/users/{0}",
         args.username
     );
     let mut changes = Vec::new();
@@ -68,21 +72,36 @@ pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
             site: None,
         }));
     }
-    eprintln!("Password for {} (one line on standard input):", args.username);
-    let mut password = String::new();
-    std::io::stdin().lock().read_line(&mut password).context("the password could not be read")?;
-    let password = password.trim_end_matches(['\r', '\n']);
-    password::check(args.username.as_str(), password).map_err(anyhow::Error::msg)?;
+    let password = ask_password(&args.username)?;
     changes.push(Change::PutUser(UserRecord {
         username: args.username.clone(),
         name: args.username.to_string(),
         role: args.role,
         scope: args.scope,
         disabled: false,
-        password_hash: hash_now(PasswordCost::default(), password)?,
+        password_hash: hash_now(PasswordCost::default(), &password)?,
         credentials_version: 0,
     }));
     changing.commit(changes).await?;
     println!("{} may sign in as {} of {}", args.username, args.role.as_str(), args.scope);
     Ok(())
+}
+
+/// On a terminal unseen and twice; from a script one line.
+fn ask_password(username: &UserName) -> anyhow::Result<String> {
+    const UNREAD: &str = "the password could not be read";
+    let stdin = std::io::stdin();
+    let check = |password: &str| password::check(username.as_str(), password).map_err(anyhow::Error::msg);
+    if !stdin.is_terminal() {
+        let mut line = String::new();
+        stdin.lock().read_line(&mut line).context(UNREAD)?;
+        let password = line.trim_end_matches(['\r', '\n']);
+        check(password)?;
+        return Ok(password.to_owned());
+    }
+    let password = rpassword::prompt_password(format!("Password for {username}: ")).context(UNREAD)?;
+    check(&password)?;
+    let again = rpassword::prompt_password("The same again: ").context(UNREAD)?;
+    anyhow::ensure!(password == again, "the two passwords differ; nothing was made");
+    Ok(password)
 }

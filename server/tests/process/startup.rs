@@ -9,7 +9,7 @@ use sentinel_server::{
     sqlite::SqliteRegistry,
 };
 use std::{
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
     path::Path,
     process::{Command, Stdio},
@@ -41,6 +41,87 @@ fn a_taken_port_is_named_with_the_flag_that_gives_another() {
     let data = folder.path().join("data");
     assert_says(&refusal(&data, &["--listen", &address]), &[&address, "taken", "--listen"]);
     assert!(!data.exists(), "nothing is touched before the port is one's own");
+}
+
+#[test]
+fn an_address_that_is_not_this_machine_s_is_not_called_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = refusal(folder.path(), &["--listen", "192.0.2.1:3000"]);
+    assert_says(&said, &["192.0.2.1:3000", "no such address", "--listen"]);
+}
+
+#[test]
+fn a_variable_with_a_value_that_cannot_be_meant_is_named() {
+    for (name, value) in [("SENTINEL_LOG", "nonsense==="), ("SENTINEL_LOG_FORMAT", "xml")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let output = serve(folder.path()).env(name, value).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1));
+        assert_says(&String::from_utf8_lossy(&output.stderr), &[name, value, "write "]);
+    }
+}
+
+#[test]
+fn a_variable_that_nobody_knows_is_warned_of_by_its_name_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = serve(folder.path())
+        .args(["--listen", "192.0.2.1:3000"])
+        .envs([("SENTINEL_DEMOO", "secret"), ("SENTINEL_SETUP", "1"), ("SENTINEL_STALE_AFTER", "60")])
+        .output();
+    let said = String::from_utf8(server.expect("it runs").stderr).expect("text");
+    assert_says(&said, &["WARN", "SENTINEL_DEMOO"]);
+    for unsaid in ["secret", "SENTINEL_SETUP", "SENTINEL_STALE_AFTER"] {
+        assert!(!said.contains(unsaid), "{said}");
+    }
+}
+
+#[test]
+fn a_file_given_as_the_folder_is_called_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "").expect("writes");
+    assert_says(&refusal(&file, &[]), &[&file.display().to_string(), "is a file", "--data"]);
+}
+
+#[test]
+fn a_database_that_is_missing_beside_the_other_is_warned_of() {
+    for (gone, kept) in [("history.db", "records.db"), ("records.db", "history.db")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        Process::start(folder.path()).kill();
+        assert!(!log(folder.path()).contains("MISSING"), "{}", log(folder.path()));
+        std::fs::remove_file(folder.path().join(gone)).expect("removes");
+        Process::start(folder.path()).kill();
+        assert_says(&log(folder.path()), &["WARN", "MISSING", &format!("{kept} but no {gone}")]);
+    }
+}
+
+#[test]
+fn a_demo_folder_started_without_the_demo_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Process::start_with(folder.path(), &["--demo"]).kill();
+    assert!(!log(folder.path()).contains("well-known"), "{}", log(folder.path()));
+    Process::start(folder.path()).kill();
+    assert_says(&log(folder.path()), &["WARN", "demo's well-known password", "--demo"]);
+}
+
+fn log(data: &Path) -> String {
+    std::fs::read_to_string(data.join("log.txt")).expect("a log")
+}
+
+#[test]
+fn the_hint_for_the_first_account_is_a_command_that_works_as_it_is_typed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("my data");
+    std::fs::create_dir(&data).expect("makes");
+    let mut server = serve(&data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let said = BufReader::new(server.stdout.take().expect("it is piped")).lines().take(3);
+    let said: Vec<String> = said.map(|line| line.expect("text")).collect();
+    server.kill().expect("it is killed");
+    server.wait().expect("it is gone");
+    assert_says(&said[1], &["Stop this server", "start again"]);
+    let typed = format!("echo a password of my own | {}", said[2].trim());
+    let made = Command::new("sh").args(["-c", &typed]).output().expect("it runs");
+    assert!(made.status.success(), "{typed}: {made:?}");
+    assert_says(&String::from_utf8_lossy(&made.stdout), &["admin may sign in as admin of district:1"]);
 }
 
 #[test]
