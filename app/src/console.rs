@@ -11,7 +11,7 @@ use crate::{
     format::Measure,
     live::{
         fleet::{Entry, Fleet, Statuses},
-        link::Link,
+        link::{Doubt, Link},
     },
     local_time::Wall,
     map_place::with_map,
@@ -21,6 +21,7 @@ use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
+    location::State,
 };
 use sentinel_model::{
     Level, Role, Scope, Time, UnitId,
@@ -34,6 +35,9 @@ use std::{
 
 /// How near the map goes to look at one unit.
 const CLOSE_ZOOM: f64 = 15.0;
+/// Marks a step of the browser's history that this page made by opening a unit: the
+/// step before it is the same view without one.
+const OPENED_HERE: &str = "opened-here";
 
 type Go = Arc<dyn Fn(&str, NavigateOptions) + Send + Sync>;
 
@@ -68,6 +72,8 @@ pub struct Console {
     pub matching: Memo<Arc<Vec<UnitId>>>,
     pub counts: Memo<ScopeCounts>,
     pub link: RwSignal<Link>,
+    /// Whether what is on show may be old.
+    pub doubt: Memo<Option<Doubt>>,
     /// The server's clock, to the second.
     pub now: RwSignal<Time>,
     /// The server's clock less this machine's, in milliseconds.
@@ -85,6 +91,8 @@ pub struct Console {
     pub palette_open: RwSignal<bool>,
     pub sheet: RwSignal<Sheet>,
     go: StoredValue<Go>,
+    /// On the way back to the view without a unit; the browser takes a moment.
+    closing: StoredValue<bool>,
 }
 
 impl Console {
@@ -113,6 +121,8 @@ impl Console {
             shape.track();
             fleet.with_value(Fleet::counts)
         });
+        let (link, now) = (RwSignal::new(Link::Connecting), RwSignal::new(paint.now));
+        let doubt = Memo::new(move |_| link.get().doubt(now.get()));
         Self {
             viewer: StoredValue::new(paint.viewer),
             scopes,
@@ -126,8 +136,9 @@ impl Console {
             statuses,
             matching,
             counts,
-            link: RwSignal::new(Link::Connecting),
-            now: RwSignal::new(paint.now),
+            link,
+            doubt,
+            now,
             ahead_ms: StoredValue::new(0),
             alive: RwSignal::new(false),
             look: RwSignal::new(Look::chosen()),
@@ -141,6 +152,7 @@ impl Console {
             palette_open: RwSignal::new(false),
             sheet: RwSignal::new(Sheet::Units),
             go: StoredValue::new(go),
+            closing: StoredValue::new(false),
         }
     }
 
@@ -205,28 +217,50 @@ impl Console {
     }
 
     pub fn go_to_scope(self, scope: Scope) {
-        self.go(&self.scope_address(scope), false);
+        self.go(&self.scope_address(scope), false, State::default());
     }
 
+    /// The address of what is on show with no unit open.
+    pub fn closed_address(self) -> String {
+        let scope = self.scope.get();
+        if scope == self.viewer.with_value(|v| v.scope) { "/".into() } else { self.scope_address(scope) }
+    }
+
+    /// Opening a unit is a step that Back undoes; choosing another is none, and closing
+    /// goes that step back.
     pub fn select(self, id: Option<&UnitId>) {
-        if self.selected.with_untracked(|s| s.as_ref() == id) {
+        let before = self.selected.get_untracked();
+        if before.as_ref() == id {
             return;
         }
         self.following.set(false);
-        let scope = self.scope.get_untracked();
-        let own = self.viewer.with_value(|v| v.scope);
-        let to = match (id, scope == own) {
-            (Some(id), _) => format!("/?scope={scope}&unit={id}"),
-            (None, false) => format!("/?scope={scope}"),
-            (None, true) => "/".to_string(),
+        let history = web_sys::window().and_then(|w| w.history().ok());
+        let state = history.as_ref().and_then(|h| h.state().ok()).and_then(|s| s.as_string());
+        let opened_here = before.is_some() && state.as_deref() == Some(OPENED_HERE);
+        let Some(id) = id else {
+            if !opened_here {
+                self.go(&untrack(|| self.closed_address()), true, State::default());
+            } else if !self.closing.get_value() {
+                self.closing.set_value(true);
+                // A page that may not go back stays as it is.
+                let _ = history.map(|h| h.back());
+            }
+            return;
         };
-        self.go(&to, true);
+        let scope = self.scope.get_untracked();
+        let mark = (before.is_none() || opened_here).then(|| wasm_bindgen::JsValue::from_str(OPENED_HERE));
+        self.go(&format!("/?scope={scope}&unit={id}"), before.is_some(), State::new(mark));
+    }
+
+    /// Another unit is open, or none: whatever step was on its way has been made.
+    pub fn has_turned(self) {
+        self.closing.set_value(false);
     }
 
     /// Selects a unit that was chosen beside the map, and brings it in sight.
     pub fn look_at(self, id: &UnitId) {
         self.select(Some(id));
-        if let Some(place) = self.with_fleet(|f| f.get(id).and_then(|e| e.place)) {
+        if let Some(place) = self.with_fleet(|f| f.get(id).and_then(Entry::on_map)) {
             with_map(|m| m.fly_to(place.lat, place.lon, CLOSE_ZOOM));
         }
     }
@@ -235,7 +269,7 @@ impl Console {
     /// unit, else all units.
     pub fn look_around(self) {
         match self.selected.get_untracked() {
-            Some(id) if self.with_fleet(|f| f.get(&id).is_some_and(|e| e.place.is_some())) => {
+            Some(id) if self.with_fleet(|f| f.get(&id).is_some_and(|e| e.on_map().is_some())) => {
                 self.look_at(&id)
             }
             _ => with_map(|m| m.fit_units()),
@@ -245,11 +279,11 @@ impl Console {
     /// Selects a unit that is not of the scope on show, in the viewer's whole own scope.
     pub fn look_elsewhere(self, id: &UnitId) {
         let own = self.viewer.with_value(|v| v.scope);
-        self.go(&format!("/?scope={own}&unit={id}"), false);
+        self.go(&format!("/?scope={own}&unit={id}"), false, State::default());
     }
 
-    fn go(self, to: &str, replace: bool) {
-        let options = NavigateOptions { resolve: false, replace, scroll: false, ..Default::default() };
+    fn go(self, to: &str, replace: bool, state: State) {
+        let options = NavigateOptions { resolve: false, replace, scroll: false, state };
         self.go.with_value(|go| go(to, options));
     }
 

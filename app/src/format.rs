@@ -28,12 +28,20 @@ pub fn speed(mps: f32, measure: Measure) -> String {
 }
 
 pub fn distance(m: f64, measure: Measure) -> String {
+    // The sum of nothing is minus nought.
+    let m = m.max(0.0) + 0.0;
     match measure {
         Measure::Metric if m < 1_000.0 => format!("{m:.0} m"),
-        Measure::Metric => format!("{:.1} km", m / 1_000.0),
+        Measure::Metric => format!("{} km", tenths(m / 1_000.0)),
         Measure::Imperial if m < 160.934 => format!("{:.0} ft", m / 0.3048),
-        Measure::Imperial => format!("{:.1} mi", m / 1_609.344),
+        Measure::Imperial => format!("{} mi", tenths(m / 1_609.344)),
     }
+}
+
+/// `17,015.6`
+fn tenths(n: f64) -> String {
+    let all = (n * 10.0).round() as u64;
+    format!("{}.{}", count(all / 10), all % 10)
 }
 
 /// How long ago, in one word and a number. What lies in the future is "now":
@@ -124,6 +132,8 @@ mod tests {
         assert_eq!(heading(359.0), "N 359°");
         assert_eq!(heading(47.0), "NE 47°");
         assert_eq!(distance(12_345.0, Measure::Metric), "12.3 km");
+        assert_eq!(distance(17_015_600.0, Measure::Metric), "17,015.6 km");
+        assert_eq!(distance(-0.0, Measure::Metric), "0 m");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(999), "999");
         assert_eq!(kind("patrol_car"), "Patrol car");

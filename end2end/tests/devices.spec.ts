@@ -53,7 +53,7 @@ for (const [device, viewport] of [
       await expect(ui.drawer).toBeVisible();
       await fits(page);
       expect(await smallTargets(page)).toEqual([]);
-      await ui.drawer.getByRole('button', { name: 'Close' }).tap();
+      await ui.drawer.getByRole('link', { name: 'Close' }).tap();
       await expect(ui.drawer).toBeHidden();
     });
   });

@@ -145,7 +145,16 @@ test('signing out ends the session everywhere, also for the open socket', async 
   await new Console(second).isLive();
   await new Console(second).signOut();
   await expect(second).toHaveURL(/\/login/);
-  await expect(page.getByText('Your session has ended').first()).toBeVisible();
+  const ended = page.getByRole('alertdialog', { name: 'Your session has ended' });
+  await expect(ended).toBeVisible();
+  await expect(ended.getByRole('link', { name: 'Sign in' })).toBeFocused();
+  const readable = await page.evaluate(() =>
+    ['.unit-row', '.top-bar', '.map', '.rail'].filter((part) => {
+      const box = document.querySelector(part)?.getBoundingClientRect();
+      return box && document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.closest('.ended') === null;
+    }),
+  );
+  expect(readable, 'parts of the page that are not covered').toEqual([]);
   await page.goto('/');
   await expect(page).toHaveURL(/\/login/);
   await signIn(page, 'chief5');

@@ -5,7 +5,7 @@ use super::whole::{IntoWhole, effect, part, text};
 use super::{mark::Mark, person_menu::theme_of};
 use crate::{
     console::{Console, Sheet},
-    format::{ago, speed, status_word},
+    format::{Measure, ago, speed, status_word},
     map::{LiveMap, MapError, MapEvents},
     map_place::{put_map, with_map},
 };
@@ -79,6 +79,11 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         with_map(|m| m.follow(id.as_ref()));
     });
     effect(move || {
+        let imperial = console.measure.get() == Measure::Imperial;
+        ready.track();
+        with_map(|m| m.set_scale(imperial));
+    });
+    effect(move || {
         let all = console.statuses.get().is_all() && console.words.read().is_empty();
         let shown = (!all).then(|| console.with_fleet(|f| f.patrols_of(&console.matching.read())));
         with_map(|m| m.set_filter(shown));
@@ -90,7 +95,12 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
     });
 
     view! {
-        <div class="map" node_ref=place></div>
+        <div
+            class="map"
+            role="region"
+            aria-label="Map of the units: the arrow keys move it, plus and minus zoom"
+            node_ref=place
+        ></div>
         <div class="map-wait" hidden=move || ready.get() || failed.read().is_some()>
             <p class="needs-script">"Loading the map…"</p>
         </div>
@@ -122,9 +132,11 @@ fn HoverCard(hover: Placed<UnitId>) -> impl IntoView {
         <div class="hover-card" role="tooltip" node_ref=card hidden=move || id.read().is_none()>
             {part(move || {
                 let id = id.get()?;
-                let (status, place, station) = console.unit(&id, |e| (e.status, e.place, e.station))?;
-                let fast = place.and_then(|p| p.speed_mps).map(|v| speed(v, console.measure.get()));
-                let age = place.map(|p| ago(console.now.get().ms_since(p.time)));
+                let now = console.now.get();
+                let (status, place, moving, station) =
+                    console.unit(&id, |e| (e.status, e.place, e.moving_now(now), e.station))?;
+                let fast = moving.and_then(|p| p.speed_mps).map(|v| speed(v, console.measure.get()));
+                let age = place.map(|p| ago(now.ms_since(p.time)));
                 let detail = [Some(status_word(status).to_string()), fast, age].into_iter().flatten().collect::<Vec<_>>();
                 Some(view! {
                     <p class="hover-title">

@@ -5,6 +5,7 @@ pub mod area_tree;
 pub mod connection;
 pub mod icon;
 pub mod legend;
+pub mod link_banner;
 pub mod map_tools;
 pub mod map_view;
 pub mod mark;

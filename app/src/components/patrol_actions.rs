@@ -39,7 +39,7 @@ pub fn PatrolActions(id: UnitId, patrol: Signal<Option<PatrolId>>) -> impl IntoV
     };
     let on_patrol = move || patrol.get().is_some();
     view! {
-        <div class="patrol-actions">
+        <div class="patrol-actions needs-script">
             <button type="button" class="button primary" disabled=busy hidden=on_patrol on:click=start>
                 <Icon glyph=Glyph::Start/>
                 "Start patrol"

@@ -3,7 +3,10 @@
 use super::whole::{IntoWhole, effect};
 use crate::{
     console::Console,
-    live::rest::{self, RestError},
+    live::{
+        fleet::is_nowhere,
+        rest::{self, RestError},
+    },
     map_place::with_map,
 };
 use leptos::{prelude::*, task::spawn_local};
@@ -48,10 +51,24 @@ fn told(fixes: u64, points: &[RoutePoint]) -> Trail {
     Trail::Ready { fixes, distance_m: length_m(points), speeds }
 }
 
-/// Reads and draws the trail of `id`, and goes on drawing as the unit moves.
+/// Reads and draws the trail of `id`, and goes on drawing as the unit moves. Off patrol
+/// the unit is not on the map, and its trail neither.
 pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
     let trail = RwSignal::new(Trail::Loading);
     let points = StoredValue::new(Vec::<RoutePoint>::new());
+    let unit = id.clone();
+    let on_patrol = Memo::new(move |_| console.unit(&unit, |e| e.patrol.is_some()).unwrap_or_default());
+    let draw = move || {
+        if on_patrol.get_untracked() {
+            points.with_value(|p| with_map(|m| m.show_trail(p)));
+        } else {
+            with_map(|m| m.clear_trail());
+        }
+    };
+    effect(move || {
+        on_patrol.track();
+        draw();
+    });
     let unit = id.clone();
     effect(move || {
         let unit = unit.clone();
@@ -63,10 +80,11 @@ pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
                 return;
             }
             match answer {
-                Ok(route) => {
+                Ok(mut route) => {
+                    route.points.retain(|p| !is_nowhere(p.latitude, p.longitude));
                     trail.set(told(route.total, &route.points));
                     points.set_value(route.points);
-                    points.with_value(|p| with_map(|m| m.show_trail(p)));
+                    draw();
                 }
                 Err(e) => trail.set(Trail::Failed(e)),
             }
@@ -75,6 +93,7 @@ pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
     let unit = id.clone();
     effect(move || {
         let place = console.unit(&unit, |e| e.place).flatten();
+        let place = place.filter(|p| !p.is_nowhere());
         let (Some(place), true) = (place, trail.with_untracked(|t| matches!(t, Trail::Ready { .. }))) else {
             return;
         };
@@ -89,7 +108,7 @@ pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
         if newer {
             let step_m = points.with_value(|p| p.last().map_or(0.0, |last| length_m(&[*last, next])));
             points.update_value(|p| p.push(next));
-            points.with_value(|p| with_map(|m| m.show_trail(p)));
+            draw();
             trail.update(|t| {
                 if let Trail::Ready { fixes, distance_m, .. } = t {
                     *fixes += 1;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     console::Console,
     format::{ago, battery, coordinates, count, distance, heading, kind, span, speed, status_word},
-    live::rest,
+    live::{link::Doubt, rest},
 };
 use leptos::prelude::*;
 use sentinel_model::{PatrolId, UnitId, UnitStatus};
@@ -60,14 +60,17 @@ fn UnitCard(id: UnitId) -> impl IntoView {
                 <h2>{title.clone()}</h2>
                 <p class="faint">{text(move || name().unwrap_or_default())}</p>
             </div>
-            <button
-                type="button"
-                class="icon-button needs-script"
+            <a
+                class="icon-button"
+                href=move || console.closed_address()
                 aria-label="Close"
-                on:click=move |_| console.select(None)
+                on:click=move |e| {
+                    e.prevent_default();
+                    console.select(None);
+                }
             >
                 <Icon glyph=Glyph::Close/>
-            </button>
+            </a>
         </header>
         {part(move || {
             Some(if known.get() {
@@ -102,9 +105,24 @@ fn UnitBody(
     let none = || "—".to_string();
     ask_since(console, &id, patrol);
 
+    let moving = Memo::new(move |_| entry.read().as_ref().and_then(|e| e.moving_now(console.now.get())));
+    let still = move || moving.read().is_none();
     let fast =
-        move || place.get().and_then(|p| p.speed_mps).map_or_else(none, |v| speed(v, console.measure.get()));
-    let to = move || place.get().and_then(|p| p.heading_deg);
+        move || moving.get().and_then(|p| p.speed_mps).map_or_else(none, |v| speed(v, console.measure.get()));
+    let to = move || moving.get().and_then(|p| p.heading_deg);
+    let on_map = Memo::new(move |_| entry.read().as_ref().and_then(|e| e.on_map()).is_some());
+    effect(move || {
+        if !on_map.get() {
+            console.following.set(false);
+        }
+    });
+    let state = move || {
+        let word = status_word(status.get());
+        match console.doubt.get() {
+            Some(Doubt::Offline(_)) => format!("{word} when last heard of"),
+            _ => word.to_string(),
+        }
+    };
     let charge = move || place.get().and_then(|p| p.battery);
     let age =
         move || place.get().map_or_else(|| "no fix yet".into(), |p| ago(console.now.get().ms_since(p.time)));
@@ -126,7 +144,7 @@ fn UnitBody(
                 let began = console.wall.get().clock_short(at);
                 format!("since {began} ({})", span(console.now.get().ms_since(at)))
             }
-            (Some(patrol), None) => format!("No. {patrol}"),
+            (Some(_), None) => "On patrol".into(),
         }
     };
     let follow = move |_| {
@@ -137,17 +155,22 @@ fn UnitBody(
     view! {
         <div class="drawer-body scroll">
             <p class=move || format!("status-line {}", status_class(status.get()))>
-                <b>{text(move || status_word(status.get()).to_string())}</b>
-                <span>
+                <b>{text(state)}</b>
+                <span hidden=move || place.read().is_some()>"No fix yet"</span>
+                <span hidden=move || place.read().is_none()>
                     "Last fix " <time datetime=stamp title=exact tabindex="0">{text(age)}</time>
                 </span>
             </p>
             <dl class="readouts">
-                <div>
+                <div class="since" hidden=move || !still()>
+                    <dt>"Last seen"</dt>
+                    <dd>{text(age)}</dd>
+                </div>
+                <div hidden=still>
                     <dt>"Speed"</dt>
                     <dd>{text(fast)}</dd>
                 </div>
-                <div>
+                <div hidden=still>
                     <dt>"Heading"</dt>
                     <dd>
                         {part(move || {
@@ -168,12 +191,12 @@ fn UnitBody(
                     <dd class:low=move || charge().is_some_and(|b| b < 0.2)>{text(move || charge().map_or_else(none, battery))}</dd>
                 </div>
             </dl>
-            <div class="actions needs-script">
-                <button type="button" class="button" aria-pressed=move || console.following.get().to_string() on:click=follow>
+            <div class="actions needs-script" hidden=move || patrol.get().is_none()>
+                <button type="button" class="button" disabled=move || !on_map.get() aria-pressed=move || console.following.get().to_string() on:click=follow>
                     <Icon glyph=Glyph::Follow/>
                     {text(move || if console.following.get() { "Following" } else { "Follow" }.to_string())}
                 </button>
-                <button type="button" class="button" on:click=centre disabled=move || place.get().is_none()>
+                <button type="button" class="button" on:click=centre disabled=move || !on_map.get()>
                     <Icon glyph=Glyph::Centre/>
                     "Show on map"
                 </button>
@@ -213,7 +236,7 @@ fn ask_since(console: Console, id: &UnitId, patrol: Signal<Option<PatrolId>>) {
         }
         let id = id.clone();
         leptos::task::spawn_local(async move {
-            // Without an answer the number of the patrol stands instead.
+            // Without an answer the page says only that it is on patrol.
             if let Ok(known) = rest::patrol(patrol).await {
                 console.fleet.update_value(|f| f.began(&id, patrol, known.started_at));
                 console.moved.update(|n| *n = n.wrapping_add(1));
@@ -235,13 +258,14 @@ fn Today(trail: RwSignal<Trail>) -> impl IntoView {
         Trail::Ready { fixes: 0, .. } => {
             ("No fix today".to_string(), "the trail begins with the first".to_string())
         }
-        Trail::Ready { fixes, distance_m, .. } => {
-            (distance(*distance_m, console.measure.get()), format!("from {} fixes", count(*fixes)))
-        }
+        Trail::Ready { fixes, distance_m, .. } => (
+            distance(*distance_m, console.measure.get()),
+            format!("from {} {}", count(*fixes), if *fixes == 1 { "fix" } else { "fixes" }),
+        ),
         Trail::Failed(e) => ("No trail".to_string(), e.to_string()),
     };
     view! {
-        <section class="today" aria-label="Today" class:waiting=move || *trail.read() == Trail::Loading>
+        <section class="today needs-script" aria-label="Today" class:waiting=move || *trail.read() == Trail::Loading>
             <div class="today-words">
                 <h3>"Today"</h3>
                 <p>

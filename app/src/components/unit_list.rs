@@ -234,14 +234,9 @@ fn ListEmpty() -> impl IntoView {
     .whole()
 }
 
-/// Whether its speed stands where the word for its status would.
-fn is_moving(status: UnitStatus) -> bool {
+/// Whether its speed stands where the word for its status would, if the speed is known.
+fn tells_speed(status: UnitStatus) -> bool {
     matches!(status, UnitStatus::Available | UnitStatus::OnTask)
-}
-
-/// The status for those who do not see the mark, where no word on show says it.
-fn spoken(status: UnitStatus) -> &'static str {
-    if is_moving(status) { status_word(status) } else { "" }
 }
 
 /// What a row says of a unit.
@@ -249,6 +244,8 @@ fn spoken(status: UnitStatus) -> &'static str {
 struct RowText {
     status: UnitStatus,
     station: String,
+    /// The status for those who do not see the mark, where no word on show says it.
+    spoken: &'static str,
     speed: String,
     age: String,
 }
@@ -260,15 +257,17 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
         let id = id.clone();
         move |_| {
             console.unit(&id, |e| {
-                let moving = is_moving(e.status);
+                let now = console.now.get();
+                let fast = e.moving_now(now).and_then(|p| p.speed_mps).filter(|_| tells_speed(e.status));
                 RowText {
                     status: e.status,
                     station: console.scope_name(e.station),
-                    speed: match e.place.and_then(|p| p.speed_mps) {
-                        Some(mps) if moving => speed(mps, console.measure.get()),
-                        _ => status_word(e.status).into(),
-                    },
-                    age: e.place.map_or_else(|| "no fix".into(), |p| ago(console.now.get().ms_since(p.time))),
+                    spoken: fast.map_or("", |_| status_word(e.status)),
+                    speed: fast.map_or_else(
+                        || status_word(e.status).into(),
+                        |mps| speed(mps, console.measure.get()),
+                    ),
+                    age: e.place.map_or_else(|| "no fix".into(), |p| ago(now.ms_since(p.time))),
                 }
             })
         }
@@ -299,7 +298,7 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
         >
             <Mark status/>
             <span class="unit-id">{id.to_string()}</span>
-            <span class="visually-hidden">{text(move || spoken(status.get()).to_string())}</span>
+            <span class="visually-hidden">{said(|t| t.spoken)}</span>
             <span class="unit-speed">{said(|t| &t.speed)}</span>
             <span class="unit-station">{said(|t| &t.station)}</span>
             <span class="unit-age">{said(|t| &t.age)}</span>

@@ -20,6 +20,25 @@ pub struct Place {
     pub time: Time,
 }
 
+/// A fix older than this says where a unit was, not how it moves.
+const CURRENT_FOR_MS: i64 = 5 * 60_000;
+
+impl Place {
+    /// Whether its speed and heading still tell how the unit moves.
+    pub fn is_current(&self, now: Time) -> bool {
+        now.ms_since(self.time) <= CURRENT_FOR_MS
+    }
+
+    /// Receivers without a fix say 0, 0: nobody is there.
+    pub fn is_nowhere(&self) -> bool {
+        is_nowhere(self.lat, self.lon)
+    }
+}
+
+pub fn is_nowhere(lat: f64, lon: f64) -> bool {
+    lat == 0.0 && lon == 0.0
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub id: UnitId,
@@ -34,6 +53,18 @@ pub struct Entry {
     /// Listed under this scope also when off duty. A unit first heard of by its joining
     /// may be lent from elsewhere: then nobody knows until the server is asked.
     home: bool,
+}
+
+impl Entry {
+    /// Where the map has it, if it has: on patrol, with a place.
+    pub fn on_map(&self) -> Option<Place> {
+        self.place.filter(|p| self.patrol.is_some() && !p.is_nowhere())
+    }
+
+    /// How it moves now: on patrol, by a fix that is not old.
+    pub fn moving_now(&self, now: Time) -> Option<Place> {
+        self.place.filter(|p| self.patrol.is_some() && p.is_current(now))
+    }
 }
 
 /// Which statuses are asked for; none asked for means all.
@@ -371,6 +402,18 @@ mod tests {
         assert!(fleet.moved(&[live("A", 1, 2000)]).shape, "a unit not seen before changes the list");
         assert!(!fleet.moved(&[live("A", 1, 1000)]).shape);
         assert_eq!(fleet.get(&id("A")).and_then(|e| e.place).map(|p| p.time), Some(Time(2000)));
+    }
+
+    #[test]
+    fn an_old_fix_tells_no_speed_and_an_ended_patrol_is_not_on_the_map() {
+        let mut fleet = Fleet::of(&[listed("A")]);
+        fleet.event(&joined("A", 8));
+        let now = Time(1000);
+        assert!(fleet.get(&id("A")).is_some_and(|e| e.moving_now(now).is_some() && e.on_map().is_some()));
+        let later = now.plus_ms(CURRENT_FOR_MS + 1);
+        assert!(fleet.get(&id("A")).is_some_and(|e| e.moving_now(later).is_none() && e.on_map().is_some()));
+        fleet.event(&Event::UnitLeft(UnitLeft { offset: 2, at: Time(6), id: id("A"), patrol: PatrolId(8) }));
+        assert!(fleet.get(&id("A")).is_some_and(|e| e.moving_now(now).is_none() && e.on_map().is_none()));
     }
 
     #[test]

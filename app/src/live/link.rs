@@ -10,6 +10,8 @@ pub const STALE_AFTER_MS: i64 = 26_000;
 pub const PING_EVERY_MS: i64 = 20_000;
 /// How long a lost connection is called "reconnecting" before it is called "offline".
 pub const OFFLINE_AFTER_MS: i64 = 12_000;
+/// A lost connection that is back sooner is not worth a word over the map.
+const BLINK_MS: i64 = 4_000;
 const BACKOFF_FIRST_MS: u32 = 500;
 const BACKOFF_MOST_MS: u32 = 15_000;
 
@@ -33,7 +35,25 @@ pub enum Link {
     Outdated,
 }
 
+/// Why what is on show may be old, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The connection stands and says nothing.
+    Silent(Time),
+    Reconnecting(Time),
+    Offline(Time),
+}
+
 impl Link {
+    pub fn doubt(self, now: Time) -> Option<Doubt> {
+        match self {
+            Link::Stale(at) => Some(Doubt::Silent(at)),
+            Link::Reconnecting(at) => (now.ms_since(at) >= BLINK_MS).then_some(Doubt::Reconnecting(at)),
+            Link::Offline(at) => Some(Doubt::Offline(at)),
+            _ => None,
+        }
+    }
+
     pub fn is_final(self) -> bool {
         matches!(self, Link::SignedOut | Link::NoPermission | Link::Outdated)
     }
@@ -71,6 +91,15 @@ mod tests {
         assert_eq!(backoff_ms(0, 0.0), 250);
         assert_eq!(backoff_ms(3, 1.0), 4_000);
         assert_eq!(backoff_ms(40, 1.0), 15_000);
+    }
+
+    #[test]
+    fn a_blink_of_the_connection_raises_no_doubt() {
+        let at = Time(10_000);
+        assert_eq!(Link::Reconnecting(at).doubt(at.plus_ms(1_000)), None);
+        assert_eq!(Link::Reconnecting(at).doubt(at.plus_ms(5_000)), Some(Doubt::Reconnecting(at)));
+        assert_eq!(Link::Offline(at).doubt(at), Some(Doubt::Offline(at)));
+        assert_eq!(Link::Live.doubt(at), None);
     }
 
     #[test]

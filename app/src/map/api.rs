@@ -178,6 +178,11 @@ impl LiveMap {
         self.0.set_theme(theme);
     }
 
+    /// Draws the bar that says how far things are, in miles or kilometres.
+    pub fn set_scale(&self, imperial: bool) {
+        self.0.set_scale(imperial);
+    }
+
     /// Shows every visible unit.
     pub fn fit_units(&self) {
         self.0.fit(true);

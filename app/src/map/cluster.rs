@@ -13,7 +13,10 @@ use super::{
 use std::collections::HashSet;
 
 /// Side of a cell, CSS pixels at its whole zoom.
-pub const CELL_PX: f64 = 66.0;
+const CELL_PX: f64 = 66.0;
+/// On a map as small as a phone's, where a whole city is a thumb wide.
+const CELL_SMALL_PX: f64 = 92.0;
+const SMALL_PX: f64 = 600.0;
 /// From this zoom on every unit is drawn by itself, and parked ones fan out.
 pub const ZOOM_SEPARATE: i8 = 15;
 /// Members that make a cluster, and below which it dissolves.
@@ -50,6 +53,7 @@ struct Sum {
 pub struct Clusterer {
     formed: HashSet<(i32, i32)>,
     zoom: i8,
+    small: bool,
     grid: Vec<Sum>,
 }
 
@@ -64,9 +68,14 @@ struct Window {
     rows: i32,
 }
 
+fn is_small(view: &View) -> bool {
+    view.width < SMALL_PX
+}
+
 impl Window {
     fn of(view: &View, zoom: i8) -> Self {
-        let side = CELL_PX / (WORLD_PX * f64::from(zoom).exp2());
+        let cell_px = if is_small(view) { CELL_SMALL_PX } else { CELL_PX };
+        let side = cell_px / (WORLD_PX * f64::from(zoom).exp2());
         let (low, high) = view.bounds(view.width.max(view.height) / 2.0);
         let cell = |v: f64| (v / side).floor() as i32;
         let (x0, y0) = (cell(low.x), cell(low.y));
@@ -93,9 +102,9 @@ impl Window {
 impl Clusterer {
     /// Groups the units near `view` and says in the store which are inside a cluster.
     pub fn run(&mut self, store: &mut UnitStore, view: &View, zoom: i8, now_ms: f64) -> Vec<Cluster> {
-        if zoom != self.zoom {
+        if (zoom, is_small(view)) != (self.zoom, self.small) {
             self.formed.clear();
-            self.zoom = zoom;
+            (self.zoom, self.small) = (zoom, is_small(view));
         }
         let window = Window::of(view, zoom);
         self.grid.clear();

@@ -6,7 +6,7 @@
 use super::{
     api::{LiveMap, MapError, MapEvents, MapStats, Theme},
     basemap::{Basemap, features::Outlines},
-    leaflet_ext::{FullMap, options, view},
+    leaflet_ext::{FullMap, options, scale_bar, view},
     palette::Palette,
     project::World,
     scene::OVERSCAN,
@@ -40,6 +40,7 @@ pub struct Engine {
     pub(super) container: HtmlElement,
     pub(super) canvas: HtmlCanvasElement,
     pub(super) theme: Cell<Theme>,
+    scale: RefCell<Option<leaflet::Control>>,
     basemap: RefCell<Option<Basemap>>,
     pub(super) tiles: RefCell<Option<Tiles>>,
     frame: Cell<Option<i32>>,
@@ -86,6 +87,7 @@ impl Engine {
             container: container.clone(),
             canvas,
             theme: Cell::new(theme),
+            scale: RefCell::default(),
             basemap: RefCell::default(),
             tiles: RefCell::default(),
             frame: Cell::default(),
@@ -163,7 +165,9 @@ impl Engine {
     pub fn fit(&self, animate: bool) {
         let bounds = {
             let state = self.state.borrow();
-            let mut places = state.store.placed().map(|(_, s)| s.to);
+            // Receivers without a fix say 0, 0: to show them would show nobody else.
+            let nowhere = World::from_degrees(0.0, 0.0);
+            let mut places = state.store.placed().map(|(_, s)| s.to).filter(|at| *at != nowhere);
             let Some(first) = places.next() else { return };
             places.fold((first, first), |(a, b), w| {
                 (World { x: a.x.min(w.x), y: a.y.min(w.y) }, World { x: b.x.max(w.x), y: b.y.max(w.y) })
@@ -238,6 +242,13 @@ impl Engine {
             tiles.set_theme(theme);
         }
         self.wake();
+    }
+
+    pub fn set_scale(&self, imperial: bool) {
+        let bar = scale_bar(&options(&[("metric", (!imperial).into()), ("imperial", imperial.into())]));
+        if let Some(before) = self.scale.replace(Some(bar.add_to(&self.map))) {
+            before.remove();
+        }
     }
 
     pub fn stats(&self) -> MapStats {

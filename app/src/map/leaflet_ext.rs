@@ -33,6 +33,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = setPrefix)]
     pub fn set_prefix(this: &Attribution, prefix: &JsValue) -> JsValue;
 
+    /// The bar that says how far a stretch of the map is.
+    #[wasm_bindgen(js_namespace = ["L", "control"], js_name = scale)]
+    pub fn scale_bar(options: &JsValue) -> leaflet::Control;
+
     /// Told when a zoom begins: where it will end.
     #[wasm_bindgen(extends = leaflet::Event)]
     pub type ZoomAnim;

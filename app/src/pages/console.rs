@@ -5,6 +5,7 @@ use crate::{
     components::{
         icon::{Glyph, Icon},
         legend::Legend,
+        link_banner::LinkBanner,
         map_tools::MapTools,
         map_view::MapView,
         palette::Palette,
@@ -18,7 +19,10 @@ use crate::{
     },
     console::{Console, Sheet},
     first_paint::{FirstPaint, NoPaint, Packed},
-    live::{link::Link, run::come_alive},
+    live::{
+        link::{Doubt, Link},
+        run::come_alive,
+    },
     platform,
 };
 use leptos::prelude::*;
@@ -74,6 +78,10 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
         }
     });
     effect(move || {
+        console.selected.track();
+        console.has_turned();
+    });
+    effect(move || {
         // A unit chosen on a phone is read on the map, not under the list.
         if console.selected.read().is_some() {
             console.sheet.set(Sheet::Map);
@@ -85,10 +93,16 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
         Sheet::Areas => "areas",
     };
     let title = move || console.scope_name(console.scope.get());
+    let trust = move || match console.doubt.get() {
+        None => "current",
+        Some(Doubt::Silent(_) | Doubt::Reconnecting(_)) => "doubted",
+        Some(Doubt::Offline(_)) => "old",
+    };
+    let ended = move || console.link.get().is_final();
     view! {
         <Title text=title/>
         <a class="skip-link" href="#units" rel="external">"Skip to the units"</a>
-        <div class="console" data-sheet=sheet class:with-drawer=move || console.selected.read().is_some()>
+        <div class="console" inert=ended data-sheet=sheet data-trust=trust class:with-drawer=move || console.selected.read().is_some()>
             <TopBar/>
             <Rail/>
             <Panel/>
@@ -98,14 +112,17 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
                 <StatusBar/>
                 <EmptyMap/>
                 <MapTools/>
-                <Legend/>
+                <div class="stage-notes">
+                    <LinkBanner/>
+                    <Toast/>
+                </div>
                 <UnitTable paint/>
             </main>
             <UnitDrawer/>
-            <LinkEnded/>
-            <Toast/>
+            <Legend/>
             <Palette/>
         </div>
+        <LinkEnded/>
     }
     .whole()
 }
@@ -127,7 +144,8 @@ fn EmptyMap() -> impl IntoView {
     .whole()
 }
 
-/// The feed has ended for good: what the person can do now.
+/// The feed has ended for good: what the person can do now. It covers the whole page:
+/// what was on it is no longer theirs to read.
 #[component]
 fn LinkEnded() -> impl IntoView {
     let console = Console::of_page();
@@ -153,17 +171,24 @@ fn LinkEnded() -> impl IntoView {
         )),
         _ => None,
     };
+    let action = NodeRef::<leptos::html::A>::new();
+    effect(move || {
+        let Some(action) = action.get() else { return };
+        // A dialog of the page would stand above this, and hold the focus.
+        console.palette_open.set(false);
+        let _ = action.focus();
+    });
     view! {
         {part(move || {
             words()
-                .map(|(title, text, action, to)| {
+                .map(|(title, text, word, to)| {
                     view! {
-                        <div class="curtain">
+                        <div class="curtain ended">
                             <div class="notice-card" role="alertdialog" aria-label=title>
                                 <Icon glyph=Glyph::Unplugged/>
                                 <h2>{title}</h2>
                                 <p>{text}</p>
-                                <a class="button primary" href=to rel="external">{action}</a>
+                                <a class="button primary" href=to rel="external" node_ref=action>{word}</a>
                             </div>
                         </div>
                     }
