@@ -79,6 +79,9 @@ pub fn remember_wall(wall: Wall) {
     remember(HOURS_COOKIE, if wall.twelve { "12" } else { "24" });
 }
 
+/// Where the style sheet lays the page out for a phone; keep both alike.
+pub const NARROW: &str = "(max-width: 767px), (max-width: 960px) and (max-height: 600px)";
+
 /// Whether a media query holds now. In the browser only.
 pub fn media(query: &str) -> bool {
     web_sys::window().and_then(|w| w.match_media(query).ok().flatten()).is_some_and(|m| m.matches())

@@ -53,7 +53,7 @@ test('before the wasm has come the page is there, and it comes alive when it doe
 
 test('a page that breaks says so, and does not go on looking live', async ({ page, watch }) => {
   // A page that did not come over the network may not open a socket to this machine.
-  watch.forgive(/panicked|unreachable|RuntimeError|LOCAL_NETWORK_ACCESS/i);
+  watch.forgive(/panicked|unreachable|RuntimeError|hydration error|LOCAL_NETWORK_ACCESS/i);
   // Something between server and browser tears a part out of the page.
   await page.route('**/', async (route) => {
     const answer = await route.fetch();

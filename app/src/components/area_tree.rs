@@ -105,7 +105,7 @@ fn AreaRow(
     let is_open = move || open.read().contains(&scope);
     let of = move || counts.read().get(&scope).copied().unwrap_or_default();
     let on_patrol = move || of().units - of().off_duty.min(of().units);
-    let label = name.clone();
+    let (label, label_of) = (name.clone(), name.clone());
     view! {
         <li class=format!("area depth-{depth} level-{}", scope.level.as_str())>
             {has_children
@@ -133,7 +133,7 @@ fn AreaRow(
                 href=console.scope_address(scope)
                 aria-current=move || (console.scope.get() == scope).then_some("page")
             >
-                <span class="area-name">{name}</span>
+                <span class="area-name" title=label_of.clone()>{name}</span>
                 <MixBar counts=Signal::derive(of)/>
                 <span class="area-count">
                     <b>{text(move || on_patrol().to_string())}</b>

@@ -53,9 +53,14 @@ pub fn Legend() -> impl IntoView {
                     <span class="faint">"the way a marker points; a dot stands still"</span>
                 </li>
                 <li>
+                    <span class="site-mark" aria-hidden="true"></span>
+                    <span>"Station"</span>
+                    <span class="faint">"a police station"</span>
+                </li>
+                <li>
                     <span class="cluster-mark" aria-hidden="true">"12"</span>
                     <span>"Cluster"</span>
-                    <span class="faint">"units close together; click to open"</span>
+                    <span class="faint">"units close together; choose it to open"</span>
                 </li>
             </ul>
         </section>

@@ -9,7 +9,7 @@ use crate::{
     local_time::Wall,
     map::Theme,
     map_place::with_map,
-    prefs::{Look, remember_measure, remember_wall},
+    prefs::{Look, NARROW, media, remember_measure, remember_wall},
 };
 use leptos::prelude::*;
 use sentinel_model::Role;
@@ -103,6 +103,12 @@ pub fn PersonMenu() -> impl IntoView {
         <details
             class="menu person"
             node_ref=menu
+            on:toggle=move |_| {
+                // On a phone there is room for one card.
+                if menu.get().is_some_and(|m| m.open()) && media(NARROW) {
+                    console.show_legend.set(false);
+                }
+            }
             on:keydown=move |e| {
                 if e.key() == "Escape" {
                     e.stop_propagation();

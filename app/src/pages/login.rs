@@ -9,6 +9,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
+/// Longer than any user name.
+const MAX_USER_BYTES: usize = 128;
+
 /// The path to go to after signing in: one of this server, else the start page.
 ///
 /// Browsers read `//host`, `/\host` and, after dropping control characters,
@@ -40,6 +43,9 @@ pub fn LoginPage() -> impl IntoView {
         platform::redirect(&next);
     }
     let message = message(query.get("error").as_deref());
+    // After a failed try the name stands where it stood.
+    let user = query.get("user").filter(|u| u.len() <= MAX_USER_BYTES);
+    let known = user.is_some();
     let wrong = matches!(message, Some((true, _)));
     view! {
         <Title text="Sign in"/>
@@ -72,7 +78,8 @@ pub fn LoginPage() -> impl IntoView {
                             autocapitalize="none"
                             spellcheck="false"
                             required
-                            autofocus
+                            value=user
+                            autofocus=!known
                             aria-invalid=wrong.then_some("true")
                             aria-describedby=message.map(|_| "login-message")
                         />
@@ -84,6 +91,7 @@ pub fn LoginPage() -> impl IntoView {
                             type="password"
                             autocomplete="current-password"
                             required
+                            autofocus=known
                             aria-invalid=wrong.then_some("true")
                         />
                     </label>
