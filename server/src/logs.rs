@@ -12,6 +12,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::{
     EnvFilter,
     field::RecordFields,
+    filter::LevelFilter,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
         format::{DefaultFields, Format, Json, Writer},
@@ -27,8 +28,12 @@ pub const FORMAT: &str = "SENTINEL_LOG_FORMAT";
 /// Fails where a variable holds what cannot be meant.
 pub fn begin() -> anyhow::Result<()> {
     let level = setting(LEVEL)?.unwrap_or_else(|| "info".into());
-    let filter = EnvFilter::try_new(&level).with_context(|| {
-        format!("{LEVEL} is {level:?}; write info, debug or the like, or sentinel_server::live=trace")
+    let filter = EnvFilter::try_new(&level).ok().filter(|_| level.split(',').all(is_meant));
+    let filter = filter.with_context(|| {
+        format!(
+            "{LEVEL} is {level:?}; write off, error, warn, info, debug or trace, or a module with its own, \
+             such as sentinel_server::live=trace, with commas between"
+        )
     })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match setting(FORMAT)?.as_deref() {
@@ -39,6 +44,11 @@ pub fn begin() -> anyhow::Result<()> {
         Some(other) => anyhow::bail!("{FORMAT} is {other:?}; write text or json"),
     }
     Ok(())
+}
+
+/// A lone word that is no level would be a module's name, and all others fell silent: `inof`.
+fn is_meant(directive: &str) -> bool {
+    directive.contains('=') || directive.contains('[') || directive.trim().parse::<LevelFilter>().is_ok()
 }
 
 /// A variable's value; empty counts as not set.

@@ -52,7 +52,9 @@ fn an_address_that_is_not_this_machine_s_is_not_called_taken() {
 
 #[test]
 fn a_variable_with_a_value_that_cannot_be_meant_is_named() {
-    for (name, value) in [("SENTINEL_LOG", "nonsense==="), ("SENTINEL_LOG_FORMAT", "xml")] {
+    for (name, value) in
+        [("SENTINEL_LOG", "nonsense==="), ("SENTINEL_LOG", "inof"), ("SENTINEL_LOG_FORMAT", "xml")]
+    {
         let folder = tempfile::tempdir().expect("a folder");
         let output = serve(folder.path()).env(name, value).output().expect("it runs");
         assert_eq!(output.status.code(), Some(1));
@@ -101,6 +103,23 @@ fn a_demo_folder_started_without_the_demo_is_warned_of() {
     assert!(!log(folder.path()).contains("well-known"), "{}", log(folder.path()));
     Process::start(folder.path()).kill();
     assert_says(&log(folder.path()), &["WARN", "demo's well-known password", "--demo"]);
+}
+
+#[tokio::test]
+async fn every_metric_says_what_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Process::start(folder.path());
+    let read = async || {
+        let answer = reqwest::get(server.url("/metrics")).await.expect("answers");
+        answer.text().await.expect("text")
+    };
+    read().await;
+    let metrics = read().await;
+    let named: Vec<&str> = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    assert!(!named.is_empty(), "{metrics}");
+    for name in named.iter().filter_map(|line| line.split(' ').next()) {
+        assert!(metrics.contains(&format!("# HELP {name} ")), "{name}: {metrics}");
+    }
 }
 
 fn log(data: &Path) -> String {
