@@ -124,8 +124,7 @@ fn UnitBody(
         }
     };
     let charge = move || place.get().and_then(|p| p.battery);
-    let age =
-        move || place.get().map_or_else(|| "no fix yet".into(), |p| ago(console.now.get().ms_since(p.time)));
+    let age = move || place.get().map_or_else(none, |p| ago(console.now.get().ms_since(p.time)));
     let exact = move || {
         place
             .get()
