@@ -106,3 +106,9 @@ pub struct RejectedPoint {
     pub index: usize,
     pub reason: String,
 }
+
+/// Whether a place is what receivers say that know none yet: 0, 0. Such a fix is stored as
+/// it came, and shows nobody anywhere.
+pub fn is_nowhere(latitude: f64, longitude: f64) -> bool {
+    latitude == 0.0 && longitude == 0.0
+}

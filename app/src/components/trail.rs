@@ -3,14 +3,11 @@
 use super::whole::{IntoWhole, effect};
 use crate::{
     console::Console,
-    live::{
-        fleet::is_nowhere,
-        rest::{self, RestError},
-    },
+    live::rest::{self, RestError},
     map_place::with_map,
 };
 use leptos::{prelude::*, task::spawn_local};
-use sentinel_model::{RoutePoint, UnitId};
+use sentinel_model::{RoutePoint, UnitId, fix::is_nowhere};
 
 /// Points asked for: more than a screen can tell apart.
 const MAX_POINTS: u32 = 1_000;

@@ -4,6 +4,7 @@
 use crate::platform::lowercase;
 use sentinel_model::{
     PatrolId, Scope, Time, Unit, UnitId, UnitStatus,
+    fix::is_nowhere,
     live::{Event, LiveUnit},
     scope::ScopeCounts,
 };
@@ -33,10 +34,6 @@ impl Place {
     pub fn is_nowhere(&self) -> bool {
         is_nowhere(self.lat, self.lon)
     }
-}
-
-pub fn is_nowhere(lat: f64, lon: f64) -> bool {
-    lat == 0.0 && lon == 0.0
 }
 
 #[derive(Debug, Clone, PartialEq)]

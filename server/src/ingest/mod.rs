@@ -38,7 +38,7 @@ pub fn is_ahead(fix: &Fix) -> bool {
 /// Whether a fix says what receivers say that know no place yet. It is stored as it came
 /// and shows nobody anywhere.
 pub fn is_nowhere(fix: &Fix) -> bool {
-    fix.latitude == 0.0 && fix.longitude == 0.0
+    sentinel_model::fix::is_nowhere(fix.latitude, fix.longitude)
 }
 
 /// When a fix is shown to have been: at its device time, but at the time it was

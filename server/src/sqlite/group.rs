@@ -178,25 +178,7 @@ fn tell(group: Vec<Submission>, outcomes: Vec<Outcome>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::{HISTORY_SCHEMA, block, open};
-    use sentinel_model::Time;
-
-    fn fix(time: i64) -> Fix {
-        Fix {
-            time: Time(time),
-            received_at: Time(time),
-            latitude: 9.9,
-            longitude: 76.2,
-            speed_mps: None,
-            heading_deg: None,
-            accuracy_m: None,
-            altitude_m: None,
-            battery: None,
-            uuid: None,
-            event: None,
-            extras: None,
-        }
-    }
+    use crate::sqlite::{HISTORY_SCHEMA, block, open, plain_fix as fix};
 
     fn group(of: &[(&str, &[i64])]) -> Vec<Submission> {
         let submission = |(unit, times): &(&str, &[i64])| Submission {

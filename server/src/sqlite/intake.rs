@@ -140,24 +140,7 @@ struct SharedError(Arc<WriteError>);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sentinel_model::Time;
-
-    fn fix() -> Fix {
-        Fix {
-            time: Time(1),
-            received_at: Time(1),
-            latitude: 9.9,
-            longitude: 76.2,
-            speed_mps: None,
-            heading_deg: None,
-            accuracy_m: None,
-            altitude_m: None,
-            battery: None,
-            uuid: None,
-            event: None,
-            extras: None,
-        }
-    }
+    use crate::sqlite::plain_fix;
 
     #[tokio::test]
     async fn a_writer_that_dies_is_noticed_and_nobody_waits_for_it() {
@@ -170,7 +153,7 @@ mod tests {
         .expect("starts");
         let unit: UnitId = "u".parse().expect("a good id");
         assert!(intake.is_alive());
-        let asked = futures::future::join_all((0..3).map(|_| intake.accept(&unit, vec![fix()])));
+        let asked = futures::future::join_all((0..3).map(|_| intake.accept(&unit, vec![plain_fix(1)])));
         let dying = async {
             assert_eq!(intake.queued(), 3);
             die.send(()).expect("it waits");
@@ -180,7 +163,7 @@ mod tests {
         let (answers, ()) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("it ends");
         assert!(answers.iter().all(|answer| matches!(answer, Err(IntakeError::Stopping))), "{answers:?}");
         assert!(!intake.is_alive());
-        assert!(matches!(intake.accept(&unit, vec![fix()]).await, Err(IntakeError::Stopping)));
+        assert!(matches!(intake.accept(&unit, vec![plain_fix(1)]).await, Err(IntakeError::Stopping)));
         assert_eq!(intake.queued(), 0);
     }
 

@@ -41,3 +41,23 @@ pub const HISTORY_SCHEMA: Migrations = Migrations {
         CREATE UNIQUE INDEX block_order ON block (unit, first, first_uuid);
     "],
 };
+
+/// A fix with nothing but a time and a place, for the tests of this engine.
+#[cfg(test)]
+fn plain_fix(time: i64) -> sentinel_model::Fix {
+    use sentinel_model::Time;
+    sentinel_model::Fix {
+        time: Time(time),
+        received_at: Time(time),
+        latitude: 9.9,
+        longitude: 76.2,
+        speed_mps: None,
+        heading_deg: None,
+        accuracy_m: None,
+        altitude_m: None,
+        battery: None,
+        uuid: None,
+        event: None,
+        extras: None,
+    }
+}

@@ -260,25 +260,12 @@ fn insert_block(db: &Connection, unit_ix: i64, fixes: &[Fix]) -> Result<(i64, Cu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::{HISTORY_SCHEMA, open};
+    use crate::sqlite::{HISTORY_SCHEMA, open, plain_fix};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     fn fix(time: i64, uuid: Option<u8>) -> Fix {
-        Fix {
-            time: Time(time),
-            received_at: Time(time + 5),
-            latitude: 9.9,
-            longitude: 76.2,
-            speed_mps: None,
-            heading_deg: None,
-            accuracy_m: None,
-            altitude_m: None,
-            battery: None,
-            uuid: uuid.map(|u| u.to_string().into()),
-            event: None,
-            extras: None,
-        }
+        Fix { received_at: Time(time + 5), uuid: uuid.map(|u| u.to_string().into()), ..plain_fix(time) }
     }
 
     fn stored(db: &Connection) -> Vec<(i64, String)> {
