@@ -12,6 +12,7 @@ use crate::{
 use anyhow::Context as _;
 use sentinel_fleet::city::{City, DEMO_PASSWORD, kochi};
 use sentinel_model::{Level, Permission, Scope, ScopePath, Time, page::MapSettings};
+use std::sync::Arc;
 
 /// Name of the key that the demo's own simulator posts with.
 const SIMULATOR_KEY: &str = "demo simulator";
@@ -30,7 +31,7 @@ pub fn map_settings(config: &Config) -> MapSettings {
 }
 
 /// Whether somebody can still sign in with a demo password. Tries it, so it takes its time.
-pub async fn has_demo_sign_ins(directory: &Directory) -> Result<bool, EngineError> {
+pub async fn has_demo_sign_ins(directory: &Arc<Directory>) -> Result<bool, EngineError> {
     let demo = kochi().users;
     let mut users = directory.users();
     users.retain(|user| !user.disabled && demo.iter().any(|d| d.username == user.username));
@@ -40,7 +41,7 @@ pub async fn has_demo_sign_ins(directory: &Directory) -> Result<bool, EngineErro
 
 /// Makes the demo city in an empty folder; any other must hold it already. In a folder
 /// of real units the simulator would post made-up positions for them.
-pub async fn prepare(directory: &Directory, now: Time) -> anyhow::Result<()> {
+pub async fn prepare(directory: &Arc<Directory>, now: Time) -> anyhow::Result<()> {
     if directory.is_empty() && directory.keys().is_empty() {
         return make(directory, now).await.context("the demo city could not be made");
     }
@@ -54,7 +55,7 @@ pub async fn prepare(directory: &Directory, now: Time) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub async fn make(directory: &Directory, now: Time) -> Result<(), EngineError> {
+pub async fn make(directory: &Arc<Directory>, now: Time) -> Result<(), EngineError> {
     let city = kochi();
     let hash = tokio::task::spawn_blocking(|| hash_now(PasswordCost::default(), DEMO_PASSWORD))
         .await
@@ -83,21 +84,24 @@ pub async fn make(directory: &Directory, now: Time) -> Result<(), EngineError> {
         })
     }));
     changes.push(Change::PutKey(new_key(now).0));
-    directory.change().await.commit(changes).await
+    directory.change(|| Ok((changes.clone(), ()))).await
 }
 
 /// A key for this process's simulator; the ones of earlier processes end.
-pub async fn simulator_key(directory: &Directory, now: Time) -> Result<String, EngineError> {
-    let changing = directory.change().await;
-    let mut changes: Vec<Change> = directory
-        .keys()
-        .iter()
-        .filter(|key| key.name == SIMULATOR_KEY && !key.revoked)
-        .map(|key| Change::PutKey(KeyRecord { revoked: true, ..(**key).clone() }))
-        .collect();
+pub async fn simulator_key(directory: &Arc<Directory>, now: Time) -> Result<String, EngineError> {
     let (record, text) = new_key(now);
-    changes.push(Change::PutKey(record));
-    changing.commit(changes).await?;
+    directory
+        .change(|| {
+            let mut changes: Vec<Change> = directory
+                .keys()
+                .iter()
+                .filter(|key| key.name == SIMULATOR_KEY && !key.revoked)
+                .map(|key| Change::PutKey(KeyRecord { revoked: true, ..(**key).clone() }))
+                .collect();
+            changes.push(Change::PutKey(record.clone()));
+            Ok::<_, EngineError>((changes, ()))
+        })
+        .await?;
     Ok(text)
 }
 

@@ -1,25 +1,55 @@
 //! The running copy of the records: hierarchy, units, people, keys, active patrols.
 //!
 //! Every request reads it, so it is in memory and a read is a hash look-up. Every
-//! change goes to the [`Registry`] first and shows here once that has it on disk;
-//! changes are made one at a time, so what is checked against this copy still holds
-//! when it is committed.
+//! change goes to the [`Registry`] first and shows here once that has it on disk.
+//!
+//! What is checked against this copy still holds when it is committed: a commit is made
+//! on top of the last one this copy has, and where another node was faster, its changes
+//! are read and the check is made again ([`Directory::change`]).
 
 use crate::ports::{
-    Change, EngineError, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
+    Bus, Change, Commit, EngineError, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, UnitRecord,
+    UserRecord,
 };
 use parking_lot::RwLock;
 use sentinel_model::{Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UserName};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 pub struct Directory {
     registry: Arc<dyn Registry>,
-    /// Held over check and commit of a change, so that changes are serial.
-    changing: Arc<tokio::sync::Mutex<()>>,
+    bus: Arc<dyn Bus>,
+    /// The last commit in `tables`. Held over check and commit of a change: changes of one
+    /// process are serial.
+    at: Arc<tokio::sync::Mutex<u64>>,
     tables: Arc<RwLock<Tables>>,
+    /// Told which credentials a change has ended.
+    on_end: OnceLock<OnEnd>,
+    /// The newest commit that another node has told of.
+    told: watch::Sender<u64>,
+}
+
+type OnEnd = Box<dyn Fn(&Directory, &Ended) + Send + Sync>;
+
+/// A credential that a change has ended, or some of a person's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    Session {
+        hash: String,
+    },
+    Key {
+        id: String,
+    },
+    /// The person's credentials version has counted up: sessions that were given the new
+    /// version go on, everything else has ended.
+    User {
+        name: UserName,
+    },
 }
 
 #[derive(Default)]
@@ -60,25 +90,134 @@ impl UnitEntry {
     }
 }
 
-/// Holds the right to change the directory; what is read while it is held stays true.
-pub struct Changing<'a> {
-    directory: &'a Directory,
-    serial: Arc<tokio::sync::OwnedMutexGuard<()>>,
-}
+/// How often a change is tried again because other nodes keep changing the records.
+const TRIES: usize = 100;
+
+/// The records are looked at this often even if no other node has told of a commit.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 impl Directory {
-    pub async fn load(registry: Arc<dyn Registry>, now: Time) -> Result<Self, EngineError> {
+    pub async fn load(
+        registry: Arc<dyn Registry>,
+        bus: Arc<dyn Bus>,
+        now: Time,
+    ) -> Result<Self, EngineError> {
         let records = registry.load(now).await?;
-        Ok(Self { registry, changing: Arc::default(), tables: Arc::new(RwLock::new(Tables::from(records))) })
+        Ok(Self {
+            registry,
+            bus,
+            at: Arc::new(tokio::sync::Mutex::new(records.at)),
+            tables: Arc::new(RwLock::new(Tables::from(records))),
+            on_end: OnceLock::new(),
+            told: watch::Sender::new(0),
+        })
+    }
+
+    /// Has `on_end` called for each credential that a change ends, whichever node made it.
+    /// Once; called after the change shows, so what is looked up then is as it is.
+    pub fn when_ended(&self, on_end: impl Fn(&Directory, &Ended) + Send + Sync + 'static) {
+        if self.on_end.set(Box::new(on_end)).is_err() {
+            tracing::error!("credentials that end are told to somebody already");
+        }
+    }
+
+    /// Makes a change. `decide` looks at the directory and says what is to change, or why
+    /// it may not; it is asked again when another node changed the records in between. No
+    /// changes commit nothing.
+    pub async fn change<T, E: From<EngineError>>(
+        self: &Arc<Self>,
+        mut decide: impl FnMut() -> Result<(Vec<Change>, T), E>,
+    ) -> Result<T, E> {
+        let mut at = self.at.clone().lock_owned().await;
+        for _ in 0..TRIES {
+            let (changes, outcome) = decide()?;
+            if changes.is_empty() {
+                return Ok(outcome);
+            }
+            // A task of its own: a request that is given up must not leave the registry and
+            // this copy apart, nor let the next change begin before this one shows.
+            let directory = self.clone();
+            let committing = tokio::spawn(async move {
+                let committed = directory.commit(&mut at, changes).await;
+                (committed, at)
+            });
+            let (committed, held) = committing.await.map_err(EngineError::during("committing a change"))?;
+            at = held;
+            if committed? == Commit::Done {
+                return Ok(outcome);
+            }
+        }
+        Err(EngineError::new("committing a change", "other nodes kept changing the records").into())
+    }
+
+    /// Commits and shows the changes, or shows what was committed in between.
+    async fn commit(&self, at: &mut u64, changes: Vec<Change>) -> Result<Commit, EngineError> {
+        let committed = self.registry.commit(*at, changes.clone()).await?;
+        match committed {
+            Commit::Done => {
+                *at += 1;
+                self.show(changes);
+                if let Err(error) = self.bus.publish_records(*at).await {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, "other nodes see this change only when they look");
+                }
+            }
+            Commit::Behind => self.read_on(at).await?,
+        }
+        Ok(committed)
+    }
+
+    /// Reads what other nodes have committed until now.
+    pub async fn catch_up(&self) -> Result<(), EngineError> {
+        let mut at = self.at.lock().await;
+        self.read_on(&mut at).await
+    }
+
+    async fn read_on(&self, at: &mut u64) -> Result<(), EngineError> {
+        for commit in self.registry.since(*at).await? {
+            *at = commit.at;
+            self.show(commit.changes);
+        }
+        Ok(())
+    }
+
+    fn show(&self, changes: Vec<Change>) {
+        let mut tables = self.tables.write();
+        let ended: Vec<Ended> = changes.into_iter().filter_map(|change| tables.apply(change)).collect();
+        drop(tables);
+        if let Some(on_end) = self.on_end.get() {
+            for ended in ended {
+                on_end(self, &ended);
+            }
+        }
+    }
+
+    /// Says that another node has committed.
+    pub fn hear_of(&self, at: u64) {
+        self.told.send_if_modified(|told| at > std::mem::replace(told, at.max(*told)));
+    }
+
+    /// Keeps this copy like the records, whichever node changes them.
+    pub async fn follow(&self, stop: CancellationToken) {
+        let mut told = self.told.subscribe();
+        loop {
+            tokio::select! {
+                _ = told.changed() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.catch_up().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what other nodes changed could not be read; tried again"
+                );
+                tokio::time::sleep(LOOK_EVERY / 4).await;
+            }
+        }
     }
 
     pub fn registry(&self) -> &dyn Registry {
         &*self.registry
-    }
-
-    /// Waits for its turn to change records.
-    pub async fn change(&self) -> Changing<'_> {
-        Changing { directory: self, serial: Arc::new(self.changing.clone().lock_owned().await) }
     }
 
     pub fn unit(&self, id: &UnitId) -> Option<Arc<UnitEntry>> {
@@ -204,26 +343,6 @@ impl Directory {
     }
 }
 
-impl Changing<'_> {
-    /// Commits to the registry, then shows the changes to readers, all at once.
-    pub async fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError> {
-        let (registry, tables) = (self.directory.registry.clone(), self.directory.tables.clone());
-        let serial = self.serial.clone();
-        // A task of its own: a request that is given up must not leave the two apart,
-        // nor let the next change begin before this one shows.
-        let both = tokio::spawn(async move {
-            let _serial = serial;
-            registry.commit(changes.clone()).await?;
-            let mut tables = tables.write();
-            for change in changes {
-                tables.apply(change);
-            }
-            Ok(())
-        });
-        both.await.map_err(EngineError::during("committing a change"))?
-    }
-}
-
 impl From<Records> for Tables {
     fn from(records: Records) -> Self {
         let mut tables = Tables::default();
@@ -241,7 +360,8 @@ impl From<Records> for Tables {
 }
 
 impl Tables {
-    fn apply(&mut self, change: Change) {
+    /// Shows a change; answers the credentials that it ends.
+    fn apply(&mut self, change: Change) -> Option<Ended> {
         match change {
             Change::PutScope(record) => {
                 self.scopes.insert(record.scope, Arc::new(record));
@@ -256,20 +376,26 @@ impl Tables {
                 self.units.insert(record.id.clone(), Arc::new(UnitEntry { record, patrol }));
             }
             Change::PutUser(record) => {
-                self.users.insert(record.username.clone(), Arc::new(record));
+                let (name, version) = (record.username.clone(), record.credentials_version);
+                let before = self.users.insert(name.clone(), Arc::new(record))?;
+                return (before.credentials_version != version).then_some(Ended::User { name });
             }
             Change::PutKey(record) => {
+                let ended = record.revoked.then(|| Ended::Key { id: record.id.clone() });
                 self.key_by_hash.insert(record.hash.clone(), record.id.clone());
                 self.keys.insert(record.id.clone(), Arc::new(record));
+                return ended;
             }
             Change::PutSession(record) => {
                 self.sessions.insert(record.hash.clone(), Arc::new(record));
             }
             Change::DropSession { hash } => {
                 self.sessions.remove(&hash);
+                return Some(Ended::Session { hash });
             }
             Change::PutPatrol(patrol) => self.apply_patrol(&patrol),
         }
+        None
     }
 
     fn apply_patrol(&mut self, patrol: &Patrol) {

@@ -10,22 +10,21 @@ mod together;
 
 use crate::{
     clock::Clock,
-    directory::{Changing, Directory, UnitEntry},
+    directory::{ActivePatrol, Directory, UnitEntry},
     live::{Hub, live_unit},
-    ports::{Bus, Change, EngineError, Positions, RoomMember, Rooms},
+    ports::{Change, EngineError, Positions, RoomMember, Rooms},
 };
 use sentinel_model::{
-    Patrol, PatrolId, ScopePath, Time, UnitId,
+    Level, Patrol, PatrolId, ScopePath, Time, UnitId,
     live::{Event, UnitJoined, UnitLeft},
 };
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 pub struct Patrols {
     pub clock: Clock,
     pub directory: Arc<Directory>,
     pub rooms: Arc<dyn Rooms>,
     pub positions: Arc<dyn Positions>,
-    pub bus: Arc<dyn Bus>,
     pub hub: Arc<Hub>,
     pub starts: Starts,
 }
@@ -57,15 +56,32 @@ pub enum Started {
 }
 
 impl Patrols {
-    /// Puts the patrols that were active when the process ended back into their rooms.
-    pub async fn recover(&self) -> Result<usize, EngineError> {
+    /// Makes the rooms hold just the patrols that the records say are active: after a start
+    /// with empty rooms, and where a process ended between a commit and its telling.
+    /// Answers how many entered or left by it.
+    pub async fn mend(&self) -> Result<usize, EngineError> {
+        // The rooms first: who is in them was committed before, so the records that are
+        // read after have it. Whoever starts or ends meanwhile enters and leaves only once.
+        let mut members = HashMap::new();
+        for district in self.directory.scopes().iter().filter(|s| s.scope.level == Level::District) {
+            let of_it = self.rooms.members(district.scope).await?;
+            members.extend(of_it.into_iter().map(|member| (member.patrol, member)));
+        }
+        self.directory.catch_up().await?;
         let units = self.directory.units(None, usize::MAX, |unit| unit.patrol.is_some());
-        for unit in &units {
-            if let Some(patrol) = unit.patrol {
-                self.rooms.enter(member(unit, patrol.id, patrol.path)).await?;
+        let mut mended = 0;
+        for entry in &units {
+            let Some(active) = entry.patrol else { continue };
+            if members.remove(&active.id).is_none() {
+                self.join(entry, active).await?;
+                mended += 1;
             }
         }
-        Ok(units.len())
+        for (patrol, member) in members {
+            self.leave(&member.unit, patrol, self.clock.now()).await?;
+            mended += 1;
+        }
+        Ok(mended)
     }
 
     /// Starts a patrol under `path`, or under the unit's own station. Answers the patrol
@@ -96,87 +112,70 @@ impl Patrols {
         unit: &UnitId,
         path: Option<ScopePath>,
     ) -> Result<(Patrol, bool), PatrolError> {
-        let changing = self.directory.change().await;
-        let entry = self.directory.unit(unit).ok_or_else(|| PatrolError::NoUnit(unit.clone()))?;
-        let path = path.unwrap_or_else(|| entry.home());
         let now = self.clock.now();
-        let mut changes = Vec::with_capacity(3);
-        if let Some(active) = entry.patrol {
-            if active.path == path {
-                return Ok((patrol_of(&entry, active.id, active.path, active.started_at, None), false));
-            }
-            changes.push(Change::PutPatrol(patrol_of(
-                &entry,
-                active.id,
-                active.path,
-                active.started_at,
-                Some(now),
-            )));
+        let id = self.starts.ids.next(now);
+        let (entry, path, is_new) = self
+            .directory
+            .change(|| {
+                let entry = self.directory.unit(unit).ok_or_else(|| PatrolError::NoUnit(unit.clone()))?;
+                let path = path.unwrap_or_else(|| entry.home());
+                if entry.patrol.is_some_and(|active| active.path == path) {
+                    return Ok((Vec::new(), (entry, path, false)));
+                }
+                let before = entry.patrol.map(|active| patrol_of(&entry, active, Some(now)));
+                let patrol = patrol_of(&entry, ActivePatrol { id, path, started_at: now }, None);
+                let changes = before.into_iter().chain([patrol]).map(Change::PutPatrol);
+                let changes = changes.chain(managed(&entry)).collect();
+                Ok::<_, PatrolError>((changes, (entry, path, true)))
+            })
+            .await?;
+        if !is_new {
+            let active = entry.patrol.expect("it is not new because it is active");
+            return Ok((patrol_of(&entry, active, None), false));
         }
-        let patrol = patrol_of(&entry, self.starts.ids.next(now), path, now, None);
-        changes.push(Change::PutPatrol(patrol.clone()));
-        changes.extend(managed(&entry));
-        changing.commit(changes).await?;
         if let Some(active) = entry.patrol {
-            self.leave(&changing, &entry, active.id, active.path, now).await?;
+            self.leave(unit, active.id, now).await?;
         }
-        self.join(&changing, &entry, &patrol, path).await?;
-        Ok((patrol, true))
+        let started = ActivePatrol { id, path, started_at: now };
+        self.join(&entry, started).await?;
+        Ok((patrol_of(&entry, started, None), true))
     }
 
     async fn end_now(&self, id: PatrolId) -> Result<Patrol, PatrolError> {
-        let changing = self.directory.change().await;
-        let entry = self.directory.unit_by_patrol(id).ok_or(PatrolError::NotActive(id))?;
-        let active = entry.patrol.filter(|active| active.id == id).ok_or(PatrolError::NotActive(id))?;
         let now = self.clock.now();
-        let patrol = patrol_of(&entry, id, active.path, active.started_at, Some(now));
-        let mut changes = vec![Change::PutPatrol(patrol.clone())];
-        changes.extend(managed(&entry));
-        changing.commit(changes).await?;
-        self.leave(&changing, &entry, id, active.path, now).await?;
+        let patrol = self
+            .directory
+            .change(|| {
+                let entry = self.directory.unit_by_patrol(id).ok_or(PatrolError::NotActive(id))?;
+                let active =
+                    entry.patrol.filter(|active| active.id == id).ok_or(PatrolError::NotActive(id))?;
+                let patrol = patrol_of(&entry, active, Some(now));
+                let changes = [Change::PutPatrol(patrol.clone())].into_iter().chain(managed(&entry));
+                Ok::<_, PatrolError>((changes.collect(), patrol))
+            })
+            .await?;
+        self.leave(&patrol.unit_id, id, now).await?;
         Ok(patrol)
     }
 
-    // Joins and leaves are told while the change is held, so that subscribers hear them
-    // in the order in which they were committed.
-
-    async fn join(
-        &self,
-        _in_order: &Changing<'_>,
-        entry: &UnitEntry,
-        patrol: &Patrol,
-        path: ScopePath,
-    ) -> Result<(), EngineError> {
-        let member = member(entry, patrol.id, path);
-        self.rooms.enter(member.clone()).await?;
+    async fn join(&self, entry: &UnitEntry, active: ActivePatrol) -> Result<(), EngineError> {
+        let member = member(entry, active.id, active.path);
         let location = self.positions.get(&member.unit).await?;
-        let now = self.clock.now();
-        let status =
-            self.directory.unit(&member.unit).map_or(sentinel_model::UnitStatus::Available, |unit| {
-                self.hub.silence().status(&unit, location.as_ref(), now)
-            });
-        let unit = live_unit(&member, location.as_ref(), status);
+        let on_duty = UnitEntry { patrol: Some(active), ..entry.clone() };
+        let status = self.hub.silence().status(&on_duty, location.as_ref(), self.clock.now());
         let joined = Event::UnitJoined(UnitJoined {
             offset: 0,
-            at: patrol.started_at,
-            unit,
+            at: active.started_at,
+            unit: live_unit(&member, location.as_ref(), status),
             name: entry.record.name.clone(),
             unit_kind: entry.record.kind.clone(),
         });
-        self.bus.publish_event(&path.scopes(), joined).await
+        self.rooms.enter(member, joined).await
     }
 
-    async fn leave(
-        &self,
-        _in_order: &Changing<'_>,
-        entry: &UnitEntry,
-        patrol: PatrolId,
-        path: ScopePath,
-        at: Time,
-    ) -> Result<(), EngineError> {
-        self.rooms.leave(patrol).await?;
-        let left = Event::UnitLeft(UnitLeft { offset: 0, at, id: entry.record.id.clone(), patrol });
-        self.bus.publish_event(&path.scopes(), left).await
+    async fn leave(&self, unit: &UnitId, patrol: PatrolId, at: Time) -> Result<(), EngineError> {
+        let left = UnitLeft { offset: 0, at, id: unit.clone(), patrol };
+        self.rooms.leave(patrol, Event::UnitLeft(left)).await
     }
 }
 
@@ -200,12 +199,7 @@ pub fn member(entry: &UnitEntry, patrol: PatrolId, path: ScopePath) -> RoomMembe
     RoomMember { patrol, unit: entry.record.id.clone(), path }
 }
 
-fn patrol_of(
-    entry: &UnitEntry,
-    id: PatrolId,
-    path: ScopePath,
-    started_at: Time,
-    ended_at: Option<Time>,
-) -> Patrol {
+fn patrol_of(entry: &UnitEntry, active: ActivePatrol, ended_at: Option<Time>) -> Patrol {
+    let ActivePatrol { id, path, started_at } = active;
     Patrol { id, unit_id: entry.record.id.clone(), station: path.station(), started_at, ended_at }
 }

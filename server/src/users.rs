@@ -5,6 +5,7 @@ use crate::{
     clock::Clock,
     data_folder::DataFolder,
     directory::Directory,
+    memory::MemoryBus,
     ports::{Change, ScopeRecord, UserRecord},
     sqlite::SqliteRegistry,
 };
@@ -48,32 +49,28 @@ fn role(text: &str) -> Result<Role, String> {
 pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
     let folder = DataFolder::take(&args.data)?;
     let registry = SqliteRegistry::open(&folder.records())?;
-    let directory = Directory::load(Arc::new(registry), Clock::system().now()).await?;
-    let changing = directory.change().await;
-    anyhow::ensure!(
-        directory.user(args.username.as_str()).is_none(),
-        "there is an account {0} already; with the server running, an admin changes it by PATCH /api/v1/users/{0}",
-        args.username
-    );
-    let mut changes = Vec::new();
-    if directory.scope(args.scope).is_none() {
-        anyhow::ensure!(
-            args.scope.level == Level::District,
-            "there is no {} in {}; begin with --scope district:1",
-            args.scope,
-            args.data.display()
-        );
-        let name = format!("District {}", args.scope.id);
-        changes.push(Change::PutScope(ScopeRecord {
-            scope: args.scope,
-            name,
-            parent: None,
-            path: None,
-            site: None,
-        }));
+    // Nobody runs beside it, so nobody is told.
+    let bus = Arc::new(MemoryBus::new(""));
+    let directory = Directory::load(Arc::new(registry), bus, Clock::system().now()).await?;
+    let directory = Arc::new(directory);
+    let taken = || {
+        anyhow::anyhow!(
+            "there is an account {0} already; with the server running, an admin changes it by PATCH /api/v1/users/{0}",
+            args.username
+        )
+    };
+    // Before the password is asked for; and again within the change.
+    if directory.user(args.username.as_str()).is_some() {
+        return Err(taken());
     }
+    anyhow::ensure!(
+        directory.scope(args.scope).is_some() || args.scope.level == Level::District,
+        "there is no {} in {}; begin with --scope district:1",
+        args.scope,
+        args.data.display()
+    );
     let password = ask_password(&args.username)?;
-    changes.push(Change::PutUser(UserRecord {
+    let user = UserRecord {
         username: args.username.clone(),
         name: args.username.to_string(),
         role: args.role,
@@ -81,8 +78,23 @@ pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
         disabled: false,
         password_hash: hash_now(PasswordCost::default(), &password)?,
         credentials_version: 0,
-    }));
-    changing.commit(changes).await?;
+    };
+    let top = ScopeRecord {
+        scope: args.scope,
+        name: format!("District {}", args.scope.id),
+        parent: None,
+        path: None,
+        site: None,
+    };
+    directory
+        .change(|| {
+            if directory.user(args.username.as_str()).is_some() {
+                return Err(taken());
+            }
+            let first = directory.scope(args.scope).is_none().then(|| Change::PutScope(top.clone()));
+            Ok((first.into_iter().chain([Change::PutUser(user.clone())]).collect(), ()))
+        })
+        .await?;
     println!("{} may sign in as {} of {}", args.username, args.role.as_str(), args.scope);
     Ok(())
 }

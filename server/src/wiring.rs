@@ -44,11 +44,12 @@ pub async fn embedded(
     let history = folder.history();
     let intake: Arc<dyn Intake> = Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?);
     let archive: Arc<dyn Archive> = Arc::new(SqliteArchive::open(&history)?);
-    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
-    let rooms: Arc<dyn Rooms> = Arc::new(MemoryRooms::default());
+    let memory_bus = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
+    let rooms: Arc<dyn Rooms> = Arc::new(MemoryRooms::new(memory_bus.clone()));
+    let bus: Arc<dyn Bus> = memory_bus;
     let positions: Arc<dyn Positions> = Arc::new(MemoryPositions::default());
 
-    let directory = Arc::new(Directory::load(registry, clock.now()).await?);
+    let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
     if config.demo {
         crate::demo::prepare(&directory, clock.now()).await?;
     }
@@ -73,11 +74,10 @@ pub async fn embedded(
         directory: directory.clone(),
         rooms,
         positions: positions.clone(),
-        bus: bus.clone(),
         hub: hub.clone(),
         starts: Starts::default(),
     });
-    patrols.recover().await?;
+    patrols.mend().await?;
 
     let tasks = TaskTracker::new();
     let watch = StatusWatch {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    directory::Directory,
+    directory::{Directory, Ended},
     http::error::ApiError,
     ports::{Change, EngineError, SessionRecord, UserRecord},
 };
@@ -109,12 +109,15 @@ impl Access {
         config: AccessConfig,
     ) -> Result<Self, EngineError> {
         let secret = directory.registry().secret("jwt").await?;
+        let ends = Arc::new(Ends::new(clock.clone()));
+        let told = ends.clone();
+        directory.when_ended(move |directory, ended| end_streams(&told, directory, ended));
         Ok(Self {
             directory,
             signer: Signer::new(&secret),
             passwords: Passwords::new(config.password_cost),
             throttle: Throttle::default(),
-            ends: Arc::new(Ends::new(clock.clone())),
+            ends,
             clock,
             config,
         })
@@ -276,23 +279,23 @@ impl Access {
         let now = self.clock.now();
         let ttl_s = self.config.sign_in_ttl_s;
         let made = secret::mint(Kind::Session);
-        let changing = self.directory.change().await;
-        let mut over = self.directory.sessions(|session| session.expires_at <= now);
-        let mut own = self.directory.sessions(|s| s.username == user.username && s.expires_at > now);
-        own.sort_by_key(|session| session.expires_at);
-        over.extend(own.iter().take((own.len() + 1).saturating_sub(SESSIONS_PER_USER)).cloned());
-        let mut changes: Vec<_> =
-            over.iter().map(|session| Change::DropSession { hash: session.hash.clone() }).collect();
-        changes.push(Change::PutSession(SessionRecord {
-            hash: made.hash,
-            username: user.username.clone(),
-            credentials_version: user.credentials_version,
-            expires_at: now.plus_ms(ttl_s.saturating_mul(1000)),
-        }));
-        changing.commit(changes).await?;
-        for session in over {
-            self.session_ended(&session.hash);
-        }
+        self.directory
+            .change(|| {
+                let mut over = self.directory.sessions(|session| session.expires_at <= now);
+                let mut own = self.directory.sessions(|s| s.username == user.username && s.expires_at > now);
+                own.sort_by_key(|session| session.expires_at);
+                over.extend(own.iter().take((own.len() + 1).saturating_sub(SESSIONS_PER_USER)).cloned());
+                let mut changes: Vec<_> =
+                    over.iter().map(|session| Change::DropSession { hash: session.hash.clone() }).collect();
+                changes.push(Change::PutSession(SessionRecord {
+                    hash: made.hash.clone(),
+                    username: user.username.clone(),
+                    credentials_version: user.credentials_version,
+                    expires_at: now.plus_ms(ttl_s.saturating_mul(1000)),
+                }));
+                Ok::<_, EngineError>((changes, ()))
+            })
+            .await?;
         Ok(session::begin(&made.text, ttl_s, self.config.secure_cookies))
     }
 
@@ -301,33 +304,38 @@ impl Access {
     pub async fn close_session(&self, headers: &HeaderMap) -> Result<HeaderValue, EngineError> {
         if let Some(token) = session::token(headers) {
             let hash = Hash::of(token).as_str().to_owned();
-            let changing = self.directory.change().await;
-            if self.directory.session(&hash).is_some() {
-                changing.commit(vec![Change::DropSession { hash: hash.clone() }]).await?;
-                self.session_ended(&hash);
-            }
+            self.directory
+                .change(|| {
+                    let known = self.directory.session(&hash).is_some();
+                    let end = known.then(|| Change::DropSession { hash: hash.clone() });
+                    Ok::<_, EngineError>((end.into_iter().collect(), ()))
+                })
+                .await?;
         }
         Ok(session::forget(self.config.secure_cookies))
-    }
-
-    /// To be called once a session is dropped from the directory: ends its streams.
-    pub fn session_ended(&self, ended: &str) {
-        self.ends.end(|c| matches!(c, Credential::Session { hash, .. } if **hash == *ended));
-    }
-
-    /// To be called once a person's credentials version has counted up: ends their streams.
-    pub fn user_changed(&self, user: &UserName) {
-        self.ends.end(|credential| credential.user() == Some(user));
-    }
-
-    /// To be called once a key is revoked in the directory: ends its streams.
-    pub fn key_revoked(&self, revoked: &str) {
-        self.ends.end(|c| matches!(c, Credential::Key { id } if **id == *revoked));
     }
 
     pub fn passwords(&self) -> &Passwords {
         &self.passwords
     }
+}
+
+/// Ends the streams that were opened with what has ended.
+fn end_streams(ends: &Ends, directory: &Directory, ended: &Ended) {
+    // A session that its owner kept when they changed their password.
+    let goes_on = |hash: &str, user: &UserName| {
+        let (session, user) = (directory.session(hash), directory.user(user.as_str()));
+        session.zip(user).is_some_and(|(session, user)| {
+            session.credentials_version == user.credentials_version && !user.disabled
+        })
+    };
+    ends.end(|credential| match (ended, credential) {
+        (Ended::Session { hash: ended }, Credential::Session { hash, .. }) => **hash == **ended,
+        (Ended::Key { id: ended }, Credential::Key { id }) => **id == **ended,
+        (Ended::User { name }, Credential::Session { hash, user }) => user == name && !goes_on(hash, user),
+        (Ended::User { name }, Credential::Jwt { user }) => user == name,
+        _ => false,
+    });
 }
 
 /// A credential other than the cookie, as it was sent.

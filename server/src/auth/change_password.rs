@@ -34,24 +34,31 @@ impl Access {
         })?;
         password::check(name.as_str(), &new).map_err(ApiError::bad_request)?;
         let password_hash = self.passwords().hash(new).await?;
-        let changing = self.directory.change().await;
-        let now = self.directory.user(name.as_str()).filter(|_| caller.still_holds(&self.directory));
-        let now = now.ok_or(Denied::Ended)?;
-        let credentials_version = now.credentials_version.wrapping_add(1);
-        let after = UserRecord { password_hash, credentials_version, ..(*now).clone() };
-        let mut changes = vec![Change::PutUser(after.clone())];
-        changes.extend(self.directory.sessions(|session| session.username == *name).iter().map(|session| {
-            if is_own(user, session) {
-                Change::PutSession(SessionRecord { credentials_version, ..(**session).clone() })
-            } else {
-                Change::DropSession { hash: session.hash.clone() }
-            }
-        }));
-        changing.commit(changes).await?;
-        let goes_on = |credential: &Credential| {
-            matches!(credential, Credential::Session { .. }) && *credential == user.credential
-        };
-        self.ends.end(|credential| credential.user() == Some(name) && !goes_on(credential));
+        let after = self
+            .directory
+            .change(|| {
+                let now = self.directory.user(name.as_str()).filter(|_| caller.still_holds(&self.directory));
+                let now = now.ok_or(Denied::Ended)?;
+                let credentials_version = now.credentials_version.wrapping_add(1);
+                let after = UserRecord {
+                    password_hash: password_hash.clone(),
+                    credentials_version,
+                    ..(*now).clone()
+                };
+                let sessions = self.directory.sessions(|session| session.username == *name);
+                // Theirs first, so that it holds when the change of the person shows.
+                let mut changes: Vec<Change> = (sessions.iter())
+                    .map(|session| match is_own(user, session) {
+                        true => {
+                            Change::PutSession(SessionRecord { credentials_version, ..(**session).clone() })
+                        }
+                        false => Change::DropSession { hash: session.hash.clone() },
+                    })
+                    .collect();
+                changes.push(Change::PutUser(after.clone()));
+                Ok::<_, ApiError>((changes, after))
+            })
+            .await?;
         tracing::info!(by = %caller, "a password was changed by its owner");
         match &user.credential {
             Credential::Session { .. } => Ok(None),

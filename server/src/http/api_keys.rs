@@ -70,10 +70,15 @@ async fn make(
     };
     let id = record.id.clone();
     to_its_end(async move {
-        let changing = state.directory.change().await;
-        may_make(&state.directory, &caller, &record)?;
+        state
+            .directory
+            .change(|| {
+                may_make(&state.directory, &caller, &record)?;
+                Ok::<_, ApiError>((vec![Change::PutKey(record.clone())], ()))
+            })
+            .await?;
         tracing::info!(by = %caller, key = record.id, "an API key was made");
-        Ok(changing.commit(vec![Change::PutKey(record)]).await?)
+        Ok::<_, ApiError>(())
     })
     .await?;
     Ok((StatusCode::CREATED, Json(NewApiKeyAnswer { id, key: made.text })))
@@ -85,16 +90,19 @@ async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Json<ApiKey>, ApiError> {
     to_its_end(async move {
-        let changing = state.directory.change().await;
-        let key = state
-            .directory
-            .key(&id)
-            .filter(|key| caller.may_manage(&state.directory, key.scope))
-            .ok_or_else(|| ApiError::not_found("no such key within what you manage"))?;
-        let after = KeyRecord { revoked: true, ..(*key).clone() };
-        if !key.revoked {
-            changing.commit(vec![Change::PutKey(after.clone())]).await?;
-            state.access.key_revoked(&after.id);
+        let (after, was_good) = (state.directory)
+            .change(|| {
+                let key = state
+                    .directory
+                    .key(&id)
+                    .filter(|key| caller.may_manage(&state.directory, key.scope))
+                    .ok_or_else(|| ApiError::not_found("no such key within what you manage"))?;
+                let after = KeyRecord { revoked: true, ..(*key).clone() };
+                let changes = if key.revoked { Vec::new() } else { vec![Change::PutKey(after.clone())] };
+                Ok::<_, ApiError>((changes, (after, !key.revoked)))
+            })
+            .await?;
+        if was_good {
             tracing::info!(by = %caller, key = after.id, "an API key was revoked");
         }
         Ok(Json(public(&after)))

@@ -78,16 +78,20 @@ async fn make(
         Some(_) => {}
     }
     to_its_end(async move {
-        let changing = state.directory.change().await;
-        if !caller.may_manage(&state.directory, new.parent) {
-            return Err(Denied::NotYours(new.parent).into());
-        }
-        if state.directory.scope(new.scope).is_some() {
-            return Err(ApiError::conflict(format!("{} is taken", new.scope)));
-        }
-        let path = station_path(&state.directory, new.scope, new.parent);
-        let record = ScopeRecord { scope: new.scope, name, parent: Some(new.parent), path, site: new.site };
-        changing.commit(vec![Change::PutScope(record.clone())]).await?;
+        let record = (state.directory)
+            .change(|| {
+                if !caller.may_manage(&state.directory, new.parent) {
+                    return Err(Denied::NotYours(new.parent).into());
+                }
+                if state.directory.scope(new.scope).is_some() {
+                    return Err(ApiError::conflict(format!("{} is taken", new.scope)));
+                }
+                let path = station_path(&state.directory, new.scope, new.parent);
+                let (name, parent) = (name.clone(), Some(new.parent));
+                let record = ScopeRecord { scope: new.scope, name, parent, path, site: new.site };
+                Ok((vec![Change::PutScope(record.clone())], record))
+            })
+            .await?;
         tracing::info!(by = %caller, scope = %record.scope, "a scope was made");
         Ok((StatusCode::CREATED, Json(node(&record, caller.home_scope(), ScopeCounts::default()))))
     })
@@ -104,12 +108,16 @@ async fn change(
     let name = patch.name.as_deref().map(input::name).transpose()?;
     check_site(scope, patch.site)?;
     to_its_end(async move {
-        let changing = state.directory.change().await;
-        let before = state.directory.scope(scope).filter(|_| caller.may_manage(&state.directory, scope));
-        let mut after = (*before.ok_or(Denied::NotYours(scope))?).clone();
-        after.name = name.unwrap_or(after.name);
-        after.site = patch.site.or(after.site);
-        changing.commit(vec![Change::PutScope(after.clone())]).await?;
+        let after = (state.directory)
+            .change(|| {
+                let before =
+                    state.directory.scope(scope).filter(|_| caller.may_manage(&state.directory, scope));
+                let mut after = (*before.ok_or(Denied::NotYours(scope))?).clone();
+                after.name = name.clone().unwrap_or(after.name);
+                after.site = patch.site.or(after.site);
+                Ok::<_, ApiError>((vec![Change::PutScope(after.clone())], after))
+            })
+            .await?;
         tracing::info!(by = %caller, scope = %after.scope, "a scope was changed");
         let counts = state.reads.counts().await?.remove(&scope).unwrap_or_default();
         Ok(Json(node(&after, caller.home_scope(), counts)))

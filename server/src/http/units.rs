@@ -111,23 +111,27 @@ async fn create(
     let kind = new.kind.as_deref().map(kind).transpose()?.unwrap_or_else(|| "vehicle".into());
     let token = secret::mint(secret::Kind::Unit);
     to_its_end(async move {
-        let changing = sentinel.directory.change().await;
-        let path = managed_station(&sentinel, &caller, new.station, "make units under")?;
-        if sentinel.directory.unit(&new.id).is_some() {
-            return Err(ApiError::conflict(format!("there is a unit {} already; choose another id", new.id)));
-        }
-        let now = sentinel.clock.now();
-        let record = UnitRecord {
-            id: new.id.clone(),
-            name,
-            kind,
-            homes: vec![Home { from: now, path }],
-            token_hash: token.hash,
-            created_at: now,
-            patrols_managed: false,
-        };
-        changing.commit(vec![Change::PutUnit(record)]).await?;
-        drop(changing);
+        sentinel
+            .directory
+            .change(|| {
+                let path = managed_station(&sentinel, &caller, new.station, "make units under")?;
+                if sentinel.directory.unit(&new.id).is_some() {
+                    let taken = format!("there is a unit {} already; choose another id", new.id);
+                    return Err(ApiError::conflict(taken));
+                }
+                let now = sentinel.clock.now();
+                let record = UnitRecord {
+                    id: new.id.clone(),
+                    name: name.clone(),
+                    kind: kind.clone(),
+                    homes: vec![Home { from: now, path }],
+                    token_hash: token.hash.clone(),
+                    created_at: now,
+                    patrols_managed: false,
+                };
+                Ok((vec![Change::PutUnit(record)], ()))
+            })
+            .await?;
         tracing::info!(by = %caller, unit = %new.id, station = %new.station, "a unit was made");
         let unit = as_known(&sentinel, &caller, &new.id).await?;
         Ok((StatusCode::CREATED, Json(NewUnitAnswer { unit, ingest_token: token.text })))
@@ -152,19 +156,21 @@ async fn change(
     let name = patch.name.as_deref().map(input::name).transpose()?;
     let kind = patch.kind.as_deref().map(kind).transpose()?;
     to_its_end(async move {
-        let changing = sentinel.directory.change().await;
-        let unit = managed(&sentinel, &caller, &id)?;
-        let mut record = unit.record.clone();
-        record.name = name.unwrap_or(record.name);
-        record.kind = kind.unwrap_or(record.kind);
-        if let Some(station) = patch.station {
-            let path = managed_station(&sentinel, &caller, station, "move units to")?;
-            if path != unit.home() {
-                record.homes.push(Home { from: sentinel.clock.now(), path });
-            }
-        }
-        changing.commit(vec![Change::PutUnit(record)]).await?;
-        drop(changing);
+        let unit = (sentinel.directory)
+            .change(|| {
+                let unit = managed(&sentinel, &caller, &id)?;
+                let mut record = unit.record.clone();
+                record.name = name.clone().unwrap_or(record.name);
+                record.kind = kind.clone().unwrap_or(record.kind);
+                if let Some(station) = patch.station {
+                    let path = managed_station(&sentinel, &caller, station, "move units to")?;
+                    if path != unit.home() {
+                        record.homes.push(Home { from: sentinel.clock.now(), path });
+                    }
+                }
+                Ok::<_, ApiError>((vec![Change::PutUnit(record)], unit))
+            })
+            .await?;
         tracing::info!(by = %caller, unit = %unit.record.id, "a unit was changed");
         Ok(Json(as_known(&sentinel, &caller, &unit.record.id).await?))
     })
@@ -178,13 +184,15 @@ async fn renew_token(
     Path(id): Path<String>,
 ) -> Result<Json<NewUnitAnswer>, ApiError> {
     to_its_end(async move {
-        let changing = sentinel.directory.change().await;
-        let unit = managed(&sentinel, &caller, &id)?;
         let token = secret::mint(secret::Kind::Unit);
-        let mut record = unit.record.clone();
-        record.token_hash = token.hash;
-        changing.commit(vec![Change::PutUnit(record)]).await?;
-        drop(changing);
+        let unit = (sentinel.directory)
+            .change(|| {
+                let unit = managed(&sentinel, &caller, &id)?;
+                let mut record = unit.record.clone();
+                record.token_hash = token.hash.clone();
+                Ok::<_, ApiError>((vec![Change::PutUnit(record)], unit))
+            })
+            .await?;
         tracing::info!(by = %caller, unit = %unit.record.id, "a unit's token was renewed");
         let unit = as_known(&sentinel, &caller, &unit.record.id).await?;
         Ok(Json(NewUnitAnswer { unit, ingest_token: token.text }))
@@ -224,7 +232,7 @@ async fn as_known(sentinel: &Sentinel, caller: &Caller, id: &UnitId) -> Result<U
 }
 
 /// The station that a unit shall belong to, if it is the caller's to give units to. Asked
-/// while the directory is held for the change.
+/// within the change.
 fn managed_station(
     sentinel: &Sentinel,
     caller: &Caller,

@@ -65,13 +65,17 @@ async fn make(
         credentials_version: 1,
     };
     to_its_end(async move {
-        let changing = state.directory.change().await;
-        // Once more: a scope or a right may have gone while the password was hashed.
-        may_appoint(&state.directory, &caller, record.role, record.scope)?;
-        if state.directory.user(record.username.as_str()).is_some() {
-            return Err(ApiError::conflict(format!("the user name {} is taken", record.username)));
-        }
-        changing.commit(vec![Change::PutUser(record.clone())]).await?;
+        state
+            .directory
+            .change(|| {
+                // Once more: a scope or a right may have gone while the password was hashed.
+                may_appoint(&state.directory, &caller, record.role, record.scope)?;
+                if state.directory.user(record.username.as_str()).is_some() {
+                    return Err(ApiError::conflict(format!("the user name {} is taken", record.username)));
+                }
+                Ok((vec![Change::PutUser(record.clone())], ()))
+            })
+            .await?;
         tracing::info!(by = %caller, user = %record.username, "an account was made");
         Ok((StatusCode::CREATED, Json(public(&record))))
     })
@@ -91,23 +95,23 @@ async fn change(
         None => None,
     };
     to_its_end(async move {
-        let changing = state.directory.change().await;
-        let before = theirs(&state.directory, &caller, &username)?;
-        let mut after = (*before).clone();
-        after.name = name.unwrap_or(after.name);
-        after.role = patch.role.unwrap_or(after.role);
-        after.scope = patch.scope.unwrap_or(after.scope);
-        after.disabled = patch.disabled.unwrap_or(after.disabled);
-        after.password_hash = password_hash.unwrap_or(after.password_hash);
-        may_appoint(&state.directory, &caller, after.role, after.scope)?;
-        leaves_an_admin(&state.directory, &before, &after)?;
-        if credentials_differ(&before, &after) {
-            after.credentials_version = before.credentials_version.wrapping_add(1);
-        }
-        changing.commit(vec![Change::PutUser(after.clone())]).await?;
-        if after.credentials_version != before.credentials_version {
-            state.access.user_changed(&after.username);
-        }
+        let after = (state.directory)
+            .change(|| {
+                let before = theirs(&state.directory, &caller, &username)?;
+                let mut after = (*before).clone();
+                after.name = name.clone().unwrap_or(after.name);
+                after.role = patch.role.unwrap_or(after.role);
+                after.scope = patch.scope.unwrap_or(after.scope);
+                after.disabled = patch.disabled.unwrap_or(after.disabled);
+                after.password_hash = password_hash.clone().unwrap_or(after.password_hash);
+                may_appoint(&state.directory, &caller, after.role, after.scope)?;
+                leaves_an_admin(&state.directory, &before, &after)?;
+                if credentials_differ(&before, &after) {
+                    after.credentials_version = before.credentials_version.wrapping_add(1);
+                }
+                Ok::<_, ApiError>((vec![Change::PutUser(after.clone())], after))
+            })
+            .await?;
         tracing::info!(by = %caller, user = %after.username, "an account was changed");
         Ok(Json(public(&after)))
     })

@@ -296,9 +296,19 @@ impl BusSink for Ear {
         }
     }
 
-    fn event(&self, scope: Scope, event: Arc<Event>) {
+    fn event(&self, scope: Scope, _epoch: &Arc<str>, event: Arc<Event>) {
         if let Some(hub) = self.0.upgrade() {
             hub.hear_event(scope, event);
         }
     }
+
+    fn records(&self, at: u64) {
+        if let Some(hub) = self.0.upgrade() {
+            hub.directory.hear_of(at);
+        }
+    }
+
+    fn interrupted(&self) {}
+
+    fn resumed(&self) {}
 }

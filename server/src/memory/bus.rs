@@ -31,6 +31,27 @@ impl MemoryBus {
     }
 }
 
+impl MemoryBus {
+    /// Appends the event to the stream of each of the scopes.
+    pub(super) fn tell(&self, scopes: &[Scope], event: &Event) {
+        for &scope in scopes {
+            let mut stream = self.streams.entry(scope).or_default();
+            stream.offset += 1;
+            let event = Arc::new(event.clone().with_offset(stream.offset));
+            if stream.events.len() == EVENT_HISTORY {
+                stream.events.pop_front();
+            }
+            stream.events.push_back(event.clone());
+            // Under the stream's lock, so that the sink sees a scope's events in order.
+            if stream.watched
+                && let Some(sink) = self.sink.get()
+            {
+                sink.event(scope, &self.epoch, event);
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Bus for MemoryBus {
     fn attach(&self, sink: Arc<dyn BusSink>) {
@@ -72,21 +93,12 @@ impl Bus for MemoryBus {
     }
 
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
-        for &scope in scopes {
-            let mut stream = self.streams.entry(scope).or_default();
-            stream.offset += 1;
-            let event = Arc::new(event.clone().with_offset(stream.offset));
-            if stream.events.len() == EVENT_HISTORY {
-                stream.events.pop_front();
-            }
-            stream.events.push_back(event.clone());
-            // Under the stream's lock, so that the sink sees a scope's events in order.
-            if stream.watched
-                && let Some(sink) = self.sink.get()
-            {
-                sink.event(scope, event);
-            }
-        }
+        self.tell(scopes, &event);
+        Ok(())
+    }
+
+    /// One process, one node: there is nobody else to tell.
+    async fn publish_records(&self, _at: u64) -> Result<(), EngineError> {
         Ok(())
     }
 

@@ -1,23 +1,57 @@
 //! Rooms in process. One lock over both maps makes entering four rooms one step.
 
+use super::MemoryBus;
 use crate::ports::{EngineError, RoomMember, Rooms};
 use async_trait::async_trait;
 use parking_lot::RwLock;
-use sentinel_model::{PatrolId, Scope};
-use std::collections::{HashMap, HashSet};
+use sentinel_model::{PatrolId, Scope, live::Event};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
-#[derive(Default)]
-pub struct MemoryRooms(RwLock<Tables>);
+/// Patrols remembered to have left before they entered: requests that overtook one another.
+const GONE_REMEMBERED: usize = 4096;
+
+pub struct MemoryRooms {
+    bus: Arc<MemoryBus>,
+    tables: RwLock<Tables>,
+}
 
 #[derive(Default)]
 struct Tables {
     members: HashMap<PatrolId, RoomMember>,
     rooms: HashMap<Scope, HashSet<PatrolId>>,
+    /// The last that left, oldest first.
+    gone: VecDeque<PatrolId>,
+}
+
+impl MemoryRooms {
+    /// What happens in the rooms is told on `bus`.
+    pub fn new(bus: Arc<MemoryBus>) -> Self {
+        Self { bus, tables: RwLock::default() }
+    }
 }
 
 impl Tables {
-    fn leave(&mut self, patrol: PatrolId) {
-        let Some(member) = self.members.remove(&patrol) else { return };
+    /// Whether it was not there yet.
+    fn enter(&mut self, member: &RoomMember) -> bool {
+        if self.members.contains_key(&member.patrol) || self.gone.contains(&member.patrol) {
+            return false;
+        }
+        for scope in member.path.scopes() {
+            self.rooms.entry(scope).or_default().insert(member.patrol);
+        }
+        self.members.insert(member.patrol, member.clone());
+        true
+    }
+
+    fn leave(&mut self, patrol: PatrolId) -> Option<RoomMember> {
+        if self.gone.len() == GONE_REMEMBERED {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(patrol);
+        let member = self.members.remove(&patrol)?;
         for scope in member.path.scopes() {
             if let Some(room) = self.rooms.get_mut(&scope) {
                 room.remove(&patrol);
@@ -26,28 +60,32 @@ impl Tables {
                 }
             }
         }
+        Some(member)
     }
 }
 
 #[async_trait]
 impl Rooms for MemoryRooms {
-    async fn enter(&self, member: RoomMember) -> Result<(), EngineError> {
-        let mut tables = self.0.write();
-        tables.leave(member.patrol);
-        for scope in member.path.scopes() {
-            tables.rooms.entry(scope).or_default().insert(member.patrol);
+    // The event is told under the lock, so that the streams have the order of the rooms.
+
+    async fn enter(&self, member: RoomMember, joined: Event) -> Result<(), EngineError> {
+        let mut tables = self.tables.write();
+        if tables.enter(&member) {
+            self.bus.tell(&member.path.scopes(), &joined);
         }
-        tables.members.insert(member.patrol, member);
         Ok(())
     }
 
-    async fn leave(&self, patrol: PatrolId) -> Result<(), EngineError> {
-        self.0.write().leave(patrol);
+    async fn leave(&self, patrol: PatrolId, left: Event) -> Result<(), EngineError> {
+        let mut tables = self.tables.write();
+        if let Some(member) = tables.leave(patrol) {
+            self.bus.tell(&member.path.scopes(), &left);
+        }
         Ok(())
     }
 
     async fn members(&self, scope: Scope) -> Result<Vec<RoomMember>, EngineError> {
-        let tables = self.0.read();
+        let tables = self.tables.read();
         let room = tables.rooms.get(&scope);
         Ok(room.into_iter().flatten().filter_map(|patrol| tables.members.get(patrol)).cloned().collect())
     }

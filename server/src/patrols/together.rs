@@ -7,11 +7,11 @@
 
 use super::{PatrolError, Patrols, patrol_of};
 use crate::{
-    directory::{Changing, UnitEntry},
+    directory::{ActivePatrol, UnitEntry},
     ports::{Change, EngineError},
 };
 use parking_lot::Mutex;
-use sentinel_model::{Patrol, ScopePath, Time, UnitId};
+use sentinel_model::{Patrol, ScopePath, UnitId};
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::oneshot;
 
@@ -27,14 +27,11 @@ struct Asked {
     answer: oneshot::Sender<Outcome>,
 }
 
-/// A patrol to be committed, and who waits for it.
-struct Starting {
-    entry: Arc<UnitEntry>,
-    path: ScopePath,
-    patrol: Patrol,
-    answer: oneshot::Sender<Outcome>,
-    /// Further fixes of the same unit.
-    others: Vec<oneshot::Sender<Outcome>>,
+/// What becomes of one start.
+enum Plan {
+    /// It needs no new patrol.
+    Settled(Outcome),
+    Start(Arc<UnitEntry>, ActivePatrol),
 }
 
 impl Patrols {
@@ -54,75 +51,71 @@ impl Patrols {
     }
 
     async fn start_all_that_wait(&self) {
-        let changing = self.directory.change().await;
-        let asked = std::mem::take(&mut *self.starts.waiting.0.lock());
-        let starting = self.plan(asked, self.clock.now());
-        if starting.is_empty() {
-            return;
-        }
-        let changes = starting.iter().map(|start| Change::PutPatrol(start.patrol.clone())).collect();
-        let together = changing.commit(changes).await;
-        if let Err(error) = &together {
-            let error: &dyn std::error::Error = error;
-            tracing::warn!(error, patrols = starting.len(), "could not start together; tried one by one");
-        }
-        for start in starting {
-            let committed = match together {
-                Ok(()) => Ok(()),
+        let mut asked: Vec<Asked> = Vec::new();
+        let together = self
+            .directory
+            .change(|| {
+                // Only now, so that those who came while others were committed go along.
+                asked.append(&mut self.starts.waiting.0.lock());
+                Ok::<_, EngineError>(self.plan(&asked))
+            })
+            .await;
+        let plans = match together {
+            Ok(plans) => plans,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    patrols = asked.len(),
+                    "could not start together; tried one by one"
+                );
+                let mut plans = Vec::with_capacity(asked.len());
                 // One that cannot start must not keep the others from it.
-                Err(_) => changing.commit(vec![Change::PutPatrol(start.patrol.clone())]).await,
-            };
-            self.finish(&changing, start, committed).await;
-        }
-    }
-
-    /// Answers who needs no new patrol; the rest are to be committed.
-    fn plan(&self, asked: Vec<Asked>, now: Time) -> Vec<Starting> {
-        let mut starting: Vec<Starting> = Vec::with_capacity(asked.len());
-        let mut place: HashMap<UnitId, usize> = HashMap::with_capacity(asked.len());
-        for Asked { unit, path, answer } in asked {
-            if let Some(&at) = place.get(&unit) {
-                starting[at].others.push(answer);
-                continue;
+                for one in asked.chunks(1) {
+                    let alone = self.directory.change(|| Ok::<_, EngineError>(self.plan(one))).await;
+                    plans.extend(alone.unwrap_or_else(|error| vec![Plan::Settled(Err(error.into()))]));
+                }
+                plans
             }
-            let entry = self.directory.unit(&unit);
-            let outcome = match entry {
-                None => Err(PatrolError::NoUnit(unit)),
-                Some(entry) => match entry.patrol {
-                    Some(active) => {
-                        Ok((patrol_of(&entry, active.id, active.path, active.started_at, None), false))
-                    }
-                    None if entry.record.patrols_managed => Err(PatrolError::NoUnit(unit)),
-                    None => {
-                        let path = path.unwrap_or_else(|| entry.home());
-                        let patrol = patrol_of(&entry, self.starts.ids.next(now), path, now, None);
-                        place.insert(unit, starting.len());
-                        starting.push(Starting { entry, path, patrol, answer, others: Vec::new() });
-                        continue;
-                    }
+        };
+        for (Asked { answer, .. }, plan) in asked.into_iter().zip(plans) {
+            let outcome = match plan {
+                Plan::Settled(outcome) => outcome,
+                Plan::Start(entry, active) => match self.join(&entry, active).await {
+                    Ok(()) => Ok((patrol_of(&entry, active, None), true)),
+                    Err(error) => Err(error.into()),
                 },
             };
             // Who gave up meanwhile has no use for it.
             answer.send(outcome).ok();
         }
-        starting
     }
 
-    async fn finish(&self, changing: &Changing<'_>, start: Starting, committed: Result<(), EngineError>) {
-        let Starting { entry, path, patrol, answer, others } = start;
-        let joined = match committed {
-            Ok(()) => self.join(changing, &entry, &patrol, path).await,
-            Err(error) => Err(error),
-        };
-        match joined {
-            Ok(()) => {
-                for other in others {
-                    other.send(Ok((patrol.clone(), false))).ok();
-                }
-                answer.send(Ok((patrol, true))).ok();
-            }
-            // The others learn that it failed by being dropped.
-            Err(error) => drop(answer.send(Err(error.into()))),
+    /// What becomes of each start, and what is to be committed for them.
+    fn plan(&self, asked: &[Asked]) -> (Vec<Change>, Vec<Plan>) {
+        let now = self.clock.now();
+        let mut starting: HashMap<&UnitId, Patrol> = HashMap::with_capacity(asked.len());
+        let mut plans = Vec::with_capacity(asked.len());
+        for Asked { unit, path, .. } in asked {
+            let known = self.directory.unit(unit);
+            plans.push(match (starting.get(unit), known) {
+                // A further fix of the same unit.
+                (Some(patrol), _) => Plan::Settled(Ok((patrol.clone(), false))),
+                (None, Some(entry)) => match entry.patrol {
+                    Some(active) => Plan::Settled(Ok((patrol_of(&entry, active, None), false))),
+                    None if entry.record.patrols_managed => {
+                        Plan::Settled(Err(PatrolError::NoUnit(unit.clone())))
+                    }
+                    None => {
+                        let path = path.unwrap_or_else(|| entry.home());
+                        let active = ActivePatrol { id: self.starts.ids.next(now), path, started_at: now };
+                        starting.insert(unit, patrol_of(&entry, active, None));
+                        Plan::Start(entry, active)
+                    }
+                },
+                (None, None) => Plan::Settled(Err(PatrolError::NoUnit(unit.clone()))),
+            });
         }
+        let changes = starting.into_values().map(Change::PutPatrol).collect();
+        (changes, plans)
     }
 }

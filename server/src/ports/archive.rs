@@ -43,3 +43,23 @@ pub trait Archive: Send + Sync + 'static {
     /// For each unit, its last fix with a device time not after `at`; units without one are left out.
     async fn last_before(&self, units: &[UnitId], at: Time) -> Result<Vec<(UnitId, Fix)>, EngineError>;
 }
+
+/// The writing side of an archive that stands apart from the intake: workers move there
+/// what the intake took.
+#[async_trait]
+pub trait ArchiveWriter: Send + Sync + 'static {
+    /// Stores fixes of any units. Once it answers they are in the archive and survive a
+    /// kill of every process. Each is there once, however often it is given, in whatever
+    /// company: the same fix may come again with others, also from several workers at once.
+    async fn store(&self, batch: Vec<(UnitId, Vec<Fix>)>) -> Result<(), StoreError>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The archive cannot be reached or cannot write now: the same may go well later.
+    #[error("the archive is away")]
+    Away(#[source] EngineError),
+    /// It was reached and does not take this: the same will not go well later either.
+    #[error("the archive refuses what it was given")]
+    Refused(#[source] EngineError),
+}

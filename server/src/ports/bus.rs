@@ -10,7 +10,12 @@ use std::sync::Arc;
 /// through unread; a position may be lost when its reader is cut off, the next one
 /// heals it. Events go by one ordered stream per scope: each has the next offset,
 /// and the last [`EVENT_HISTORY`] are kept, so that a reader who was away gets
-/// exactly what it missed or learns that it cannot.
+/// exactly what it missed or learns that it cannot. Beside them it tells other nodes
+/// that the records have changed.
+///
+/// A node may be cut off from its bus: the sink is told when that begins, and again once
+/// everything that is watched comes through. What came between is for the sink to ask
+/// for. Watching and letting go while cut off fails, or waits; nothing is forgotten.
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
     /// Where this node's messages go. Called once, before anything is watched.
@@ -29,6 +34,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Appends the event to the stream of each of the scopes.
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError>;
 
+    /// Tells every node, this one not necessarily, that the records are at this commit.
+    async fn publish_records(&self, at: u64) -> Result<(), EngineError>;
+
     /// The events of a scope after `since`, none where the stream began anew or
     /// no longer reaches back that far.
     async fn events_since(
@@ -44,7 +52,15 @@ pub const EVENT_HISTORY: usize = 1024;
 /// A node's receiving end. Called in order per patrol and per scope; must not block.
 pub trait BusSink: Send + Sync {
     fn position(&self, patrol: PatrolId, frame: PositionFrame);
-    fn event(&self, scope: Scope, event: Arc<Event>);
+    /// The next event of a scope's stream. A gap in the offsets, or another epoch than
+    /// before, says that something was missed.
+    fn event(&self, scope: Scope, epoch: &Arc<str>, event: Arc<Event>);
+    /// Another node, or this one, has committed.
+    fn records(&self, at: u64);
+    /// Nothing comes through any more.
+    fn interrupted(&self);
+    /// Everything that is watched comes through again; what was sent meanwhile is missed.
+    fn resumed(&self);
 }
 
 /// A unit's position as it travels: the device time, for conflation, and a

@@ -4,9 +4,11 @@ use sentinel_model::{Fix, UnitId};
 /// Durable acceptance of positions.
 ///
 /// `accept` answers only once every fix of the submission is on disk: from then on
-/// they survive a kill of every process. A fix whose identity (unit, device time,
-/// uuid) is stored already, or stands twice in the submission, is counted a
-/// duplicate and stored once. A submission is taken whole or not at all.
+/// they survive a kill of every process. A fix that stands twice in the submission (by
+/// unit, device time and uuid) is counted a duplicate; one that history holds already is
+/// too, where the engine can know that: one that queues for an archive elsewhere leaves
+/// it to the archive. Either way history has it once. A submission is taken whole or not
+/// at all.
 #[async_trait]
 pub trait Intake: Send + Sync + 'static {
     async fn accept(&self, unit: &UnitId, fixes: Vec<Fix>) -> Result<Receipt, IntakeError>;

@@ -11,12 +11,13 @@ mod positions;
 mod registry;
 mod rooms;
 
-pub use archive::{Archive, Points, TimeRange};
+pub use archive::{Archive, ArchiveWriter, Points, StoreError, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition};
 pub use intake::{Intake, IntakeError, Receipt};
 pub use positions::{NearbyQuery, Positions, Put};
 pub use registry::{
-    Change, Home, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
+    Change, Commit, Committed, Home, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, UnitRecord,
+    UserRecord,
 };
 pub use rooms::{RoomMember, Rooms};
 

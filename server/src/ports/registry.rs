@@ -7,14 +7,20 @@ use serde::{Deserialize, Serialize};
 ///
 /// The running program works on its own copy in memory (`directory`), loaded at
 /// start; every change is committed here first. A commit is atomic and on disk
-/// before it answers.
+/// before it answers. Commits are numbered one after the other, whichever node makes
+/// them, and each is made on top of the last: who has not seen that is told so and
+/// changes nothing.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
     /// Everything but ended patrols and expired sessions.
     async fn load(&self, now: Time) -> Result<Records, EngineError>;
 
-    /// All of the changes or none.
-    async fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError>;
+    /// All of the changes or none, as the commit after `at`.
+    async fn commit(&self, at: u64, changes: Vec<Change>) -> Result<Commit, EngineError>;
+
+    /// The commits after `at`, in order; empty where there are none, and always where no
+    /// other node can commit.
+    async fn since(&self, at: u64) -> Result<Vec<Committed>, EngineError>;
 
     async fn patrol(&self, id: PatrolId) -> Result<Option<Patrol>, EngineError>;
 
@@ -31,8 +37,24 @@ pub trait Registry: Send + Sync + 'static {
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError>;
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    Done,
+    /// Something was committed since `at`: nothing was changed.
+    Behind,
+}
+
+/// A commit as other nodes read it.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    pub at: u64,
+    pub changes: Vec<Change>,
+}
+
 #[derive(Debug, Default)]
 pub struct Records {
+    /// The last commit that these hold.
+    pub at: u64,
     pub scopes: Vec<ScopeRecord>,
     pub units: Vec<UnitRecord>,
     pub users: Vec<UserRecord>,
@@ -44,7 +66,7 @@ pub struct Records {
 
 /// One durable change; `Put` makes or replaces the record of that id. A patrol stays its
 /// unit's: a commit that would give its id to another unit fails.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Change {
     PutScope(ScopeRecord),
     PutUnit(UnitRecord),

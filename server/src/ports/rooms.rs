@@ -1,17 +1,22 @@
 use super::EngineError;
 use async_trait::async_trait;
-use sentinel_model::{PatrolId, Scope, ScopePath, UnitId};
+use sentinel_model::{PatrolId, Scope, ScopePath, UnitId, live::Event};
 
 /// Which patrols are active in which scope: the state plane.
 ///
-/// A patrol enters and leaves the rooms of its station and of every scope above
-/// at once: no reader sees it in some and not in others.
+/// A patrol enters and leaves the rooms of its station and of every scope above at once,
+/// and the event that tells it goes to the streams of the same scopes in the same step:
+/// no reader sees it in some and not in others, and no two hear of it in different orders.
+/// A patrol enters once and leaves once. Who calls may be many nodes, each a little late:
+/// entering again, and entering after leaving, changes and tells nothing.
 #[async_trait]
 pub trait Rooms: Send + Sync + 'static {
-    /// Puts the patrol into the rooms of its path; one that is there moves.
-    async fn enter(&self, member: RoomMember) -> Result<(), EngineError>;
+    /// Puts the patrol into the rooms of its path and tells their streams.
+    async fn enter(&self, member: RoomMember, joined: Event) -> Result<(), EngineError>;
 
-    async fn leave(&self, patrol: PatrolId) -> Result<(), EngineError>;
+    /// Takes the patrol out of its rooms and tells their streams. Where it never entered,
+    /// nothing is told, and it enters no more.
+    async fn leave(&self, patrol: PatrolId, left: Event) -> Result<(), EngineError>;
 
     /// Everyone in a scope's room, in no order.
     async fn members(&self, scope: Scope) -> Result<Vec<RoomMember>, EngineError>;

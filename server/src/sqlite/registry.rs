@@ -14,7 +14,7 @@ use super::{
     open::{self, Migrations},
     readers::Readers,
 };
-use crate::ports::{Change, EngineError, Records, Registry, TimeRange};
+use crate::ports::{Change, Commit, Committed, EngineError, Records, Registry, TimeRange};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use sentinel_model::{Patrol, PatrolId, Time, UnitId};
@@ -127,6 +127,7 @@ impl Registry for SqliteRegistry {
             // Expired sessions are of no use to anyone: they go at each start.
             db.execute("DELETE FROM session WHERE expires_at <= ?1", [now.ms()])?;
             Ok(Records {
+                at: 0,
                 scopes: bodies(db, "scope")?,
                 units: bodies(db, "unit")?,
                 users: bodies(db, "user")?,
@@ -138,15 +139,21 @@ impl Registry for SqliteRegistry {
         .await
     }
 
-    async fn commit(&self, changes: Vec<Change>) -> Result<(), EngineError> {
+    /// The file is one process's, so nobody else has committed since.
+    async fn commit(&self, _at: u64, changes: Vec<Change>) -> Result<Commit, EngineError> {
         self.run("committing records", move |db| {
             let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for change in &changes {
                 apply(&tx, change)?;
             }
-            Ok(tx.commit()?)
+            tx.commit()?;
+            Ok(Commit::Done)
         })
         .await
+    }
+
+    async fn since(&self, _at: u64) -> Result<Vec<Committed>, EngineError> {
+        Ok(Vec::new())
     }
 
     async fn patrol(&self, id: PatrolId) -> Result<Option<Patrol>, EngineError> {
