@@ -8,7 +8,8 @@
 //! - [`gateway`]: the WebSocket that carries `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
-//! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones
+//! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
+//!   [`crate::redis`] and [`mongo`] those that many nodes share
 //! - [`wiring`]: the one place that names engines and puts the parts together
 
 pub mod auth;
@@ -27,6 +28,7 @@ pub mod memory;
 pub mod patrols;
 pub mod ports;
 pub mod reads;
+pub mod redis;
 pub mod serve;
 pub mod sqlite;
 pub mod state;

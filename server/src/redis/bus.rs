@@ -1,0 +1,299 @@
+//! The data plane and the control plane.
+//!
+//! One connection of its own listens to exactly the channels that this node watches,
+//! never to a pattern. When it is lost, the sink is told; once there is another, all that
+//! is watched is subscribed again before the sink is told that it goes on. What was sent
+//! in between is gone with the old connection: events are kept in streams for that.
+
+use super::{
+    address::{Address, AddressError},
+    keys::{self, Heard},
+    line::{Line, cut_off},
+    link::Link,
+    scripts,
+};
+use crate::ports::{Bus, BusSink, EVENT_HISTORY, EngineError, PositionFrame, StreamPosition};
+use async_trait::async_trait;
+use bytes::Bytes;
+use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
+use sentinel_model::{PatrolId, Scope, Time, live::Event};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Channels that are subscribed in one command.
+const AT_ONCE: usize = 500;
+
+pub struct RedisBus {
+    link: Link,
+    keys: keys::Rooms,
+    ear: Arc<Ear>,
+    listening: Arc<Listening>,
+}
+
+/// What comes in, and where it goes.
+#[derive(Default)]
+struct Ear {
+    sink: OnceLock<Arc<dyn BusSink>>,
+}
+
+struct Listening {
+    line: Line,
+    /// Held over each change, so that subscribing all anew and letting go of one do not
+    /// overtake each other.
+    watched: tokio::sync::Mutex<BTreeSet<String>>,
+    ear: Arc<Ear>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum BusError {
+    #[error(transparent)]
+    Redis(#[from] redis::RedisError),
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error("an event does not encode or does not read")]
+    Event(#[from] postcard::Error),
+}
+
+impl RedisBus {
+    /// Begins to listen. Nothing comes before a sink is attached and something is watched.
+    pub fn start(
+        address: &Address,
+        link: Link,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Self, EngineError> {
+        let ear = Arc::<Ear>::default();
+        let hearing = ear.clone();
+        let opener = address.opener().map_err(EngineError::during("connecting to Redis"))?;
+        let line = Line::keep(opener, Some(Arc::new(move |push| hearing.hear(push))), tasks, stop.clone());
+        let listening =
+            Arc::new(Listening { line, watched: tokio::sync::Mutex::default(), ear: ear.clone() });
+        tasks.spawn(listening.clone().keep(stop));
+        Ok(Self { link, keys: keys::Rooms::new(address.is_cluster()), ear, listening })
+    }
+
+    /// Whether what is watched comes through.
+    pub fn is_listening(&self) -> bool {
+        self.listening.line.is_up()
+    }
+
+    async fn position(&self, scope: Scope) -> Result<StreamPosition, BusError> {
+        let mut call = scripts::POSITION.prepare_invoke();
+        call.key(self.keys.offsets()).arg(scope.to_string());
+        let (epoch, offset): (String, u64) = call.invoke_async(&mut self.link.clone()).await?;
+        Ok(StreamPosition { epoch: epoch.into(), offset })
+    }
+}
+
+impl Listening {
+    async fn watch(&self, channels: Vec<String>) -> RedisResult<()> {
+        let mut watched = self.watched.lock().await;
+        let new: Vec<String> = channels.into_iter().filter(|channel| !watched.contains(channel)).collect();
+        // Wanted from here on: where the connection is lost, the next one brings it.
+        watched.extend(new.iter().cloned());
+        let mut connection = self.line.connection()?;
+        for some in new.chunks(AT_ONCE) {
+            connection.subscribe(some).await?;
+        }
+        Ok(())
+    }
+
+    async fn unwatch(&self, channel: String) -> RedisResult<()> {
+        let mut watched = self.watched.lock().await;
+        if watched.remove(&channel) {
+            // Without a connection there is nothing that would still bring it.
+            if let Ok(mut connection) = self.line.connection() {
+                connection.unsubscribe(&channel).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(self: Arc<Self>, stop: CancellationToken) {
+        let mut changes = self.line.changes();
+        let mut was_up = true;
+        let keeping = async {
+            loop {
+                let connection = changes.borrow_and_update().clone();
+                match connection {
+                    Some(connection) => match self.subscribe_all(connection).await {
+                        Ok(()) if was_up => {}
+                        Ok(()) => self.tell(|sink| sink.resumed()),
+                        // It is lost again, which shows as the next change.
+                        Err(error) => tracing::warn!(%error, "channels could not be subscribed"),
+                    },
+                    None if was_up => self.tell(|sink| sink.interrupted()),
+                    None => {}
+                }
+                was_up = self.line.is_up();
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = keeping => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn subscribe_all(&self, mut connection: MultiplexedConnection) -> RedisResult<()> {
+        let watched = self.watched.lock().await;
+        let channels: Vec<&String> = watched.iter().collect();
+        for some in channels.chunks(AT_ONCE) {
+            connection.subscribe(some).await?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, what: impl FnOnce(&dyn BusSink)) {
+        if let Some(sink) = self.ear.sink.get() {
+            what(&**sink);
+        }
+    }
+}
+
+impl Ear {
+    /// In the order in which Redis sent it; must not block.
+    fn hear(&self, push: PushInfo) {
+        if push.kind != PushKind::Message {
+            return;
+        }
+        let Some(sink) = self.sink.get() else { return };
+        let mut parts = push.data.into_iter().filter_map(|part| match part {
+            Value::BulkString(bytes) => Some(bytes),
+            _ => None,
+        });
+        let (Some(channel), Some(message)) = (parts.next(), parts.next()) else { return };
+        let about = std::str::from_utf8(&channel).ok().and_then(Heard::on);
+        let heard = match about {
+            Some(Heard::Position(patrol)) => position_of(message).map(|frame| sink.position(patrol, frame)),
+            Some(Heard::Event(scope)) => {
+                event_of(&message).map(|(epoch, event)| sink.event(scope, &epoch, Arc::new(event)))
+            }
+            Some(Heard::Records) => {
+                std::str::from_utf8(&message).ok().and_then(|n| n.parse().ok()).map(|at| sink.records(at))
+            }
+            None => None,
+        };
+        if heard.is_none() {
+            tracing::warn!(channel = %String::from_utf8_lossy(&channel), "a message does not read");
+        }
+    }
+}
+
+/// Device time in milliseconds, 8 bytes, then the unit as it is passed through.
+fn position_of(message: Vec<u8>) -> Option<PositionFrame> {
+    let time = i64::from_le_bytes(message.get(..8)?.try_into().ok()?);
+    Some(PositionFrame { time: Time(time), unit: Bytes::from(message).slice(8..) })
+}
+
+/// Epoch and offset as text, then the event, with a space after each.
+fn event_of(message: &[u8]) -> Option<(Arc<str>, Event)> {
+    let mut parts = message.splitn(3, |byte| *byte == b' ');
+    let mut text = || std::str::from_utf8(parts.next()?).ok();
+    let (epoch, offset) = (text()?.into(), text()?.parse().ok()?);
+    let event: Event = postcard::from_bytes(parts.next()?).ok()?;
+    Some((epoch, event.with_offset(offset)))
+}
+
+#[async_trait]
+impl Bus for RedisBus {
+    fn attach(&self, sink: Arc<dyn BusSink>) {
+        if self.ear.sink.set(sink).is_err() {
+            tracing::error!("the bus has a sink already; the second one hears nothing");
+        }
+    }
+
+    async fn watch_patrol(&self, patrol: PatrolId) -> Result<(), EngineError> {
+        let watching = self.listening.watch(vec![keys::live(patrol)]);
+        watching.await.map_err(EngineError::during("subscribing to a patrol"))
+    }
+
+    async fn unwatch_patrol(&self, patrol: PatrolId) -> Result<(), EngineError> {
+        let letting_go = self.listening.unwatch(keys::live(patrol));
+        letting_go.await.map_err(EngineError::during("letting go of a patrol"))
+    }
+
+    async fn watch_scope(&self, scope: Scope) -> Result<StreamPosition, EngineError> {
+        let watching = async {
+            // Subscribed first: every event after the position that is read then comes.
+            self.listening.watch(vec![keys::control(scope), keys::RECORDS.into()]).await?;
+            if !self.listening.line.is_up() {
+                return Err(BusError::from(cut_off()));
+            }
+            self.position(scope).await
+        };
+        watching.await.map_err(EngineError::during("subscribing to a scope's events"))
+    }
+
+    async fn unwatch_scope(&self, scope: Scope) -> Result<(), EngineError> {
+        let letting_go = self.listening.unwatch(keys::control(scope));
+        letting_go.await.map_err(EngineError::during("letting go of a scope's events"))
+    }
+
+    async fn publish_position(&self, patrol: PatrolId, frame: PositionFrame) -> Result<(), EngineError> {
+        let mut message = Vec::with_capacity(8 + frame.unit.len());
+        message.extend(frame.time.0.to_le_bytes());
+        message.extend(&frame.unit);
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(keys::live(patrol)).arg(message);
+        let publishing = publish.exec_async(&mut self.link.clone()).await;
+        publishing.map_err(EngineError::during("publishing a position"))
+    }
+
+    async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
+        let publishing = async {
+            let event = postcard::to_allocvec(&event)?;
+            let mut call = scripts::PUBLISH.prepare_invoke();
+            call.key(self.keys.offsets());
+            for scope in scopes {
+                call.key(self.keys.events(*scope));
+            }
+            call.arg(event).arg(EVENT_HISTORY);
+            for scope in scopes {
+                call.arg(scope.to_string()).arg(keys::control(*scope));
+            }
+            Ok::<(), BusError>(call.invoke_async(&mut self.link.clone()).await?)
+        };
+        publishing.await.map_err(EngineError::during("publishing an event"))
+    }
+
+    async fn publish_records(&self, at: u64) -> Result<(), EngineError> {
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(keys::RECORDS).arg(at);
+        let publishing = publish.exec_async(&mut self.link.clone()).await;
+        publishing.map_err(EngineError::during("telling of a commit"))
+    }
+
+    async fn events_since(
+        &self,
+        scope: Scope,
+        since: &StreamPosition,
+    ) -> Result<Option<Vec<Arc<Event>>>, EngineError> {
+        let reading = async {
+            let mut call = scripts::SINCE.prepare_invoke();
+            call.key(self.keys.offsets())
+                .key(self.keys.events(scope))
+                .arg(scope.to_string())
+                .arg(since.offset);
+            let (epoch, newest, events): (String, u64, Vec<Vec<u8>>) =
+                call.invoke_async(&mut self.link.clone()).await?;
+            let reaches_back = newest.checked_sub(since.offset) == Some(events.len() as u64);
+            if epoch != *since.epoch || !reaches_back {
+                return Ok::<_, BusError>(None);
+            }
+            let numbered = (since.offset + 1..).zip(&events);
+            let events: Result<Vec<_>, postcard::Error> = numbered
+                .map(|(offset, event)| {
+                    Ok(Arc::new(postcard::from_bytes::<Event>(event)?.with_offset(offset)))
+                })
+                .collect();
+            Ok(Some(events?))
+        };
+        reading.await.map_err(EngineError::during("reading a scope's events"))
+    }
+}

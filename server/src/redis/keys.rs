@@ -1,0 +1,79 @@
+//! What is named how in Redis.
+//!
+//! | name | kind | holds |
+//! | --- | --- | --- |
+//! | `station:5:active_patrols`, `division:…`, `zone:…`, `district:…` | set | the patrols active in a scope |
+//! | `patrols` | hash | patrol: its unit and path, JSON |
+//! | `patrols:gone` | sorted set by time | patrols that have left: they enter no more |
+//! | `events:station:5` | stream, entry `<offset>-0` | the last events of a scope, postcard |
+//! | `events:offsets` | hash | scope: the offset of its newest event |
+//! | `live:patrol:{id}` | channel | a patrol's positions: device time, then a postcard `LiveUnit` |
+//! | `control:station:5` | channel | a scope's events: epoch, offset, postcard |
+//! | `control:records` | channel | the number of a commit to the records |
+//!
+//! In a cluster all but the channels begin with `{rooms}`, so that they lie in one slot.
+
+use sentinel_model::{PatrolId, Scope};
+
+/// Names of the state and control plane.
+#[derive(Debug, Clone, Copy)]
+pub struct Rooms {
+    tag: &'static str,
+}
+
+impl Rooms {
+    pub fn new(is_cluster: bool) -> Self {
+        Self { tag: if is_cluster { "{rooms}" } else { "" } }
+    }
+
+    pub fn members(self, scope: Scope) -> String {
+        format!("{}{scope}:active_patrols", self.tag)
+    }
+
+    pub fn patrols(self) -> String {
+        format!("{}patrols", self.tag)
+    }
+
+    pub fn gone(self) -> String {
+        format!("{}patrols:gone", self.tag)
+    }
+
+    pub fn events(self, scope: Scope) -> String {
+        format!("{}events:{scope}", self.tag)
+    }
+
+    pub fn offsets(self) -> String {
+        format!("{}events:offsets", self.tag)
+    }
+}
+
+const LIVE: &str = "live:patrol:";
+const CONTROL: &str = "control:";
+pub const RECORDS: &str = "control:records";
+
+pub fn live(patrol: PatrolId) -> String {
+    format!("{LIVE}{}", patrol.0)
+}
+
+pub fn control(scope: Scope) -> String {
+    format!("{CONTROL}{scope}")
+}
+
+/// What a message is about, by its channel.
+pub enum Heard {
+    Position(PatrolId),
+    Event(Scope),
+    Records,
+}
+
+impl Heard {
+    pub fn on(channel: &str) -> Option<Self> {
+        if channel == RECORDS {
+            return Some(Self::Records);
+        }
+        if let Some(patrol) = channel.strip_prefix(LIVE) {
+            return Some(Self::Position(PatrolId(patrol.parse().ok()?)));
+        }
+        Some(Self::Event(channel.strip_prefix(CONTROL)?.parse().ok()?))
+    }
+}

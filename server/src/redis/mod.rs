@@ -1,0 +1,19 @@
+//! The engines of a scaled-out Sentinel that live in Redis: rooms (state plane), bus
+//! (data and control plane), current positions, and the queue that positions are taken
+//! into. One Redis, one behind Redis Sentinel, or a Redis Cluster ([`Address`]).
+//!
+//! What belongs together lies in one slot of a cluster and changes in one script, so no
+//! reader sees half of it. Every key and channel is named in [`keys`].
+
+mod address;
+mod bus;
+mod keys;
+mod line;
+mod link;
+mod rooms;
+mod scripts;
+
+pub use address::{Address, AddressError};
+pub use bus::RedisBus;
+pub use link::Link;
+pub use rooms::RedisRooms;

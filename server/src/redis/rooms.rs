@@ -1,0 +1,120 @@
+//! The state plane: `station:5:active_patrols` and its like.
+
+use super::{keys, link::Link, scripts};
+use crate::ports::{EVENT_HISTORY, EngineError, RoomMember, Rooms};
+use async_trait::async_trait;
+use sentinel_model::{PatrolId, Scope, ScopePath, UnitId, live::Event};
+use serde::{Deserialize, Serialize};
+
+/// How long a patrol that has left is remembered, so that a start that comes late does
+/// not put it back.
+const GONE_FOR_S: u64 = 24 * 3600;
+
+pub struct RedisRooms {
+    link: Link,
+    keys: keys::Rooms,
+}
+
+/// As the hash of patrols holds it.
+#[derive(Serialize, Deserialize)]
+struct Member {
+    patrol: PatrolId,
+    unit: UnitId,
+    path: ScopePath,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RoomError {
+    #[error(transparent)]
+    Redis(#[from] redis::RedisError),
+    #[error("a member of a room does not read")]
+    Member(#[from] serde_json::Error),
+    #[error("an event does not encode")]
+    Event(#[from] postcard::Error),
+}
+
+impl RedisRooms {
+    pub fn new(link: Link, is_cluster: bool) -> Self {
+        Self { link, keys: keys::Rooms::new(is_cluster) }
+    }
+
+    /// Keys and arguments that entering and leaving have alike; `own` stands between.
+    async fn change(
+        &self,
+        script: &redis::Script,
+        patrol: PatrolId,
+        own: &[&[u8]],
+        scopes: &[Scope],
+        event: &Event,
+    ) -> Result<i64, RoomError> {
+        let event = postcard::to_allocvec(event)?;
+        let mut call = script.prepare_invoke();
+        call.key(self.keys.patrols()).key(self.keys.gone()).key(self.keys.offsets());
+        for scope in scopes {
+            call.key(self.keys.members(*scope));
+        }
+        for scope in scopes {
+            call.key(self.keys.events(*scope));
+        }
+        call.arg(patrol.0);
+        for own in own {
+            call.arg(*own);
+        }
+        call.arg(event).arg(EVENT_HISTORY);
+        for scope in scopes {
+            call.arg(scope.to_string()).arg(keys::control(*scope));
+        }
+        Ok(call.invoke_async(&mut self.link.clone()).await?)
+    }
+
+    async fn held(&self, patrol: PatrolId) -> Result<Option<Vec<u8>>, RoomError> {
+        let mut ask = redis::cmd("HGET");
+        ask.arg(self.keys.patrols()).arg(patrol.0);
+        Ok(ask.query_async(&mut self.link.clone()).await?)
+    }
+}
+
+#[async_trait]
+impl Rooms for RedisRooms {
+    async fn enter(&self, member: RoomMember, joined: Event) -> Result<(), EngineError> {
+        let entering = async {
+            let RoomMember { patrol, unit, path } = member;
+            let held = serde_json::to_vec(&Member { patrol, unit, path })?;
+            self.change(&scripts::ENTER, patrol, &[&held], &path.scopes(), &joined).await
+        };
+        entering.await.map(drop).map_err(EngineError::during("putting a patrol into its rooms"))
+    }
+
+    async fn leave(&self, patrol: PatrolId, left: Event) -> Result<(), EngineError> {
+        let leaving = async {
+            loop {
+                let held = self.held(patrol).await?.unwrap_or_default();
+                let scopes = match held.is_empty() {
+                    true => Vec::new(),
+                    false => serde_json::from_slice::<Member>(&held)?.path.scopes().to_vec(),
+                };
+                let remembered = GONE_FOR_S.to_string();
+                let own = [held.as_slice(), remembered.as_bytes()];
+                // Where it entered since it was looked up, it is looked up again.
+                if self.change(&scripts::LEAVE, patrol, &own, &scopes, &left).await? >= 0 {
+                    return Ok::<_, RoomError>(());
+                }
+            }
+        };
+        leaving.await.map_err(EngineError::during("taking a patrol out of its rooms"))
+    }
+
+    async fn members(&self, scope: Scope) -> Result<Vec<RoomMember>, EngineError> {
+        let reading = async {
+            let mut call = scripts::MEMBERS.prepare_invoke();
+            call.key(self.keys.members(scope)).key(self.keys.patrols());
+            let members: Vec<Vec<u8>> = call.invoke_async(&mut self.link.clone()).await?;
+            let read = |held: &Vec<u8>| {
+                let Member { patrol, unit, path } = serde_json::from_slice(held)?;
+                Ok::<_, RoomError>(RoomMember { patrol, unit, path })
+            };
+            members.iter().map(read).collect::<Result<_, _>>()
+        };
+        reading.await.map_err(EngineError::during("reading a room"))
+    }
+}

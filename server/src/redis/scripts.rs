@@ -1,0 +1,115 @@
+//! What Redis does in one step.
+//!
+//! The epoch of the event streams is the server's own run id: where Redis starts again
+//! it may have lost the last events, so offsets no longer compare and readers begin with
+//! a new snapshot.
+
+use redis::Script;
+use std::sync::LazyLock;
+
+/// Appends an event to the streams of its scopes and tells their channels.
+/// KEYS: offsets, then a stream a scope. ARGV: event, history, then scope and channel each.
+const TELL: &str = r"
+local function tell(offsets, streams, event, history, names)
+  local epoch = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  for i, stream in ipairs(streams) do
+    local scope, channel = names[2 * i - 1], names[2 * i]
+    local offset = redis.call('HINCRBY', offsets, scope, 1)
+    redis.call('XADD', stream, 'MAXLEN', history, offset .. '-0', 'e', event)
+    redis.call('PUBLISH', channel, epoch .. ' ' .. offset .. ' ' .. event)
+  end
+end
+";
+
+fn telling(rest: &str) -> Script {
+    Script::new(&format!("{TELL}{rest}"))
+}
+
+/// KEYS: offsets, streams. ARGV: event, history, scope and channel each.
+pub static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
+    telling(
+        r"
+tell(KEYS[1], {unpack(KEYS, 2)}, ARGV[1], ARGV[2], {unpack(ARGV, 3)})
+",
+    )
+});
+
+/// KEYS: patrols, gone, offsets, then the sets of the path's scopes, then their streams.
+/// ARGV: patrol, member, event, history, scope and channel each.
+pub static ENTER: LazyLock<Script> = LazyLock::new(|| {
+    telling(
+        r"
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 or redis.call('ZSCORE', KEYS[2], ARGV[1]) then
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+local scopes = (#KEYS - 3) / 2
+for i = 4, 3 + scopes do redis.call('SADD', KEYS[i], ARGV[1]) end
+tell(KEYS[3], {unpack(KEYS, 4 + scopes)}, ARGV[3], ARGV[4], {unpack(ARGV, 5)})
+return 1
+",
+    )
+});
+
+/// KEYS: patrols, gone, offsets, then the sets of the path's scopes, then their streams.
+/// ARGV: patrol, the member as it was read, seconds that it is remembered, event, history,
+/// scope and channel each. Answers -1 where it is another member by now.
+pub static LEAVE: LazyLock<Script> = LazyLock::new(|| {
+    telling(
+        r"
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return -1 end
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))
+if ARGV[2] == '' then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+local scopes = (#KEYS - 3) / 2
+for i = 4, 3 + scopes do redis.call('SREM', KEYS[i], ARGV[1]) end
+tell(KEYS[3], {unpack(KEYS, 4 + scopes)}, ARGV[4], ARGV[5], {unpack(ARGV, 6)})
+return 1
+",
+    )
+});
+
+/// KEYS: a scope's set, patrols. Answers the members, JSON each.
+pub static MEMBERS: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local patrols = redis.call('SMEMBERS', KEYS[1])
+local members = {}
+for i = 1, #patrols, 1000 do
+  local some = redis.call('HMGET', KEYS[2], unpack(patrols, i, math.min(i + 999, #patrols)))
+  for _, member in ipairs(some) do
+    if member then members[#members + 1] = member end
+  end
+end
+return members
+",
+    )
+});
+
+/// KEYS: offsets. ARGV: scope. Answers epoch and offset.
+pub static POSITION: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local epoch = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+return {epoch, tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)}
+",
+    )
+});
+
+/// KEYS: offsets, stream. ARGV: scope, offset. Answers epoch, the newest offset, and the
+/// events after the one given.
+pub static SINCE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local epoch = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+local newest = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
+local events = {}
+for i, entry in ipairs(redis.call('XRANGE', KEYS[2], '(' .. ARGV[2] .. '-0', '+')) do
+  events[i] = entry[2][2]
+end
+return {epoch, newest, events}
+",
+    )
+});
