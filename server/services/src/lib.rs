@@ -39,7 +39,7 @@ pub fn redis_with(options: RedisOptions) -> Option<Redis> {
     started("redis-server", Redis::installed(), || Redis::start(options))
 }
 
-/// Three Redis masters of the test's own; they take about two seconds to agree.
+/// Three Redis masters of the test's own; they take two to five seconds to agree.
 pub fn redis_cluster() -> Option<RedisCluster> {
     started("redis-server", Redis::installed(), RedisCluster::start)
 }
