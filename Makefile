@@ -20,7 +20,7 @@ LISTEN ?= 127.0.0.1:3000
 SHOTS ?= target/shots
 # Linted and tested together, so that they are compiled once; the browser's side apart,
 # because Leptos' ssr and hydrate features exclude each other.
-NATIVE := -p sentinel-model -p sentinel-app -p sentinel-fleet -p sentinel-server
+NATIVE := -p sentinel-model -p sentinel-app -p sentinel-fleet -p sentinel-services -p sentinel-server
 
 .PHONY: help
 help: ## what can be done here

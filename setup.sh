@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Brings a machine to the point where `make` can build and test Sentinel.
 #
-#   ./setup.sh          everything: what `make build` needs, and a browser for the tests
-#   ./setup.sh build    only what `make build` needs
+#   ./setup.sh            everything: what `make build` needs, and what the tests need besides
+#   ./setup.sh build      only what `make build` needs
+#   ./setup.sh services   only the servers that tests start: Redis, and what speaks MongoDB's protocol
 #
 # Safe to repeat; says nothing but "ready" when there is nothing to do. The ordinary way
 # is tried first (rustup's wasm target, Playwright's own Chromium). Where their download
@@ -160,11 +161,82 @@ browser() {
   $which >/dev/null || die "the browser tests need Chromium; as root:" "apt-get install chromium" "or set SENTINEL_CHROMIUM to one that is there."
 }
 
-case $WANT in all | build) ;; *) die "unknown part '$WANT': all or build" ;; esac
+# --- servers that tests start: Redis, and two that speak MongoDB's protocol --------------------
+# What cannot be had is said and done without: the tests that need it are counted as skipped.
+
+CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/sentinel"
+FERRETDB=1.24.0
+MONGO_JAVA=1.47.0
+
+# missing "what" "how to get it": loud, and no reason to fail.
+missing() { printf 'setup: MISSING %s: tests that need it will be SKIPPED\n       %s\n' "$1" "$2" >&2; }
+
+services() {
+  redis || missing "redis-server and redis-cli" "Debian, as root: apt-get install redis-server    macOS: brew install redis"
+  ferretdb || missing "FerretDB $FERRETDB (MongoDB's protocol, on SQLite)" "It is built with Go 1.22 or newer (go.dev); TEST_MONGODB_URI names a MongoDB to use in its place."
+  mongo_java || missing "mongo-java-server $MONGO_JAVA (MongoDB's protocol, in memory)" "It needs a JDK 11 or newer and Maven; TEST_MONGODB_URI names a MongoDB to use in its place."
+}
+
+redis() {
+  have redis-server && have redis-cli && return
+  have apt-get && try "Debian's redis-server, without starting its service" apt_install_stopped redis-server && have redis-server
+}
+# Tests start servers of their own: the system's service is neither started now nor at the next boot.
+apt_install_stopped() {
+  local policy=/usr/sbin/policy-rc.d ours= code=0
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee $policy && as_root chmod +x $policy || return 1
+    ours=yes
+  fi
+  apt_install "$1" || code=$?
+  [ -z "$ours" ] || as_root rm -f $policy
+  [ $code != 0 ] || as_root update-rc.d "$1" disable || true
+  return $code
+}
+
+ferretdb() {
+  [ -x "$CACHE/ferretdb-$FERRETDB/ferretdb" ] && return
+  have go && try "FerretDB $FERRETDB, from source (about two minutes)" build_ferretdb
+}
+# Not `go install`: the binary wants a version.txt that is no part of the published module. Everything
+# Go writes goes to a scratch folder; the sum in the module's own go.sum checks what it needs.
+build_ferretdb() {
+  local scratch module dest="$CACHE/ferretdb-$FERRETDB"
+  scratch=$(mktemp -d)
+  (
+    export GOPATH="$scratch/go" GOCACHE="$scratch/cache" GOFLAGS=-modcacherw
+    cd "$scratch" && printf 'module scratch\n\ngo 1.22\n' >go.mod &&
+      module=$(go mod download -json "github.com/FerretDB/FerretDB@v$FERRETDB" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') &&
+      [ -n "$module" ] && cp -r "$module" source && cd source && echo "v$FERRETDB" >build/version/version.txt &&
+      go build -buildvcs=false -trimpath -tags ferretdb_no_postgresql -ldflags='-s -w' -o "$scratch/built" ./cmd/ferretdb &&
+      mkdir -p "$dest" && install -m 755 "$scratch/built" "$dest/ferretdb.new" && mv "$dest/ferretdb.new" "$dest/ferretdb"
+  ) || { rm -rf "$scratch"; return 1; }
+  rm -rf "$scratch"
+}
+
+mongo_java() {
+  local dest="$CACHE/mongo-java-server-$MONGO_JAVA"
+  [ -f "$dest/launcher.jar" ] && cmp -s server/services/java/MongoServerLauncher.java "$dest/MongoServerLauncher.java" && return
+  have javac && have jar && have mvn && try "mongo-java-server $MONGO_JAVA, by Maven" build_mongo_java "$dest"
+}
+build_mongo_java() {
+  local dest=$1 source=server/services/java
+  local made=$dest.made
+  rm -rf "$made" && mkdir -p "$made" &&
+    mvn -B -q -f $source/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$made" &&
+    javac -cp "$made/*" -d "$made/classes" $source/MongoServerLauncher.java &&
+    jar cf "$made/launcher.jar" -C "$made/classes" . && cp $source/MongoServerLauncher.java "$made/" &&
+    rm -rf "$made/classes" "$dest" && mv "$made" "$dest"
+}
+
+case $WANT in all | build | services) ;; *) die "unknown part '$WANT': all, build or services" ;; esac
 BEGAN=$(now)
-basics
-rust
-npm_tools
-bindgen
+if [ "$WANT" != services ]; then
+  basics
+  rust
+  npm_tools
+  bindgen
+fi
 [ "$WANT" = all ] && browser
+[ "$WANT" != build ] && services
 say "ready ($(seconds_since "$BEGAN"))"

@@ -1,1 +1,86 @@
-//! Starts the real services that tests and load runs need.
+//! Starts the real services that tests and load runs need: on free ports, in temporary folders,
+//! gone when dropped, and gone as well when the process that started them is killed.
+//!
+//! - [`Redis`], [`RedisCluster`]: redis-server with an append-only file.
+//! - [`Mongo`]: a server that speaks MongoDB's protocol; [`Database`]: a fresh database on one.
+//! - `server`: one process with its folder, its port, its watchdog; `port`, `installed`: what it needs.
+//!
+//! Tests call the functions of this module. A program that is not installed skips the test, loudly:
+//!
+//! ```no_run
+//! # fn main() {
+//! let Some(redis) = sentinel_services::redis() else { return };
+//! println!("{}", redis.url());
+//! # }
+//! ```
+//!
+//! One that is installed and does not start fails the test.
+
+mod installed;
+mod mongo;
+mod port;
+mod redis;
+mod redis_cluster;
+mod server;
+
+pub use mongo::{Database, Kind, Mongo};
+pub use redis::{Appendfsync, Redis, RedisOptions};
+pub use redis_cluster::RedisCluster;
+
+use std::io::Write as _;
+
+/// A Redis of the test's own.
+pub fn redis() -> Option<Redis> {
+    redis_with(RedisOptions::default())
+}
+
+/// A Redis of the test's own, set up as the test wants it.
+pub fn redis_with(options: RedisOptions) -> Option<Redis> {
+    started("redis-server", Redis::installed(), || Redis::start(options))
+}
+
+/// Three Redis masters of the test's own; they take two to five seconds to agree.
+pub fn redis_cluster() -> Option<RedisCluster> {
+    started("redis-server", Redis::installed(), RedisCluster::start)
+}
+
+/// A fresh database on whatever speaks MongoDB's protocol: `TEST_MONGODB_URI` where it is set, else
+/// FerretDB, else mongo-java-server; the two are started once for all tests of a process.
+pub fn mongo() -> Option<Database> {
+    let kind = [Kind::FerretDb, Kind::JavaServer].into_iter().find(|kind| kind.installed());
+    mongo_of(kind.unwrap_or(Kind::FerretDb))
+}
+
+/// A fresh database on a server of this kind, which the tests of a process share. Where
+/// `TEST_MONGODB_URI` is set, that server takes the place of every kind.
+pub fn mongo_of(kind: Kind) -> Option<Database> {
+    let real = mongo::named_by_environment();
+    started(kind.name(), real.is_some() || kind.installed(), || match real {
+        Some(uri) => Ok(Database::on(&uri)),
+        None => Mongo::shared(kind).map(Mongo::shared_database),
+    })
+}
+
+/// A server of the test's own, for tests that kill it: never the one of `TEST_MONGODB_URI`.
+pub fn own_mongo(kind: Kind) -> Option<Mongo> {
+    started(kind.name(), kind.installed(), || Mongo::start(kind))
+}
+
+fn started<T>(needs: &str, installed: bool, start: impl FnOnce() -> anyhow::Result<T>) -> Option<T> {
+    if !installed {
+        skip(needs);
+        return None;
+    }
+    Some(start().unwrap_or_else(|error| panic!("{error:#}")))
+}
+
+/// Says that the test which runs on this thread does not happen. `end2end/build/count.mjs` counts these
+/// lines, so each stands for one test, which then returns. Past the test harness's capture, which would
+/// swallow the words of a test that "passes".
+fn skip(needs: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("unnamed");
+    let line = format!("SKIPPED: {test} needs {needs}: run ./setup.sh\n");
+    // Where even stderr is gone there is nobody to tell.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
