@@ -11,7 +11,7 @@ mod together;
 use crate::{
     clock::Clock,
     directory::{ActivePatrol, Directory, UnitEntry},
-    live::{Hub, live_unit},
+    live::{live_unit, status::Silence},
     ports::{Change, EngineError, Positions, RoomMember, Rooms},
 };
 use sentinel_model::{
@@ -25,7 +25,7 @@ pub struct Patrols {
     pub directory: Arc<Directory>,
     pub rooms: Arc<dyn Rooms>,
     pub positions: Arc<dyn Positions>,
-    pub hub: Arc<Hub>,
+    pub silence: Silence,
     pub starts: Starts,
 }
 
@@ -162,7 +162,7 @@ impl Patrols {
         let member = member(entry, active.id, active.path);
         let location = self.positions.get(&member.unit).await?;
         let on_duty = UnitEntry { patrol: Some(active), ..entry.clone() };
-        let status = self.hub.silence().status(&on_duty, location.as_ref(), self.clock.now());
+        let status = self.silence.status(&on_duty, location.as_ref(), self.clock.now());
         let joined = Event::UnitJoined(UnitJoined {
             offset: 0,
             at: active.started_at,

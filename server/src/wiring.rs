@@ -72,9 +72,9 @@ pub async fn embedded(
     let patrols = Arc::new(Patrols {
         clock: clock.clone(),
         directory: directory.clone(),
-        rooms,
+        rooms: rooms.clone(),
         positions: positions.clone(),
-        hub: hub.clone(),
+        silence: config.silence,
         starts: Starts::default(),
     });
     patrols.mend().await?;
@@ -84,8 +84,8 @@ pub async fn embedded(
         clock: clock.clone(),
         directory: directory.clone(),
         positions: positions.clone(),
-        bus: bus.clone(),
-        hub: hub.clone(),
+        rooms,
+        silence: config.silence,
         every: Duration::from_secs(1),
     };
     tasks.spawn(watch.run(stop.clone()));

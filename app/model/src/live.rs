@@ -125,6 +125,15 @@ impl Event {
         self
     }
 
+    /// How the unit is by this event.
+    pub fn status(&self) -> UnitStatus {
+        match self {
+            Event::UnitJoined(e) => e.unit.status,
+            Event::UnitLeft(_) => UnitStatus::OffDuty,
+            Event::Status(e) => e.status,
+        }
+    }
+
     pub fn patrol(&self) -> PatrolId {
         match self {
             Event::UnitJoined(e) => e.unit.patrol,

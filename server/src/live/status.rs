@@ -1,17 +1,16 @@
 //! Stale and offline come from the server's clock: from when it last heard of a
 //! unit, not from what the device says, and they are announced when they happen.
 
-use super::Hub;
 use crate::{
     clock::Clock,
     directory::{Directory, UnitEntry},
-    ports::{Bus, EngineError, Positions},
+    ports::{EngineError, Positions, Rooms},
 };
 use sentinel_model::{
-    Location, PatrolId, Time, UnitId, UnitStatus,
+    Location, Time, UnitId, UnitStatus,
     live::{Event, StatusChanged},
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// After how long without a word a unit on patrol counts as stale, then offline.
@@ -45,19 +44,20 @@ impl Silence {
     }
 }
 
-/// Announces units that fall silent and units that are heard of again.
+/// Announces units that fall silent and units that are heard of again. It goes on from
+/// what was told before, by whichever process; several that watch at once tell nothing
+/// twice.
 pub struct StatusWatch {
     pub clock: Clock,
     pub directory: Arc<Directory>,
     pub positions: Arc<dyn Positions>,
-    pub bus: Arc<dyn Bus>,
-    pub hub: Arc<Hub>,
+    pub rooms: Arc<dyn Rooms>,
+    pub silence: Silence,
     pub every: Duration,
 }
 
 impl StatusWatch {
     pub async fn run(self, stop: CancellationToken) {
-        let mut known: HashMap<PatrolId, UnitStatus> = HashMap::new();
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -65,35 +65,31 @@ impl StatusWatch {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
-            if let Err(error) = self.look(&mut known).await {
-                tracing::error!(%error, "the status of units could not be looked through; tried again shortly");
+            if let Err(error) = self.look().await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the status of units could not be looked through; tried again shortly"
+                );
             }
         }
     }
 
-    async fn look(&self, known: &mut HashMap<PatrolId, UnitStatus>) -> Result<(), EngineError> {
+    async fn look(&self) -> Result<(), EngineError> {
         let now = self.clock.now();
+        let told = self.rooms.statuses().await?;
         let units = self.directory.units(None, usize::MAX, |unit| unit.patrol.is_some());
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.record.id.clone()).collect();
         let locations = self.positions.get_many(&ids).await?;
-        let mut seen = HashMap::with_capacity(units.len());
         for (unit, location) in units.iter().zip(&locations) {
             let Some(patrol) = unit.patrol else { continue };
-            let status = self.hub.silence().status(unit, location.as_ref(), now);
-            let before = known.get(&patrol.id).copied();
-            seen.insert(patrol.id, status);
-            let news = match before {
-                Some(before) => before != status,
-                // First seen: subscribers know it as available unless told otherwise.
-                None => status != UnitStatus::Available,
-            };
-            if news {
+            let status = self.silence.status(unit, location.as_ref(), now);
+            // One that is in no room yet is told when it joins.
+            if told.get(&patrol.id).is_some_and(|told| *told != status) {
                 let id = unit.record.id.clone();
                 let changed = StatusChanged { offset: 0, at: now, id, patrol: patrol.id, status };
-                self.bus.publish_event(&patrol.path.scopes(), Event::Status(changed)).await?;
+                self.rooms.set_status(patrol.id, status, Event::Status(changed)).await?;
             }
         }
-        *known = seen;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::MemoryBus;
 use crate::ports::{EngineError, RoomMember, Rooms};
 use async_trait::async_trait;
 use parking_lot::RwLock;
-use sentinel_model::{PatrolId, Scope, live::Event};
+use sentinel_model::{PatrolId, Scope, UnitStatus, live::Event};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
@@ -20,7 +20,7 @@ pub struct MemoryRooms {
 
 #[derive(Default)]
 struct Tables {
-    members: HashMap<PatrolId, RoomMember>,
+    members: HashMap<PatrolId, (RoomMember, UnitStatus)>,
     rooms: HashMap<Scope, HashSet<PatrolId>>,
     /// The last that left, oldest first.
     gone: VecDeque<PatrolId>,
@@ -35,14 +35,14 @@ impl MemoryRooms {
 
 impl Tables {
     /// Whether it was not there yet.
-    fn enter(&mut self, member: &RoomMember) -> bool {
+    fn enter(&mut self, member: &RoomMember, status: UnitStatus) -> bool {
         if self.members.contains_key(&member.patrol) || self.gone.contains(&member.patrol) {
             return false;
         }
         for scope in member.path.scopes() {
             self.rooms.entry(scope).or_default().insert(member.patrol);
         }
-        self.members.insert(member.patrol, member.clone());
+        self.members.insert(member.patrol, (member.clone(), status));
         true
     }
 
@@ -51,7 +51,7 @@ impl Tables {
             self.gone.pop_front();
         }
         self.gone.push_back(patrol);
-        let member = self.members.remove(&patrol)?;
+        let (member, _) = self.members.remove(&patrol)?;
         for scope in member.path.scopes() {
             if let Some(room) = self.rooms.get_mut(&scope) {
                 room.remove(&patrol);
@@ -70,7 +70,7 @@ impl Rooms for MemoryRooms {
 
     async fn enter(&self, member: RoomMember, joined: Event) -> Result<(), EngineError> {
         let mut tables = self.tables.write();
-        if tables.enter(&member) {
+        if tables.enter(&member, joined.status()) {
             self.bus.tell(&member.path.scopes(), &joined);
         }
         Ok(())
@@ -84,9 +84,31 @@ impl Rooms for MemoryRooms {
         Ok(())
     }
 
+    async fn set_status(
+        &self,
+        patrol: PatrolId,
+        status: UnitStatus,
+        changed: Event,
+    ) -> Result<(), EngineError> {
+        let mut tables = self.tables.write();
+        if let Some((member, held)) = tables.members.get_mut(&patrol)
+            && *held != status
+        {
+            *held = status;
+            self.bus.tell(&member.path.scopes(), &changed);
+        }
+        Ok(())
+    }
+
+    async fn statuses(&self) -> Result<HashMap<PatrolId, UnitStatus>, EngineError> {
+        let tables = self.tables.read();
+        Ok(tables.members.iter().map(|(patrol, (_, status))| (*patrol, *status)).collect())
+    }
+
     async fn members(&self, scope: Scope) -> Result<Vec<RoomMember>, EngineError> {
         let tables = self.tables.read();
         let room = tables.rooms.get(&scope);
-        Ok(room.into_iter().flatten().filter_map(|patrol| tables.members.get(patrol)).cloned().collect())
+        let members = room.into_iter().flatten().filter_map(|patrol| tables.members.get(patrol));
+        Ok(members.map(|(member, _)| member.clone()).collect())
     }
 }

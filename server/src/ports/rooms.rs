@@ -1,6 +1,7 @@
 use super::EngineError;
 use async_trait::async_trait;
-use sentinel_model::{PatrolId, Scope, ScopePath, UnitId, live::Event};
+use sentinel_model::{PatrolId, Scope, ScopePath, UnitId, UnitStatus, live::Event};
+use std::collections::HashMap;
 
 /// Which patrols are active in which scope: the state plane.
 ///
@@ -17,6 +18,19 @@ pub trait Rooms: Send + Sync + 'static {
     /// Takes the patrol out of its rooms and tells their streams. Where it never entered,
     /// nothing is told, and it enters no more.
     async fn leave(&self, patrol: PatrolId, left: Event) -> Result<(), EngineError>;
+
+    /// Notes how a patrol's unit is by now and tells the streams, where that is another
+    /// status than noted and the patrol is in its rooms.
+    async fn set_status(
+        &self,
+        patrol: PatrolId,
+        status: UnitStatus,
+        changed: Event,
+    ) -> Result<(), EngineError>;
+
+    /// How every patrol in a room was told to be: by its joining, then by its last status.
+    /// Whoever watches over them goes on from here.
+    async fn statuses(&self) -> Result<HashMap<PatrolId, UnitStatus>, EngineError>;
 
     /// Everyone in a scope's room, in no order.
     async fn members(&self, scope: Scope) -> Result<Vec<RoomMember>, EngineError>;

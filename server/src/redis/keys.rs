@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `station:5:active_patrols`, `division:…`, `zone:…`, `district:…` | set | the patrols active in a scope |
 //! | `patrols` | hash | patrol: its unit and path, JSON |
+//! | `patrols:status` | hash | patrol: the status that was last told of it |
 //! | `patrols:gone` | sorted set by time | patrols that have left: they enter no more |
 //! | `events:station:5` | stream, entry `<offset>-0` | the last events of a scope, postcard |
 //! | `events:offsets` | hash | scope: the offset of its newest event |
@@ -32,6 +33,10 @@ impl Rooms {
 
     pub fn patrols(self) -> String {
         format!("{}patrols", self.tag)
+    }
+
+    pub fn statuses(self) -> String {
+        format!("{}patrols:status", self.tag)
     }
 
     pub fn gone(self) -> String {

@@ -3,8 +3,9 @@
 use super::{keys, link::Link, scripts};
 use crate::ports::{EVENT_HISTORY, EngineError, RoomMember, Rooms};
 use async_trait::async_trait;
-use sentinel_model::{PatrolId, Scope, ScopePath, UnitId, live::Event};
+use sentinel_model::{PatrolId, Scope, ScopePath, UnitId, UnitStatus, live::Event};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// How long a patrol that has left is remembered, so that a start that comes late does
 /// not put it back.
@@ -49,7 +50,10 @@ impl RedisRooms {
     ) -> Result<i64, RoomError> {
         let event = postcard::to_allocvec(event)?;
         let mut call = script.prepare_invoke();
-        call.key(self.keys.patrols()).key(self.keys.gone()).key(self.keys.offsets());
+        call.key(self.keys.patrols())
+            .key(self.keys.gone())
+            .key(self.keys.statuses())
+            .key(self.keys.offsets());
         for scope in scopes {
             call.key(self.keys.members(*scope));
         }
@@ -74,34 +78,70 @@ impl RedisRooms {
     }
 }
 
+impl RedisRooms {
+    /// A change of a patrol that is there, by what it was read to be: where it is another by
+    /// then, it is read again.
+    async fn change_held(
+        &self,
+        script: &redis::Script,
+        patrol: PatrolId,
+        own: &[u8],
+        event: &Event,
+    ) -> Result<(), RoomError> {
+        loop {
+            let held = self.held(patrol).await?.unwrap_or_default();
+            let scopes = match held.is_empty() {
+                true => Vec::new(),
+                false => serde_json::from_slice::<Member>(&held)?.path.scopes().to_vec(),
+            };
+            if self.change(script, patrol, &[&held, own], &scopes, event).await? >= 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn named(status: &str) -> Option<UnitStatus> {
+    UnitStatus::ALL.into_iter().find(|known| known.as_str() == status)
+}
+
 #[async_trait]
 impl Rooms for RedisRooms {
     async fn enter(&self, member: RoomMember, joined: Event) -> Result<(), EngineError> {
         let entering = async {
             let RoomMember { patrol, unit, path } = member;
             let held = serde_json::to_vec(&Member { patrol, unit, path })?;
-            self.change(&scripts::ENTER, patrol, &[&held], &path.scopes(), &joined).await
+            let own = [held.as_slice(), joined.status().as_str().as_bytes()];
+            self.change(&scripts::ENTER, patrol, &own, &path.scopes(), &joined).await
         };
         entering.await.map(drop).map_err(EngineError::during("putting a patrol into its rooms"))
     }
 
     async fn leave(&self, patrol: PatrolId, left: Event) -> Result<(), EngineError> {
         let leaving = async {
-            loop {
-                let held = self.held(patrol).await?.unwrap_or_default();
-                let scopes = match held.is_empty() {
-                    true => Vec::new(),
-                    false => serde_json::from_slice::<Member>(&held)?.path.scopes().to_vec(),
-                };
-                let remembered = GONE_FOR_S.to_string();
-                let own = [held.as_slice(), remembered.as_bytes()];
-                // Where it entered since it was looked up, it is looked up again.
-                if self.change(&scripts::LEAVE, patrol, &own, &scopes, &left).await? >= 0 {
-                    return Ok::<_, RoomError>(());
-                }
-            }
+            let remembered = GONE_FOR_S.to_string();
+            self.change_held(&scripts::LEAVE, patrol, remembered.as_bytes(), &left).await
         };
         leaving.await.map_err(EngineError::during("taking a patrol out of its rooms"))
+    }
+
+    async fn set_status(
+        &self,
+        patrol: PatrolId,
+        status: UnitStatus,
+        changed: Event,
+    ) -> Result<(), EngineError> {
+        let changing = self.change_held(&scripts::STATUS, patrol, status.as_str().as_bytes(), &changed);
+        changing.await.map_err(EngineError::during("noting a patrol's status"))
+    }
+
+    async fn statuses(&self) -> Result<HashMap<PatrolId, UnitStatus>, EngineError> {
+        let mut ask = redis::cmd("HGETALL");
+        ask.arg(self.keys.statuses());
+        let reading = ask.query_async::<Vec<(u64, String)>>(&mut self.link.clone()).await;
+        let held = reading.map_err(EngineError::during("reading the statuses of patrols"))?;
+        // One that a newer Sentinel has noted is looked at anew.
+        Ok(held.iter().filter_map(|(patrol, status)| Some((PatrolId(*patrol), named(status)?))).collect())
     }
 
     async fn members(&self, scope: Scope) -> Result<Vec<RoomMember>, EngineError> {

@@ -34,8 +34,8 @@ tell(KEYS[1], {unpack(KEYS, 2)}, ARGV[1], ARGV[2], {unpack(ARGV, 3)})
     )
 });
 
-/// KEYS: patrols, gone, offsets, then the sets of the path's scopes, then their streams.
-/// ARGV: patrol, member, event, history, scope and channel each.
+/// KEYS: patrols, gone, statuses, offsets, then the sets of the path's scopes, then their
+/// streams. ARGV: patrol, member, status, event, history, scope and channel each.
 pub static ENTER: LazyLock<Script> = LazyLock::new(|| {
     telling(
         r"
@@ -43,16 +43,16 @@ if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 or redis.call('ZSCORE', KEYS[2],
   return 0
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-local scopes = (#KEYS - 3) / 2
-for i = 4, 3 + scopes do redis.call('SADD', KEYS[i], ARGV[1]) end
-tell(KEYS[3], {unpack(KEYS, 4 + scopes)}, ARGV[3], ARGV[4], {unpack(ARGV, 5)})
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
+local scopes = (#KEYS - 4) / 2
+for i = 5, 4 + scopes do redis.call('SADD', KEYS[i], ARGV[1]) end
+tell(KEYS[4], {unpack(KEYS, 5 + scopes)}, ARGV[4], ARGV[5], {unpack(ARGV, 6)})
 return 1
 ",
     )
 });
 
-/// KEYS: patrols, gone, offsets, then the sets of the path's scopes, then their streams.
-/// ARGV: patrol, the member as it was read, seconds that it is remembered, event, history,
+/// Keys as for [`ENTER`]. ARGV: patrol, the member as it was read, seconds that it is remembered, event, history,
 /// scope and channel each. Answers -1 where it is another member by now.
 pub static LEAVE: LazyLock<Script> = LazyLock::new(|| {
     telling(
@@ -63,9 +63,25 @@ redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))
 if ARGV[2] == '' then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
-local scopes = (#KEYS - 3) / 2
-for i = 4, 3 + scopes do redis.call('SREM', KEYS[i], ARGV[1]) end
-tell(KEYS[3], {unpack(KEYS, 4 + scopes)}, ARGV[4], ARGV[5], {unpack(ARGV, 6)})
+redis.call('HDEL', KEYS[3], ARGV[1])
+local scopes = (#KEYS - 4) / 2
+for i = 5, 4 + scopes do redis.call('SREM', KEYS[i], ARGV[1]) end
+tell(KEYS[4], {unpack(KEYS, 5 + scopes)}, ARGV[4], ARGV[5], {unpack(ARGV, 6)})
+return 1
+",
+    )
+});
+
+/// Keys as for [`ENTER`]. ARGV: patrol, the member as it was read, status, event, history,
+/// scope and channel each. Answers -1 where it is another member by now.
+pub static STATUS: LazyLock<Script> = LazyLock::new(|| {
+    telling(
+        r"
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return -1 end
+if ARGV[2] == '' or redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[3] then return 0 end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
+local scopes = (#KEYS - 4) / 2
+tell(KEYS[4], {unpack(KEYS, 5 + scopes)}, ARGV[4], ARGV[5], {unpack(ARGV, 6)})
 return 1
 ",
     )

@@ -163,7 +163,7 @@ impl Stage {
             directory: sentinel.directory.clone(),
             rooms: self.rooms.clone(),
             positions: self.positions.clone(),
-            hub: self.hub.clone(),
+            silence: *self.hub.silence(),
             starts: Starts::default(),
         });
         Ingest {

@@ -3,7 +3,7 @@
 use crate::{NOW, contract, contract_of_service, member, path, redis::Base};
 use sentinel_model::{
     PatrolId, Scope, UnitStatus,
-    live::{Event, LiveUnit, UnitJoined, UnitLeft},
+    live::{Event, LiveUnit, StatusChanged, UnitJoined, UnitLeft},
 };
 use sentinel_server::{
     memory::{MemoryBus, MemoryRooms},
@@ -47,6 +47,7 @@ every_engine!(
     entering_and_leaving_are_told_in_every_scope_once
     who_left_before_it_entered_never_enters
     a_room_holds_each_of_its_members_whole
+    a_status_is_told_once_and_noted_for_whoever_goes_on
     entering_and_leaving_from_many_tasks_leaves_no_trace
     what_is_told_and_who_is_there_agree_whatever_the_order
 );
@@ -164,6 +165,31 @@ async fn who_left_before_it_entered_never_enters(place: &Place) {
 async fn a_room_holds_each_of_its_members_whole(place: &Place) {
     place.enter(1, 5).await;
     assert_eq!(place.rooms.members(path(5).scopes()[0]).await.expect("reads"), [member(1, 5)]);
+}
+
+async fn a_status_is_told_once_and_noted_for_whoever_goes_on(place: &Place) {
+    place.enter(1, 5).await;
+    place.enter(2, 6).await;
+    let scope = path(5).scopes()[1];
+    let from = place.position(scope).await;
+    let set = async |patrol: u64, status| {
+        let (id, at) = (crate::unit(&format!("u{patrol}")), NOW);
+        let changed = StatusChanged { offset: 0, at, id, patrol: PatrolId(patrol), status };
+        place.rooms.set_status(PatrolId(patrol), status, Event::Status(changed)).await.expect("notes");
+    };
+    set(1, UnitStatus::Available).await;
+    set(1, UnitStatus::Stale).await;
+    set(1, UnitStatus::Stale).await;
+    set(1, UnitStatus::Offline).await;
+    set(404, UnitStatus::Stale).await;
+    let events = place.bus.events_since(scope, &from).await.expect("reads").expect("it reaches back");
+    let told: Vec<(u64, UnitStatus)> = events.iter().map(|e| (e.patrol().0, e.status())).collect();
+    assert_eq!(told, [(1, UnitStatus::Stale), (1, UnitStatus::Offline)]);
+    let noted = place.rooms.statuses().await.expect("reads");
+    assert_eq!(noted, [(PatrolId(1), UnitStatus::Offline), (PatrolId(2), UnitStatus::Available)].into());
+    place.leave(1).await;
+    set(1, UnitStatus::Stale).await;
+    assert_eq!(place.rooms.statuses().await.expect("reads"), [(PatrolId(2), UnitStatus::Available)].into());
 }
 
 async fn entering_and_leaving_from_many_tasks_leaves_no_trace(place: &Place) {
