@@ -1,6 +1,10 @@
 //! How an installation is set up: flags, then `SENTINEL_*` variables, then a TOML file,
 //! then defaults.
 
+mod shared;
+
+pub use shared::{MongoUri, POSITION_TTL, Shared};
+
 use crate::{auth::proxies::Proxies, ingest::limits::UnitRate, live::status::Silence};
 use anyhow::Context;
 use sentinel_model::page::MapSettings;
@@ -28,6 +32,18 @@ pub struct ServeArgs {
     /// Folder that holds the databases; made where it is missing [default: data]
     #[arg(long, env = "SENTINEL_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+
+    /// Redis that nodes meet in: redis://…, redis+cluster://a,b,c or redis+sentinel://a,b,c/master
+    #[arg(long, env = "SENTINEL_REDIS_URL", value_name = "URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+
+    /// MongoDB that keeps records and history: mongodb://host/sentinel; with it --data is not used
+    #[arg(long, env = "SENTINEL_MONGODB_URL", value_name = "URL", hide_env_values = true)]
+    pub mongodb_url: Option<String>,
+
+    /// With Redis: seconds that a unit is found nearby after its last position [default: 300]
+    #[arg(long, env = "SENTINEL_POSITION_TTL", value_name = "SECONDS")]
+    pub position_ttl: Option<u64>,
 
     /// Make a demo city in an empty data folder, and drive its units
     #[arg(long, env = "SENTINEL_DEMO", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
@@ -98,6 +114,8 @@ fn rate<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<UnitRate>, D::E
 pub struct Config {
     pub listen: SocketAddr,
     pub data: PathBuf,
+    /// The engines that many nodes share; none where this process has its own.
+    pub shared: Option<Shared>,
     pub demo: bool,
     pub unit_rate: UnitRate,
     pub patrol_by_fix: bool,
@@ -119,6 +137,11 @@ impl ServeArgs {
         let config = Config {
             listen: self.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
+            shared: Shared::of(
+                self.redis_url.or(file.redis_url),
+                self.mongodb_url.or(file.mongodb_url),
+                self.position_ttl.or(file.position_ttl),
+            )?,
             demo: self.demo.or(file.demo).unwrap_or(false),
             unit_rate: self.unit_rate_limit.or(file.unit_rate_limit).unwrap_or_default(),
             patrol_by_fix: self.patrol_by_fix.or(file.patrol_by_fix).unwrap_or(true),

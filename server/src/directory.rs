@@ -15,11 +15,12 @@ mod tests;
 use crate::ports::{
     Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use sentinel_model::{PatrolId, Scope, ScopePath, Time, UnitId, UserName};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 use tables::Tables;
 use tokio::sync::watch;
@@ -31,6 +32,8 @@ pub struct Directory {
     /// process are serial.
     at: Arc<tokio::sync::Mutex<u64>>,
     tables: Arc<RwLock<Tables>>,
+    /// When the look at the log began that was the last to be finished.
+    looked: Mutex<Option<Instant>>,
     /// Told which credentials a change has ended.
     on_end: OnceLock<OnEnd>,
     /// The newest commit that another node has told of.
@@ -92,6 +95,7 @@ impl Directory {
             registry,
             bus,
             at: Arc::new(tokio::sync::Mutex::new(records.at)),
+            looked: Mutex::default(),
             tables: Arc::new(RwLock::new(Tables::from(records))),
             on_end: OnceLock::new(),
             told: watch::Sender::new(0),
@@ -100,6 +104,11 @@ impl Directory {
 
     pub fn registry(&self) -> &dyn Registry {
         &*self.registry
+    }
+
+    /// Whether other nodes may change the records too.
+    pub fn is_shared(&self) -> bool {
+        self.registry.is_shared()
     }
 
     pub fn unit(&self, id: &UnitId) -> Option<Arc<UnitEntry>> {

@@ -34,7 +34,7 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
     // The port first: a second Sentinel on it is noticed before it touches the data.
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("the listening address could not be read")?;
-    let running = wiring::embedded(&config, Clock::system(), metrics, stop.clone()).await?;
+    let running = wiring::start(&config, Clock::system(), metrics, stop.clone()).await?;
     let directory = &running.sentinel.directory;
     if !(config.demo && address.ip().is_loopback()) && demo::has_demo_sign_ins(directory).await? {
         let data = config.data.display();

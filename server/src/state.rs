@@ -7,7 +7,7 @@ use crate::{
     ingest::Ingest,
     live::Hub,
     patrols::Patrols,
-    ports::{Intake, Positions},
+    ports::{Health, Intake, Positions},
     reads::Reads,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -30,8 +30,7 @@ pub struct Sentinel {
     pub reads: Arc<Reads>,
     pub hub: Arc<Hub>,
     pub map: MapSettings,
-    /// What `/readyz` says of the engines behind the ports.
-    pub engines: &'static str,
+    pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,
     pub sockets_open: Arc<AtomicU64>,
     pub started: Instant,

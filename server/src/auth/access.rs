@@ -155,6 +155,11 @@ impl Access {
         }
     }
 
+    /// Whether a request comes with a credential at all, good or not.
+    pub fn is_given(headers: &HeaderMap, query: Option<&str>) -> bool {
+        given_token(headers, query).is_some() || session::token(headers).is_some()
+    }
+
     /// The address that a request is from, by the peer of its connection and its headers.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         self.config.trusted_proxies.client(peer, headers)

@@ -2,7 +2,10 @@
 
 use super::{Directory, Ended};
 use crate::ports::{Change, Commit, EngineError};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How often a change is tried again because other nodes keep changing the records.
@@ -24,15 +27,21 @@ impl Directory {
     }
 
     /// Makes a change. `decide` looks at the directory and says what is to change, or why
-    /// it may not; it is asked again when another node changed the records in between. No
-    /// changes commit nothing.
+    /// it may not; it is asked again when another node changed the records in between, and
+    /// what it refuses it refuses by the newest records. No changes commit nothing.
     pub async fn change<T, E: From<EngineError>>(
         self: &Arc<Self>,
         mut decide: impl FnMut() -> Result<(Vec<Change>, T), E>,
     ) -> Result<T, E> {
         let mut at = self.at.clone().lock_owned().await;
         for _ in 0..TRIES {
-            let (changes, outcome) = decide()?;
+            let (changes, outcome) = match decide() {
+                Ok(decided) => decided,
+                Err(refusal) => match self.read_on(&mut at).await? {
+                    true => continue,
+                    false => return Err(refusal),
+                },
+            };
             if changes.is_empty() {
                 return Ok(outcome);
             }
@@ -76,23 +85,49 @@ impl Directory {
                     tracing::warn!(error, "other nodes see this change only when they look");
                 }
             }
-            Commit::Behind => self.read_on(at).await?,
+            Commit::Behind => drop(self.read_on(at).await?),
         }
         Ok(committed)
     }
 
-    /// Reads what other nodes have committed until now.
-    pub async fn catch_up(&self) -> Result<(), EngineError> {
+    /// Reads what other nodes have committed until now; answers whether there was anything.
+    pub async fn catch_up(&self) -> Result<bool, EngineError> {
         let mut at = self.at.lock().await;
         self.read_on(&mut at).await
     }
 
-    async fn read_on(&self, at: &mut u64) -> Result<(), EngineError> {
-        for commit in self.registry.since(*at).await? {
+    /// The same for a request that did not find what it asked for: another node may have made
+    /// it just now. Many that come at once wait for one look. Answers whether asking again
+    /// makes sense.
+    pub async fn freshen(&self) -> bool {
+        if !self.registry.is_shared() {
+            return false;
+        }
+        let asked = Instant::now();
+        let mut at = self.at.lock().await;
+        let has_looked = self.looked.lock().is_some_and(|looked| looked > asked);
+        if !has_looked {
+            let looked = Instant::now();
+            if let Err(error) = self.read_on(&mut at).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what other nodes changed could not be read"
+                );
+                return false;
+            }
+            *self.looked.lock() = Some(looked);
+        }
+        true
+    }
+
+    async fn read_on(&self, at: &mut u64) -> Result<bool, EngineError> {
+        let commits = self.registry.since(*at).await?;
+        let any = !commits.is_empty();
+        for commit in commits {
             *at = commit.at;
             self.show(commit.changes);
         }
-        Ok(())
+        Ok(any)
     }
 
     fn show(&self, changes: Vec<Change>) {

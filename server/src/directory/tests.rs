@@ -8,13 +8,17 @@ use crate::{
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use sentinel_model::{Level, Patrol, Role};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A log of commits that any number of nodes share, and nothing else.
 #[derive(Default)]
-struct SharedLog(Mutex<Vec<Vec<Change>>>);
+struct SharedLog(Mutex<Vec<Vec<Change>>>, AtomicUsize);
 
 #[async_trait]
 impl Registry for SharedLog {
+    fn is_shared(&self) -> bool {
+        true
+    }
     async fn load(&self, _: Time) -> Result<Records, EngineError> {
         Ok(Records::default())
     }
@@ -29,6 +33,8 @@ impl Registry for SharedLog {
         Ok(Commit::Done)
     }
     async fn since(&self, at: u64) -> Result<Vec<Committed>, EngineError> {
+        self.1.fetch_add(1, Relaxed);
+        tokio::task::yield_now().await;
         let log = self.0.lock();
         Ok((1..)
             .zip(log.iter().cloned())
@@ -54,7 +60,10 @@ impl Registry for SharedLog {
 }
 
 async fn nodes(n: usize) -> Vec<Arc<Directory>> {
-    let log = Arc::new(SharedLog::default());
+    nodes_of(&Arc::default(), n).await
+}
+
+async fn nodes_of(log: &Arc<SharedLog>, n: usize) -> Vec<Arc<Directory>> {
     let load = |_| Directory::load(log.clone(), Arc::new(MemoryBus::new("an epoch")), Time(0));
     let loaded = futures::future::join_all((0..n).map(load)).await;
     loaded.into_iter().map(|node| Arc::new(node.expect("loads"))).collect()
@@ -166,4 +175,31 @@ async fn what_another_node_is_told_to_have_changed_shows_at_once_and_ends_creden
     assert_eq!(ended.lock().len(), 2, "the first version ended nothing");
     stop.cancel();
     follow.await.expect("it stops");
+}
+
+#[tokio::test]
+async fn a_refusal_counts_by_the_newest_records() {
+    let nodes = nodes(2).await;
+    make(&nodes[0], 1, "a").await.expect("it is free");
+    let rename = || match nodes[1].scope(zone(1)) {
+        None => Err(Taken),
+        Some(_) => Ok((vec![named(1, "b")], ())),
+    };
+    nodes[1].change(rename).await.expect("the other node's zone is found");
+    nodes[0].freshen().await;
+    assert_eq!(nodes[0].scope(zone(1)).expect("it is there").name, "b");
+}
+
+#[tokio::test]
+async fn who_misses_something_together_looks_once() {
+    let log = Arc::default();
+    let nodes = nodes_of(&log, 2).await;
+    make(&nodes[0], 1, "a").await.expect("it is free");
+    let before = log.1.load(Relaxed);
+    let looking = futures::future::join_all((0..100).map(|_| async {
+        nodes[1].freshen().await;
+        assert!(nodes[1].scope(zone(1)).is_some(), "each finds it afterwards");
+    }));
+    looking.await;
+    assert!(log.1.load(Relaxed) - before <= 2, "{} looks", log.1.load(Relaxed) - before);
 }

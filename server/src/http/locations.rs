@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use crate::{
     auth::Caller,
-    directory::UnitEntry,
+    directory::{Directory, UnitEntry},
     ingest::{
         IngestError,
         decode::{self, DecodeError, Named, Posted},
@@ -171,6 +171,18 @@ async fn meant(
     named: &Named,
 ) -> Result<Option<Arc<UnitEntry>>, ApiError> {
     let directory = &sentinel.directory;
+    match known(directory, caller, named).await? {
+        // Another node may have made it just now.
+        None if directory.freshen().await => known(directory, caller, named).await,
+        found => Ok(found),
+    }
+}
+
+async fn known(
+    directory: &Directory,
+    caller: &Caller,
+    named: &Named,
+) -> Result<Option<Arc<UnitEntry>>, ApiError> {
     let unit = match named {
         Named::Unit(id) | Named::Device(id) => id.parse().ok().and_then(|id: UnitId| directory.unit(&id)),
         Named::Patrol(id) => match id.parse::<PatrolId>() {

@@ -1,12 +1,14 @@
 //! Addresses and how they answer: one file a resource.
 //!
-//! Around them all: [`edge`] (request ids, logs, headers); under them: [`listen`].
+//! Around them all: [`edge`] (request ids, logs, headers) and [`fresh`] (what another node
+//! has just made); under them: [`listen`].
 
 mod answer;
 pub mod api_keys;
 mod assets;
 mod edge;
 pub mod error;
+mod fresh;
 pub mod input;
 pub mod listen;
 mod locations;
@@ -23,7 +25,7 @@ use crate::{gateway::websocket, state::Sentinel};
 use axum::{
     Router,
     http::{Method, StatusCode, Uri},
-    middleware::from_fn,
+    middleware::{from_fn, from_fn_with_state},
     routing::{any, get},
 };
 use error::ApiError;
@@ -61,6 +63,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(outlines::routes())
         .merge(pages::routes(&sentinel))
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(sentinel, fresh::look_again))
         .layer(packing())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(from_fn(edge::around))

@@ -27,14 +27,21 @@ pub fn routes() -> Router<Arc<Sentinel>> {
 /// Whether requests should be sent here: no longer once the process is stopping, nor
 /// where it cannot make positions safe.
 async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
-    let (status, word) = if sentinel.stop.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
+    let condition = sentinel.health.condition().await;
+    let trouble = if sentinel.stop.is_cancelled() {
+        Some("stopping".into())
     } else if !sentinel.intake.is_alive() {
-        (StatusCode::SERVICE_UNAVAILABLE, "the intake has ended; the log says why; start Sentinel again")
+        Some("the intake has ended; the log says why; start Sentinel again".into())
     } else {
-        (StatusCode::OK, "ready")
+        condition.trouble
     };
-    (status, Json(json!({ "status": word, "engines": sentinel.engines })))
+    let status = if trouble.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let word = trouble.unwrap_or_else(|| "ready".into());
+    let mut answer = json!({ "status": word, "engines": condition.engines });
+    if !condition.degraded.is_empty() {
+        answer["degraded"] = json!(condition.degraded);
+    }
+    (status, Json(answer))
 }
 
 /// For a scraper on this machine as it is; from elsewhere, or through a proxy, with a

@@ -2,10 +2,11 @@
 //!
 //! Six small traits, each with one contract test suite that every engine passes
 //! (`tests/contracts`). Embedded, SQLite and in-process structures stand behind
-//! them; nothing outside `wiring.rs` knows which.
+//! them; scaled out, Redis and MongoDB. Nothing outside `wiring` knows which.
 
 mod archive;
 mod bus;
+mod health;
 mod intake;
 mod positions;
 mod registry;
@@ -13,6 +14,7 @@ mod rooms;
 
 pub use archive::{Archive, ArchiveWriter, Points, StoreError, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition};
+pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Receipt};
 pub use positions::{NearbyQuery, Positions, Put};
 pub use registry::{

@@ -15,6 +15,11 @@ pub trait Registry: Send + Sync + 'static {
     /// Everything but ended patrols and expired sessions.
     async fn load(&self, now: Time) -> Result<Records, EngineError>;
 
+    /// Whether other nodes may commit too.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// All of the changes or none, as the commit after `at`.
     async fn commit(&self, at: u64, changes: Vec<Change>) -> Result<Commit, EngineError>;
 

@@ -142,7 +142,7 @@ impl Server {
         let config = args.clone().settle().expect("settles");
         let stop = CancellationToken::new();
         let running =
-            wiring::embedded(&config, clock.clock(), metrics(), stop.clone()).await.expect("it starts");
+            wiring::start(&config, clock.clock(), metrics(), stop.clone()).await.expect("it starts");
         let sentinel = running.sentinel.clone();
         let router = http::router(sentinel.clone());
         let serving = tokio::spawn(http::listen::serve(listener, router, stop.clone()));

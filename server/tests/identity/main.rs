@@ -81,7 +81,7 @@ impl Server {
         let config = args.settle().expect("settles");
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let stop = CancellationToken::new();
-        let running = wiring::embedded(&config, clock, metrics, stop.clone()).await.expect("starts");
+        let running = wiring::start(&config, clock, metrics, stop.clone()).await.expect("starts");
         let state = running.sentinel.clone();
         let app = Router::new()
             .merge(http::login::routes())

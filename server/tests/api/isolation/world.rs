@@ -130,8 +130,7 @@ impl World {
         let args = ServeArgs { data: Some(folder.path().to_owned()), ..ServeArgs::default() };
         let (config, stop) = (args.settle().expect("settles"), CancellationToken::new());
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let running =
-            wiring::embedded(&config, clock.clock(), metrics, stop.clone()).await.expect("it starts");
+        let running = wiring::start(&config, clock.clock(), metrics, stop.clone()).await.expect("it starts");
         let sentinel = running.sentinel.clone();
         let router = http::router(sentinel.clone());
 

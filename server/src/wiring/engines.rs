@@ -1,0 +1,60 @@
+//! The engines behind the ports: this process's own, or those that many nodes share.
+
+use crate::{
+    config::Config,
+    data_folder::DataFolder,
+    memory::{MemoryBus, MemoryPositions, MemoryRooms},
+    ports::{Archive, Bus, Condition, Health, Intake, Positions, Registry, Rooms},
+    sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub struct Engines {
+    pub registry: Arc<dyn Registry>,
+    pub intake: Arc<dyn Intake>,
+    pub archive: Arc<dyn Archive>,
+    pub bus: Arc<dyn Bus>,
+    pub rooms: Arc<dyn Rooms>,
+    pub positions: Arc<dyn Positions>,
+    pub health: Arc<dyn Health>,
+    /// Held for as long as engines of its own are open.
+    pub folder: Option<DataFolder>,
+}
+
+impl Engines {
+    /// `tasks` and `stop` are for what engines run beside requests.
+    pub async fn open(
+        config: &Config,
+        _tasks: &TaskTracker,
+        _stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        Self::embedded(config)
+    }
+
+    fn embedded(config: &Config) -> anyhow::Result<Self> {
+        let folder = DataFolder::take(&config.data)?;
+        let history = folder.history();
+        let bus = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
+        Ok(Self {
+            registry: Arc::new(SqliteRegistry::open(&folder.records())?),
+            intake: Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?),
+            archive: Arc::new(SqliteArchive::open(&history)?),
+            rooms: Arc::new(MemoryRooms::new(bus.clone())),
+            bus,
+            positions: Arc::new(MemoryPositions::default()),
+            health: Arc::new(Embedded),
+            folder: Some(folder),
+        })
+    }
+}
+
+struct Embedded;
+
+#[async_trait]
+impl Health for Embedded {
+    async fn condition(&self) -> Condition {
+        Condition { engines: "sqlite (synchronous=full), in-process bus".into(), ..Condition::default() }
+    }
+}
