@@ -20,6 +20,7 @@ pub mod data_folder;
 pub mod demo;
 pub mod directory;
 pub mod gateway;
+pub mod housekeeping;
 pub mod http;
 pub mod ingest;
 pub mod live;

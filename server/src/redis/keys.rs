@@ -8,6 +8,7 @@
 //! | `patrols:gone` | sorted set by time | patrols that have left: they enter no more |
 //! | `events:station:5` | stream, entry `<offset>-0` | the last events of a scope, postcard |
 //! | `events:offsets` | hash | scope: the offset of its newest event |
+//! | `lease:housekeeping` | string, runs out | the worker that does the chores |
 //! | `live:patrol:{id}` | channel | a patrol's positions: device time, then a postcard `LiveUnit` |
 //! | `control:station:5` | channel | a scope's events: epoch, offset, postcard |
 //! | `control:records` | channel | the number of a commit to the records |
@@ -50,6 +51,10 @@ impl Rooms {
     pub fn offsets(self) -> String {
         format!("{}events:offsets", self.tag)
     }
+}
+
+pub fn lease(name: &str) -> String {
+    format!("lease:{name}")
 }
 
 const LIVE: &str = "live:patrol:";

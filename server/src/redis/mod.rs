@@ -8,6 +8,7 @@
 mod address;
 mod bus;
 mod keys;
+mod lease;
 mod line;
 mod link;
 mod rooms;
@@ -15,5 +16,6 @@ mod scripts;
 
 pub use address::{Address, AddressError};
 pub use bus::RedisBus;
+pub use lease::seek_lease;
 pub use link::Link;
 pub use rooms::RedisRooms;

@@ -1,9 +1,9 @@
 //! Engines over a Redis of the test's own, or over the cluster that the tests of a process
 //! have one after the other, emptied each time: making one takes seconds.
 
-use sentinel_server::redis::{Address, Link, RedisBus, RedisRooms};
+use sentinel_server::redis::{Address, Link, RedisBus, RedisRooms, seek_lease};
 use sentinel_services::{Redis, RedisCluster};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -69,4 +69,20 @@ impl Base {
     pub fn rooms(&self) -> Arc<RedisRooms> {
         Arc::new(RedisRooms::new(self.link.clone(), self.address.is_cluster()))
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_one_holder_s_at_a_time_and_goes_on_when_it_is_given_back() {
+    let Some(base) = Base::redis().await else { return };
+    let stops = [CancellationToken::new(), CancellationToken::new()];
+    let seek = |stop: &CancellationToken| seek_lease("a", base.link.clone(), &base.tasks, stop.clone());
+    let mut first = seek(&stops[0]);
+    first.wait_for(|held| *held).await.expect("it tells");
+    let mut second = seek(&stops[1]);
+    let waited = tokio::time::timeout(Duration::from_secs(1), second.changed()).await;
+    assert!(waited.is_err(), "it is the first one's");
+    stops[0].cancel();
+    second.wait_for(|held| *held).await.expect("it tells");
+    assert!(!*first.borrow());
+    stops[1].cancel();
 }

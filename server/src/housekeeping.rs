@@ -1,0 +1,114 @@
+//! What has to be done now and then where many nodes share their engines, by one worker at
+//! a time: the one that holds the lease.
+//!
+//! Every chore bears being done twice and being left half done. One that fails is logged
+//! and tried again when it is due.
+
+use crate::ports::EngineError;
+use futures::future::BoxFuture;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub struct Chore {
+    /// What it does, for the log: "mending the rooms".
+    pub name: &'static str,
+    pub every: Duration,
+    pub run: Box<dyn Fn() -> BoxFuture<'static, Result<(), EngineError>> + Send + Sync>,
+}
+
+impl Chore {
+    pub fn new<F>(name: &'static str, every: Duration, run: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), EngineError>> + Send + 'static,
+    {
+        Self { name, every, run: Box::new(move || Box::pin(run())) }
+    }
+
+    /// Does it whenever it is due and `on_duty` says so, until `stop`. What is under way
+    /// then is finished first.
+    async fn keep(self, mut on_duty: watch::Receiver<bool>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut fails = false;
+        loop {
+            let due = async {
+                // Nobody tells any more: never again.
+                if on_duty.wait_for(|on_duty| *on_duty).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                ticks.tick().await;
+            };
+            tokio::select! {
+                () = due => {}
+                () = stop.cancelled() => return,
+            }
+            match (self.run)().await {
+                Ok(()) => fails = false,
+                // The first says it; while it lasts more would fill the log.
+                Err(_) if fails => {}
+                Err(error) => {
+                    fails = true;
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, chore = self.name, "a chore failed; it is tried again");
+                }
+            }
+        }
+    }
+}
+
+/// Begins to do the chores.
+pub fn keep(
+    chores: Vec<Chore>,
+    on_duty: &watch::Receiver<bool>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    for chore in chores {
+        tasks.spawn(chore.keep(on_duty.clone(), stop.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    async fn eventually(what: &str, holds: impl Fn() -> bool) {
+        let waiting = async {
+            while !holds() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect(what);
+    }
+
+    #[tokio::test]
+    async fn a_chore_is_done_while_on_duty_and_goes_on_after_it_failed() {
+        let done = Arc::new(AtomicUsize::new(0));
+        let counted = done.clone();
+        let chore = Chore::new("counting", Duration::from_millis(1), move || {
+            let n = counted.fetch_add(1, Ordering::Relaxed);
+            async move { if n == 1 { Err(EngineError::new("counting", "two is too much")) } else { Ok(()) } }
+        });
+        let count = || done.load(Ordering::Relaxed);
+        let (duty, on_duty) = watch::channel(false);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        keep(vec![chore], &on_duty, &tasks, &stop);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(count(), 0, "another has the lease");
+        duty.send_replace(true);
+        eventually("it goes on after the second failed", || count() > 5).await;
+        duty.send_replace(false);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let before = count();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(count(), before, "the lease went");
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+}

@@ -1,0 +1,97 @@
+//! Who of several workers does what one should do.
+//!
+//! A lease is for saving work, not for safety: a process that was stopped for long may still
+//! believe that it holds one. What is done under it must bear being done twice.
+
+use super::{keys, link::Link};
+use crate::ports::EngineError;
+use redis::Script;
+use std::{
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// After the loss of its holder another has it at the latest after this.
+const LASTS: Duration = Duration::from_secs(6);
+const RENEWED_EVERY: Duration = Duration::from_secs(2);
+
+/// KEYS: the lease. ARGV: holder, milliseconds. Answers 1 where it is the holder's now.
+static TAKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  return 1
+end
+return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+",
+    )
+});
+
+/// KEYS: the lease. ARGV: holder.
+static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(r"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end")
+});
+
+/// Begins to ask for the lease `name`, and to keep it once it is given; tells whether this
+/// process holds it. Gives it back when `stop` is cancelled.
+pub fn seek_lease(
+    name: &str,
+    link: Link,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> watch::Receiver<bool> {
+    let (held, is_held) = watch::channel(false);
+    let holder: Arc<str> = crate::auth::secret::random_id().into();
+    tasks.spawn(Keeper { key: keys::lease(name), holder, link, held }.run(stop));
+    is_held
+}
+
+struct Keeper {
+    key: String,
+    holder: Arc<str>,
+    link: Link,
+    held: watch::Sender<bool>,
+}
+
+impl Keeper {
+    async fn run(mut self, stop: CancellationToken) {
+        let mut lasts_until = Instant::now();
+        loop {
+            let asked = Instant::now();
+            match self.take().await {
+                Ok(true) => {
+                    lasts_until = asked + LASTS;
+                    self.tell(true);
+                }
+                Ok(false) => self.tell(false),
+                // Unknown: it lasts for as long as it was given.
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a lease could not be renewed");
+                    self.tell(asked < lasts_until && *self.held.borrow());
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RENEWED_EVERY) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        self.tell(false);
+        let mut call = GIVE_BACK.prepare_invoke();
+        call.key(&self.key).arg(&*self.holder);
+        // It runs out by itself.
+        call.invoke_async::<()>(&mut self.link).await.ok();
+    }
+
+    fn tell(&self, held: bool) {
+        self.held.send_if_modified(|before| std::mem::replace(before, held) != held);
+    }
+
+    async fn take(&mut self) -> Result<bool, EngineError> {
+        let mut call = TAKE.prepare_invoke();
+        call.key(&self.key).arg(&*self.holder).arg(LASTS.as_millis() as u64);
+        call.invoke_async(&mut self.link).await.map_err(EngineError::during("asking for a lease"))
+    }
+}
