@@ -10,10 +10,13 @@ mod bus;
 mod keys;
 mod line;
 mod link;
+mod positions;
 mod rooms;
 mod scripts;
+pub mod shard;
 
 pub use address::{Address, AddressError};
 pub use bus::RedisBus;
 pub use link::Link;
+pub use positions::{CURRENT_FOR, RedisPositions};
 pub use rooms::RedisRooms;
