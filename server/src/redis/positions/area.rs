@@ -16,7 +16,7 @@ const LARGER: f64 = 1.001;
 const ROUNDED_M: f64 = 2.0;
 /// Where a search begins; see [`rings`].
 const FIRST_RADIUS_M: f64 = 250.0;
-const WIDENED_BY: f64 = 4.0;
+const WIDENED_BY: f64 = 2.0;
 
 #[derive(Debug, PartialEq)]
 pub enum Area {
@@ -49,7 +49,7 @@ mod tests {
     fn rings_widen_up_to_the_radius() {
         assert_eq!(rings(100.0).collect::<Vec<_>>(), [100.0]);
         assert_eq!(rings(250.0).collect::<Vec<_>>(), [250.0]);
-        assert_eq!(rings(5_000.0).collect::<Vec<_>>(), [250.0, 1_000.0, 4_000.0, 5_000.0]);
+        assert_eq!(rings(5_000.0).collect::<Vec<_>>(), [250.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 5_000.0]);
         assert_eq!(rings(0.0).collect::<Vec<_>>(), [0.0]);
     }
 
