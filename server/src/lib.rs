@@ -8,6 +8,7 @@
 //! - [`gateway`]: the WebSocket that carries `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
+//! - [`geo`]: distances on the globe
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
 //!   [`crate::redis`] and [`mongo`] those that many nodes share
 //! - [`wiring`]: the one place that names engines and puts the parts together
@@ -20,6 +21,7 @@ pub mod data_folder;
 pub mod demo;
 pub mod directory;
 pub mod gateway;
+pub mod geo;
 pub mod housekeeping;
 pub mod http;
 pub mod ingest;

@@ -4,16 +4,13 @@
 //! cell changes nothing. A query visits the cells of its bounding box, or all units
 //! where the box has more cells than there are units.
 
+use crate::geo::M_PER_DEG_LATITUDE;
 use sentinel_model::UnitId;
 use std::collections::{HashMap, HashSet};
 
 /// About 220 m of latitude: among 100,000 units in one city, some dozens in a cell.
 const CELL_DEG: f64 = 0.002;
 const COLUMNS: i32 = 180_000;
-
-/// Mean earth radius, metres.
-const EARTH_M: f64 = 6_371_008.8;
-const M_PER_DEG_LATITUDE: f64 = EARTH_M * std::f64::consts::PI / 180.0;
 
 type Cell = (i32, i32);
 
@@ -88,18 +85,10 @@ fn column(longitude: f64) -> i32 {
     (longitude / CELL_DEG).floor() as i32
 }
 
-/// Great-circle distance in metres (haversine).
-pub fn distance_m(a: (f64, f64), b: (f64, f64)) -> f64 {
-    let (lat_a, lat_b) = (a.0.to_radians(), b.0.to_radians());
-    let lat = ((lat_b - lat_a) / 2.0).sin();
-    let lon = ((b.1 - a.1).to_radians() / 2.0).sin();
-    let h = lat * lat + lat_a.cos() * lat_b.cos() * lon * lon;
-    2.0 * EARTH_M * h.sqrt().min(1.0).asin()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geo::distance_m;
     use proptest::prelude::*;
 
     fn place() -> impl Strategy<Value = (f64, f64)> {
@@ -133,10 +122,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_degree_of_latitude_is_111_km() {
-        assert!((distance_m((9.0, 76.0), (10.0, 76.0)) - 111_195.0).abs() < 1.0);
     }
 }

@@ -1,7 +1,10 @@
 //! Current positions in process: a map, and a grid for "nearby".
 
-use super::grid::{Grid, distance_m};
-use crate::ports::{EngineError, NearbyQuery, Positions, Put};
+use super::grid::Grid;
+use crate::{
+    geo::distance_m,
+    ports::{EngineError, NearbyQuery, Positions, Put},
+};
 use async_trait::async_trait;
 use parking_lot::RwLock;
 use sentinel_model::{Location, UnitId};

@@ -3,6 +3,10 @@ use async_trait::async_trait;
 use sentinel_model::{Location, UnitId};
 
 /// Where every unit is now.
+///
+/// An engine may call a position current only for so long after the unit was last heard of.
+/// Who is silent for longer is not `nearby`; its last known place is still what is read, and
+/// what later positions are compared with.
 #[async_trait]
 pub trait Positions: Send + Sync + 'static {
     /// Takes a newer position. One whose device time is not after the held one's

@@ -13,9 +13,15 @@
 //! | `control:station:5` | channel | a scope's events: epoch, offset, postcard |
 //! | `control:records` | channel | the number of a commit to the records |
 //!
-//! In a cluster all but the channels begin with `{rooms}`, so that they lie in one slot.
+//! | `{p3}loc:PC-001` | string with expiry | where a unit of shard 3 is: device time, received at, longitude, latitude (text), the rest (JSON) |
+//! | `{p3}last` | hash | unit: the same, for as long as there is the unit |
+//! | `{p3}geo` | geo index | units that are heard of, by place |
+//! | `{p3}geo:until` | sorted set by time | when each unit of the index leaves it |
+//!
+//! In a cluster what belongs to the rooms, but for the channels, begins with `{rooms}`, so that
+//! it lies in one slot. A shard's names begin with its tag everywhere.
 
-use sentinel_model::{PatrolId, Scope};
+use sentinel_model::{PatrolId, Scope, UnitId};
 
 /// Names of the state and control plane.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +61,28 @@ impl Rooms {
 
 pub fn lease(name: &str) -> String {
     format!("lease:{name}")
+}
+
+/// Names of the current positions of a shard.
+#[derive(Debug, Clone, Copy)]
+pub struct Positions(pub u8);
+
+impl Positions {
+    pub fn current(self, unit: &UnitId) -> String {
+        format!("{{p{}}}loc:{unit}", self.0)
+    }
+
+    pub fn last(self) -> String {
+        format!("{{p{}}}last", self.0)
+    }
+
+    pub fn geo(self) -> String {
+        format!("{{p{}}}geo", self.0)
+    }
+
+    pub fn geo_until(self) -> String {
+        format!("{{p{}}}geo:until", self.0)
+    }
 }
 
 const LIVE: &str = "live:patrol:";

@@ -11,11 +11,14 @@ mod keys;
 mod lease;
 mod line;
 mod link;
+mod positions;
 mod rooms;
 mod scripts;
+pub mod shard;
 
 pub use address::{Address, AddressError};
 pub use bus::RedisBus;
 pub use lease::seek_lease;
 pub use link::Link;
+pub use positions::{CURRENT_FOR, RedisPositions};
 pub use rooms::RedisRooms;

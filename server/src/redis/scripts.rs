@@ -129,3 +129,70 @@ return {epoch, newest, events}
 ",
     )
 });
+
+/// The server's own time in ms, which all nodes share.
+const NOW: &str = r"
+local function now_ms()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+";
+
+/// KEYS: current, last, geo, until. ARGV: unit, device time, received at, the place and the
+/// rest, for how many ms it is current, the highest latitude that the index takes.
+/// Answers whether it is the newest.
+pub static PUT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "{NOW}{}",
+        r"
+local unit, time, received_at, place = unpack(ARGV, 1, 4)
+local is_newest = 1
+local held = redis.call('HGET', KEYS[2], unit)
+if held then
+  local held_time, heard_at, held_place = string.match(held, '^(%S+) (%S+) (.*)$')
+  if tonumber(held_time) >= tonumber(time) then
+    if tonumber(heard_at) >= tonumber(received_at) then return 0 end
+    is_newest, time, place = 0, held_time, held_place
+  end
+end
+local value = time .. ' ' .. received_at .. ' ' .. place
+local expires = now_ms() + ARGV[5]
+local longitude, latitude = string.match(place, '^(%S+) (%S+)')
+local highest = tonumber(ARGV[6])
+latitude = math.max(-highest, math.min(highest, tonumber(latitude)))
+if tonumber(longitude) == 180 then longitude = -180 end
+redis.call('HSET', KEYS[2], unit, value)
+redis.call('SET', KEYS[1], value, 'PXAT', expires)
+redis.call('GEOADD', KEYS[3], longitude, latitude, unit)
+redis.call('ZADD', KEYS[4], expires, unit)
+return is_newest
+"
+    ))
+});
+
+/// KEYS: current, last, geo, until. ARGV: unit.
+pub static REMOVE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+redis.call('DEL', KEYS[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('ZREM', KEYS[4], ARGV[1])
+",
+    )
+});
+
+/// KEYS: geo, until. ARGV: how many at most. Answers how many left.
+pub static SWEEP: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "{NOW}{}",
+        r"
+local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms(), 'LIMIT', 0, ARGV[1])
+if #gone > 0 then
+  redis.call('ZREM', KEYS[1], unpack(gone))
+  redis.call('ZREM', KEYS[2], unpack(gone))
+end
+return #gone
+"
+    ))
+});

@@ -1,7 +1,7 @@
 //! Engines over a Redis of the test's own, or over the cluster that the tests of a process
 //! have one after the other, emptied each time: making one takes seconds.
 
-use sentinel_server::redis::{Address, Link, RedisBus, RedisRooms, seek_lease};
+use sentinel_server::redis::{Address, Link, RedisBus, RedisPositions, RedisRooms, seek_lease};
 use sentinel_services::{Redis, RedisCluster};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -13,13 +13,11 @@ pub struct Base {
     pub link: Link,
     pub tasks: TaskTracker,
     stop: CancellationToken,
-    _service: Service,
+    service: Service,
 }
 
 enum Service {
-    #[expect(dead_code, reason = "it runs for as long as it is held")]
     Redis(Redis),
-    #[expect(dead_code, reason = "it is this test's for as long as it is held")]
     Cluster(MutexGuard<'static, Option<RedisCluster>>),
 }
 
@@ -57,7 +55,7 @@ impl Base {
         let address: Address = address.parse().expect("an address");
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let link = Link::open(&address, &tasks, stop.clone()).await.expect("connects");
-        Self { address, link, tasks, stop, _service: service }
+        Self { address, link, tasks, stop, service }
     }
 
     /// A node's bus: each has its own.
@@ -68,6 +66,19 @@ impl Base {
 
     pub fn rooms(&self) -> Arc<RedisRooms> {
         Arc::new(RedisRooms::new(self.link.clone(), self.address.is_cluster()))
+    }
+
+    pub fn positions(&self, current_for: Duration) -> RedisPositions {
+        RedisPositions::new(self.link.clone(), current_for)
+    }
+
+    /// How many keys each of the servers holds.
+    pub fn keys_held(&self) -> Vec<u64> {
+        let held = |redis: &Redis| redis.cli(&["dbsize"]).parse().expect("a number");
+        match &self.service {
+            Service::Redis(redis) => vec![held(redis)],
+            Service::Cluster(cluster) => cluster.iter().flat_map(RedisCluster::masters).map(held).collect(),
+        }
     }
 }
 

@@ -1,0 +1,216 @@
+//! Current positions in Redis, spread over shards by unit.
+//!
+//! A position is current until the unit has not been heard of for the time given. Then it
+//! leaves `nearby` at once, by the expiry of its own key, and the index when swept; the last
+//! known place stays, and is what `get` answers and what later positions are compared with.
+//! The clock is Redis's own. Needs Redis 6.2.
+
+mod area;
+mod held;
+
+use super::{
+    keys,
+    link::Link,
+    scripts,
+    shard::{self, SHARDS},
+};
+use crate::{
+    geo::distance_m,
+    ports::{EngineError, NearbyQuery, Positions, Put},
+};
+use area::{Area, LATITUDE_MAX, rings};
+use async_trait::async_trait;
+use futures::future::try_join_all;
+use redis::{RedisResult, cmd};
+use sentinel_model::{Location, UnitId};
+use std::{collections::HashSet, time::Duration};
+
+/// How long a position is current, where nobody says otherwise.
+pub const CURRENT_FOR: Duration = Duration::from_secs(300);
+/// Positions that one command reads, or one sweep of a shard removes: Redis serves others between.
+const AT_ONCE: usize = 1000;
+
+pub struct RedisPositions {
+    link: Link,
+    current_for: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PositionError {
+    #[error(transparent)]
+    Redis(#[from] redis::RedisError),
+    #[error("a position does not encode")]
+    Encode(#[from] serde_json::Error),
+    #[error("a held position does not read")]
+    Held,
+    #[error("the index holds what is no unit")]
+    Unit(#[from] sentinel_model::ids::IdError),
+}
+
+impl RedisPositions {
+    pub fn new(link: Link, current_for: Duration) -> Self {
+        Self { link, current_for }
+    }
+
+    /// Takes who is no longer heard of out of the index; answers how many. For workers, every
+    /// few seconds: until then each is a line that `nearby` reads in vain.
+    pub async fn sweep(&self) -> Result<usize, EngineError> {
+        let swept = try_join_all((0..SHARDS).map(|shard| self.sweep_shard(keys::Positions(shard)))).await;
+        swept.map(|swept| swept.iter().sum()).map_err(EngineError::during("sweeping expired positions"))
+    }
+
+    async fn sweep_shard(&self, keys: keys::Positions) -> RedisResult<usize> {
+        let mut swept = 0;
+        loop {
+            let mut call = scripts::SWEEP.prepare_invoke();
+            call.key(keys.geo()).key(keys.geo_until()).arg(AT_ONCE);
+            let gone: usize = call.invoke_async(&mut self.link.clone()).await?;
+            swept += gone;
+            if gone < AT_ONCE {
+                return Ok(swept);
+            }
+        }
+    }
+
+    async fn try_put(&self, location: &Location) -> Result<Put, PositionError> {
+        let unit = &location.unit_id;
+        let keys = keys::Positions(shard::of(unit));
+        let mut call = scripts::PUT.prepare_invoke();
+        call.key(keys.current(unit)).key(keys.last()).key(keys.geo()).key(keys.geo_until());
+        call.arg(unit.as_str()).arg(location.time.0).arg(location.received_at.0).arg(held::place(location)?);
+        call.arg(self.current_for.as_millis().to_string()).arg(LATITUDE_MAX);
+        let is_newest: bool = call.invoke_async(&mut self.link.clone()).await?;
+        Ok(if is_newest { Put::Advanced } else { Put::Kept })
+    }
+
+    /// Where units of one shard were last, with each its place in the answer.
+    async fn last(
+        &self,
+        shard: keys::Positions,
+        asked: Vec<(usize, &UnitId)>,
+    ) -> Result<Vec<(usize, Option<Location>)>, PositionError> {
+        let mut found = Vec::with_capacity(asked.len());
+        for asked in asked.chunks(AT_ONCE) {
+            let units: Vec<&str> = asked.iter().map(|(_, unit)| unit.as_str()).collect();
+            let mut ask = cmd("HMGET");
+            ask.arg(shard.last()).arg(units);
+            let held: Vec<Option<String>> = ask.query_async(&mut self.link.clone()).await?;
+            for ((place, unit), held) in asked.iter().zip(held) {
+                let location = held.map(|held| held::read((*unit).clone(), &held)).transpose()?;
+                found.push((*place, location));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn try_get_many(&self, units: &[UnitId]) -> Result<Vec<Option<Location>>, PositionError> {
+        let mut by_shard: [Vec<(usize, &UnitId)>; SHARDS as usize] = Default::default();
+        for asked in units.iter().enumerate() {
+            by_shard[usize::from(shard::of(asked.1))].push(asked);
+        }
+        let asked = (0..SHARDS).zip(by_shard).filter(|(_, asked)| !asked.is_empty());
+        let found =
+            try_join_all(asked.map(|(shard, asked)| self.last(keys::Positions(shard), asked))).await?;
+        let mut locations = vec![None; units.len()];
+        for (place, location) in found.into_iter().flatten() {
+            locations[place] = location;
+        }
+        Ok(locations)
+    }
+
+    /// Who of a shard is in an area by the index and was not looked at before, and where each
+    /// is: none where that is not current.
+    async fn in_area(
+        &self,
+        shard: keys::Positions,
+        area: &Area,
+        looked_at: &HashSet<UnitId>,
+    ) -> Result<Vec<(UnitId, Option<Location>)>, PositionError> {
+        let ask = match *area {
+            Area::Circle { latitude, longitude, radius_m } => cmd("GEOSEARCH")
+                .arg(shard.geo())
+                .arg(("FROMLONLAT", longitude, latitude, "BYRADIUS", radius_m, "m"))
+                .take(),
+            Area::Everywhere => cmd("ZRANGE").arg(shard.geo()).arg((0, -1)).take(),
+        };
+        let there: Vec<String> = ask.query_async(&mut self.link.clone()).await?;
+        let mut units = Vec::new();
+        for unit in there {
+            let unit: UnitId = unit.parse()?;
+            if !looked_at.contains(&unit) {
+                units.push(unit);
+            }
+        }
+        let mut found = Vec::with_capacity(units.len());
+        for units in units.chunks(AT_ONCE) {
+            let mut ask = cmd("MGET");
+            ask.arg(units.iter().map(|unit| shard.current(unit)).collect::<Vec<_>>());
+            let held: Vec<Option<String>> = ask.query_async(&mut self.link.clone()).await?;
+            for (unit, held) in units.iter().zip(held) {
+                let location = held.map(|held| held::read(unit.clone(), &held)).transpose()?;
+                found.push((unit.clone(), location));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks around in widening rings. Asking for the nearest few of the whole radius would not
+    /// do: GEOSEARCH visits everyone of the radius before it counts.
+    async fn try_nearby(&self, query: &NearbyQuery<'_>) -> Result<Vec<(Location, f64)>, PositionError> {
+        let center = (query.latitude, query.longitude);
+        let mut looked_at = HashSet::new();
+        let mut kept: Vec<(Location, f64)> = Vec::new();
+        for radius_m in rings(query.radius_m) {
+            let area = Area::around(center, radius_m);
+            let shards = (0..SHARDS).map(|shard| self.in_area(keys::Positions(shard), &area, &looked_at));
+            for (unit, location) in try_join_all(shards).await?.into_iter().flatten() {
+                looked_at.insert(unit);
+                // The index rounds; what counts is the place that is held.
+                let at = |location: Location| {
+                    let distance = distance_m(center, (location.latitude, location.longitude));
+                    (location, distance)
+                };
+                let near = location.map(at).filter(|(_, distance)| *distance <= query.radius_m);
+                kept.extend(near.filter(|(location, _)| (query.keep)(location)));
+            }
+            if kept.iter().filter(|(_, distance)| *distance <= radius_m).count() >= query.limit {
+                break;
+            }
+        }
+        kept.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.unit_id.cmp(&b.0.unit_id)));
+        kept.truncate(query.limit);
+        Ok(kept)
+    }
+
+    async fn try_remove(&self, unit: &UnitId) -> RedisResult<()> {
+        let keys = keys::Positions(shard::of(unit));
+        let mut call = scripts::REMOVE.prepare_invoke();
+        call.key(keys.current(unit)).key(keys.last()).key(keys.geo()).key(keys.geo_until());
+        call.arg(unit.as_str()).invoke_async(&mut self.link.clone()).await
+    }
+}
+
+#[async_trait]
+impl Positions for RedisPositions {
+    async fn put(&self, location: Location) -> Result<Put, EngineError> {
+        self.try_put(&location).await.map_err(EngineError::during("putting a position"))
+    }
+
+    async fn get(&self, unit: &UnitId) -> Result<Option<Location>, EngineError> {
+        let last = self.last(keys::Positions(shard::of(unit)), vec![(0, unit)]).await;
+        let last = last.map_err(EngineError::during("reading a position"))?;
+        Ok(last.into_iter().next().and_then(|(_, location)| location))
+    }
+
+    async fn get_many(&self, units: &[UnitId]) -> Result<Vec<Option<Location>>, EngineError> {
+        self.try_get_many(units).await.map_err(EngineError::during("reading positions"))
+    }
+
+    async fn nearby(&self, query: NearbyQuery<'_>) -> Result<Vec<(Location, f64)>, EngineError> {
+        self.try_nearby(&query).await.map_err(EngineError::during("reading who is near"))
+    }
+
+    async fn remove(&self, unit: &UnitId) -> Result<(), EngineError> {
+        self.try_remove(unit).await.map_err(EngineError::during("removing a position"))
+    }
+}
