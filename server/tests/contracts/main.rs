@@ -16,6 +16,20 @@ const NOW: Time = Time(1_795_226_400_000);
 /// One test a promise, each over an engine of its own.
 #[macro_export]
 macro_rules! contract {
+    // On a server that may not be installed.
+    ($engine:ident, where_installed $make:expr, $($story:ident)*) => {
+        mod $engine {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    if let Some(engine) = $make {
+                        super::$story(&engine).await;
+                    }
+                }
+            )*
+        }
+    };
     ($engine:ident, $make:expr, $($story:ident)*) => {
         mod $engine {
             use super::*;
