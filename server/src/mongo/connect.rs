@@ -71,7 +71,8 @@ impl Mongo {
         let client = Client::with_options(options)?;
         let mut database = client.database(&name);
 
-        let hello = ask(&database, "hello").await?;
+        // The old name of `hello`, which every server knows.
+        let hello = ask(&database, "isMaster").await?;
         let build = ask(&database, "buildInfo").await?;
         let topology = topology_of(&hello);
         let mut written = Written::AsTold;

@@ -3,9 +3,11 @@
 mod archive;
 mod bus;
 mod intake;
+mod mongo;
 mod positions;
 mod registry;
 mod rooms;
+mod shared_records;
 
 use sentinel_model::{Fix, PatrolId, ScopePath, Time, UnitId};
 use sentinel_server::ports::RoomMember;
