@@ -3,7 +3,8 @@
 use super::{
     connect::Mongo,
     driver::{LATER, MongoError, SOON, within},
-    segment::{Key, Segment, date, hour, hour_start, key, time},
+    merge::{Merge, keyed},
+    segment::{Key, Segment, date, hour, hour_start, time},
     store::Writer,
 };
 use crate::{
@@ -18,11 +19,7 @@ use mongodb::{
     options::IndexOptions,
 };
 use sentinel_model::{Fix, RoutePoint, Time, UnitId};
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 /// Points that end a piece of a route. A day at a fix a second is one piece.
 const PIECE: usize = 100_000;
@@ -32,6 +29,9 @@ const UNITS_AT_ONCE: usize = 8;
 
 /// Segments a reply of the server holds.
 const BATCH: u32 = 1000;
+
+/// Reads a packed segment.
+type Unpack<T> = fn(&[u8]) -> Result<Vec<(Key, T)>, BlockError>;
 
 /// History over MongoDB. Clones share what they remember.
 #[derive(Clone)]
@@ -60,9 +60,7 @@ impl MongoArchive {
             mongo.make_collection(Self::SEGMENTS).await?;
             Writer::prepare(mongo).await?;
             mongo.make_index(Self::SEGMENTS, doc! { "unit": 1, "first": 1, "last": 1 }, None).await?;
-            let Some(retention) = retention else { return Ok(false) };
-            let expiring = IndexOptions::builder().expire_after(retention).build();
-            mongo.make_index(Self::SEGMENTS, doc! { "last": 1 }, Some(expiring)).await
+            expire_after(mongo, retention).await
         };
         let expires: Result<bool, MongoError> = making.await;
         Ok(Self {
@@ -86,7 +84,7 @@ impl MongoArchive {
         range: TimeRange,
         behind: Option<Key>,
         enough: usize,
-        unpack: fn(&[u8]) -> Result<Vec<(Key, T)>, BlockError>,
+        unpack: Unpack<T>,
     ) -> Result<(Vec<T>, Option<Key>), ReadError> {
         let from = behind.as_ref().map_or(range.from, |(time, _)| *time);
         let filter = doc! {
@@ -151,6 +149,21 @@ impl MongoArchive {
     }
 }
 
+/// Has the server drop what is older, and only that: an index of another time goes.
+/// Answers whether the server does it.
+async fn expire_after(mongo: &Mongo, retention: Option<Duration>) -> Result<bool, MongoError> {
+    const PREFIX: &str = "expires_after_";
+    let wanted = retention.map(|retention| format!("{PREFIX}{}", retention.as_secs()));
+    for name in mongo.index_names(MongoArchive::SEGMENTS).await? {
+        if name.starts_with(PREFIX) && Some(&name) != wanted.as_ref() {
+            mongo.drop_index(MongoArchive::SEGMENTS, name).await?;
+        }
+    }
+    let Some(name) = wanted else { return Ok(false) };
+    let options = IndexOptions::builder().name(name).expire_after(retention).build();
+    mongo.make_index(MongoArchive::SEGMENTS, doc! { "last": 1 }, Some(options)).await
+}
+
 #[async_trait]
 impl Archive for MongoArchive {
     /// Each piece is a read of its own, and short: who is slow to take them holds nothing,
@@ -195,50 +208,3 @@ fn points_of(bytes: &[u8]) -> Result<Vec<(Key, RoutePoint)>, BlockError> {
     block::each_point(bytes, |point, uuid| points.push(((point.time, uuid.into()), point)))?;
     Ok(points)
 }
-
-pub(super) fn keyed(fixes: Vec<Fix>) -> Vec<(Key, Fix)> {
-    fixes.into_iter().map(|fix| (key(&fix), fix)).collect()
-}
-
-/// Brings what overlapping segments hold in order, each key once.
-pub(super) struct Merge<T> {
-    range: TimeRange,
-    behind: Option<Key>,
-    /// What a later segment may still come before, with the time it was stored.
-    pub pending: BTreeMap<Key, (i64, T)>,
-    pub released: Vec<T>,
-    /// The key of the last released.
-    pub reached: Option<Key>,
-}
-
-impl<T> Merge<T> {
-    pub fn new(range: TimeRange, behind: Option<Key>) -> Self {
-        Self { range, behind, pending: BTreeMap::new(), released: Vec::new(), reached: None }
-    }
-
-    pub fn add(&mut self, stored: i64, entries: Vec<(Key, T)>) {
-        for (key, value) in entries {
-            if !self.range.contains(key.0) || self.behind.as_ref().is_some_and(|behind| key <= *behind) {
-                continue;
-            }
-            match self.pending.entry(key) {
-                Entry::Vacant(free) => drop(free.insert((stored, value))),
-                Entry::Occupied(mut held) if held.get().0 > stored => drop(held.insert((stored, value))),
-                Entry::Occupied(_) => {}
-            }
-        }
-    }
-
-    /// Releases what is before `next`, or all.
-    pub fn release(&mut self, next: Option<Time>) {
-        while let Some(first) = self.pending.first_entry() {
-            if next.is_some_and(|next| first.key().0 >= next) {
-                break;
-            }
-            let (key, (_, value)) = first.remove_entry();
-            self.released.push(value);
-            self.reached = Some(key);
-        }
-    }
-}
-

@@ -8,8 +8,9 @@
 //! again meanwhile is one more small segment.
 
 use super::{
-    archive::{Merge, MongoArchive, ReadError, keyed},
+    archive::{MongoArchive, ReadError},
     driver::{LATER, MongoError, within},
+    merge::{Merge, keyed},
     segment::{self, HOUR_MS, Segment, date, hour_start},
     store::{Dirty, Replaced, SLOT_MS, insert_all},
 };

@@ -83,12 +83,8 @@ impl Mongo {
             Ok(version) => ("FerretDB", version),
             Err(_) => ("MongoDB", build.get_str("version").unwrap_or("of unknown version")),
         };
-        let abilities = Abilities {
-            product,
-            version: version.trim_start_matches('v').to_owned(),
-            topology,
-            written,
-        };
+        let abilities =
+            Abilities { product, version: version.trim_start_matches('v').to_owned(), topology, written };
         tracing::info!(server = %abilities, database = name, "connected to the database");
         Ok(Self { database, abilities: Arc::new(abilities) })
     }
@@ -153,6 +149,15 @@ impl Mongo {
             }
             Err(error) => Err(error),
         }
+    }
+    pub(super) async fn index_names(&self, collection: &str) -> Result<Vec<String>, MongoError> {
+        let on = self.database.collection::<Document>(collection);
+        within(SOON, async move { on.list_index_names().await }).await
+    }
+
+    pub(super) async fn drop_index(&self, collection: &str, name: String) -> Result<(), MongoError> {
+        let on = self.database.collection::<Document>(collection);
+        within(SOON, async move { on.drop_index(name).await }).await
     }
 }
 

@@ -47,10 +47,7 @@ impl MongoError {
     /// Whether the insert of one document found its `_id` taken.
     pub fn is_duplicate(&self) -> bool {
         let Self::Driver(error) = self else { return false };
-        matches!(
-            &*error.kind,
-            ErrorKind::Write(WriteFailure::WriteError(WriteError { code: DUPLICATE, .. }))
-        )
+        matches!(&*error.kind, ErrorKind::Write(WriteFailure::WriteError(WriteError { code: DUPLICATE, .. })))
     }
 
     /// Whether the server understood and answers that it will not do this.
@@ -80,7 +77,7 @@ impl MongoError {
         Ok(errors.iter().map(|e| e.index).collect())
     }
 
-    pub fn to_store_error(self, what: &'static str) -> StoreError {
+    pub fn into_store_error(self, what: &'static str) -> StoreError {
         let refused = self.is_refusal();
         let error = EngineError::new(what, self);
         if refused { StoreError::Refused(error) } else { StoreError::Away(error) }

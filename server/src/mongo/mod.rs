@@ -3,8 +3,8 @@
 //! - [`connect`]: the connection, what the server can do, indexes
 //! - [`registry`]: the records, by one ordered [`log`] of commits; [`fold`] applies them to
 //!   copies that are read fast, [`tail`] overlays what is not folded yet
-//! - [`archive`] reads history, [`store`] writes it, in insert-only segments ([`segment`]);
-//!   [`compact`] makes few of many and drops what has expired
+//! - [`archive`] reads history, [`store`] writes it, in insert-only segments ([`segment`],
+//!   [`merge`]); [`compact`] makes few of many
 //!
 //! Whatever nodes must decide between them, the insert of a unique `_id` decides: that is
 //! atomic on every server, and needs no transaction. Updates are only made where they may
@@ -30,6 +30,7 @@ pub mod connect;
 mod driver;
 mod fold;
 mod log;
+mod merge;
 mod records;
 pub mod registry;
 mod segment;

@@ -132,9 +132,7 @@ pub fn write(change: &Change) -> Result<ChangeDoc, RecordError> {
         Change::PutUnit(record) => (json(record)?, None),
         Change::PutUser(record) => (json(record)?, None),
         Change::PutKey(record) => (json(record)?, None),
-        Change::PutSession(record) => {
-            (json(record)?, Some(DateTime::from_millis(record.expires_at.ms())))
-        }
+        Change::PutSession(record) => (json(record)?, Some(DateTime::from_millis(record.expires_at.ms()))),
         Change::DropSession { .. } => return Ok(ChangeDoc::Drop { id: record_id(change) }),
         Change::PutPatrol(patrol) => return Ok(ChangeDoc::Patrol(PatrolFields::of(patrol)?)),
     };

@@ -147,11 +147,7 @@ impl MongoRegistry {
         Ok(Commit::Done)
     }
 
-    async fn find(
-        &self,
-        filter: Document,
-        holds: impl Fn(&Patrol) -> bool,
-    ) -> Result<Vec<Patrol>, LogError> {
+    async fn find(&self, filter: Document, holds: impl Fn(&Patrol) -> bool) -> Result<Vec<Patrol>, LogError> {
         let (_, found) = self.patrols.find(&self.log, filter, holds).await?;
         Ok(found.into_values().collect())
     }
@@ -180,8 +176,7 @@ impl MongoRegistry {
     async fn read_secret(&self, name: &'static str) -> Result<[u8; 32], LogError> {
         let secrets = self.secrets.clone();
         let bytes = rand::random::<[u8; 32]>().to_vec();
-        let fresh =
-            SecretDoc { name: name.into(), bytes: Binary { subtype: BinarySubtype::Generic, bytes } };
+        let fresh = SecretDoc { name: name.into(), bytes: Binary { subtype: BinarySubtype::Generic, bytes } };
         let stored = within(SOON, async move {
             match secrets.find_one(doc! { "_id": name }).await? {
                 Some(stored) => Ok(Some(stored)),

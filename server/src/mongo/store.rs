@@ -81,9 +81,8 @@ impl Writer {
     fn now(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX - 1);
-        let last = self.stored.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-            Some(now.max(last + 1))
-        });
+        let last =
+            self.stored.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)));
         now.max(last.unwrap_or_else(|last| last) + 1)
     }
 
@@ -139,7 +138,7 @@ impl ArchiveWriter for MongoArchive {
             self.writer.note(stored, hours).await?;
             insert_all(&self.segments, segments).await
         };
-        storing.await.map_err(|error: MongoError| error.to_store_error(WHAT))
+        storing.await.map_err(|error: MongoError| error.into_store_error(WHAT))
     }
 }
 

@@ -7,6 +7,7 @@ mod mongo;
 mod positions;
 mod registry;
 mod rooms;
+mod shared_history;
 mod shared_records;
 
 use sentinel_model::{Fix, PatrolId, ScopePath, Time, UnitId};

@@ -2,6 +2,7 @@
 
 use crate::{intake::History, registry::Store};
 use async_trait::async_trait;
+use mongodb::bson::{Document, doc};
 use sentinel_model::{Fix, Time, UnitId};
 use sentinel_server::{
     mongo::{Mongo, MongoArchive, MongoRegistry},
@@ -36,6 +37,13 @@ impl OnMongo {
 
     pub async fn archive(&self) -> MongoArchive {
         MongoArchive::open(&self.connect().await, None).await.expect("opens")
+    }
+
+    /// How many segments hold a unit's history.
+    pub async fn segments(&self, unit: &str) -> u64 {
+        let client = mongodb::Client::with_uri_str(self.database.uri()).await.expect("connects");
+        let segments = client.database(self.database.name()).collection::<Document>("segments");
+        segments.count_documents(doc! { "unit": unit }).await.expect("counts")
     }
 }
 

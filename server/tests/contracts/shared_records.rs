@@ -234,7 +234,8 @@ async fn what_is_folded_and_old_is_forgotten_and_who_needed_it_is_told(on: &OnMo
     many_commits(&node, 0, 199).await;
     assert_eq!(asleep.since(0).await.expect("reads").len(), 199);
     let before = all_of(&node).await;
-    let now = Time(i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("fits"));
+    let now =
+        Time(i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("fits"));
     let in_eight_days = now.plus_ms(8 * 24 * 3600 * 1000);
     assert_eq!(node.fold(in_eight_days).await.expect("folds"), 100);
     assert_same(&all_of(&node).await, &before);
