@@ -14,6 +14,7 @@
 //! - [`wiring`]: the one place that names engines and puts the parts together
 
 pub mod auth;
+pub mod block;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -28,6 +29,7 @@ pub mod ingest;
 pub mod live;
 pub mod logs;
 pub mod memory;
+pub mod mongo;
 pub mod patrols;
 pub mod ports;
 pub mod reads;

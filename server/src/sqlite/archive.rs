@@ -1,6 +1,7 @@
 //! Reading history, a piece at a time.
 
-use super::{block, readers::Readers, writer::WriteError};
+use super::{readers::Readers, writer::WriteError};
+use crate::block;
 use crate::ports::{Archive, EngineError, Points, TimeRange};
 use async_trait::async_trait;
 use futures::{StreamExt, stream};

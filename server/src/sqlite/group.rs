@@ -178,7 +178,8 @@ fn tell(group: Vec<Submission>, outcomes: Vec<Outcome>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::{HISTORY_SCHEMA, block, open, plain_fix as fix};
+    use crate::block;
+    use crate::sqlite::{HISTORY_SCHEMA, open, plain_fix as fix};
 
     fn group(of: &[(&str, &[i64])]) -> Vec<Submission> {
         let submission = |(unit, times): &(&str, &[i64])| Submission {

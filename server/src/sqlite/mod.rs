@@ -5,7 +5,6 @@
 //! `synchronous=FULL`: a commit that answered is on disk.
 
 mod archive;
-mod block;
 mod fold;
 mod group;
 mod intake;
@@ -22,7 +21,7 @@ use open::Migrations;
 
 /// The history file's schema.
 ///
-/// A row of `block` holds up to [`block::CAPACITY`] fixes of one unit, packed, in
+/// A row of `block` holds up to [`crate::block::CAPACITY`] fixes of one unit, packed, in
 /// order of (device time, uuid). Blocks of a unit never overlap in that order.
 /// `id` grows with insertion, so blocks being filled lie side by side on disk
 /// whichever units they belong to.

@@ -4,7 +4,7 @@
 //! appended to the unit's last block, known from a small cache, without reading.
 //! The others (late, reordered, resent) are merged into the block they fall in.
 
-use super::block::{self, CAPACITY, Cursor};
+use crate::block::{self, CAPACITY, Cursor};
 use crate::ports::Receipt;
 use rusqlite::{Connection, OptionalExtension, params};
 use sentinel_model::{Fix, Time, UnitId};

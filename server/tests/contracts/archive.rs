@@ -3,6 +3,7 @@
 use crate::{
     NOW, contract, fix,
     intake::{History, engines, points, receipt},
+    mongo::{Kind, OnMongo},
     unit,
 };
 use futures::TryStreamExt;
@@ -12,6 +13,34 @@ use sentinel_server::ports::{Archive, Intake, TimeRange};
 use std::{collections::BTreeMap, sync::Arc};
 
 contract!(sqlite, engines::Sqlite::new(),
+    points_come_in_order_of_device_time_whatever_order_they_came_in
+    of_one_time_they_come_in_order_of_uuid
+    a_range_holds_its_start_and_not_its_end
+    a_long_range_comes_in_pieces_that_leave_nothing_out_and_nothing_twice
+    what_is_stored_while_a_range_is_read_takes_nothing_from_it
+    a_late_fix_stands_where_it_belongs
+    every_value_reads_back_bit_for_bit
+    whole_fixes_are_as_many_as_asked_for_from_the_start
+    units_and_times_without_fixes_are_empty
+    the_last_before_a_moment_is_not_after_it
+    it_is_as_a_sorted_map_would_have_it
+);
+
+contract!(ferretdb, where_installed OnMongo::of(Kind::FerretDb),
+    points_come_in_order_of_device_time_whatever_order_they_came_in
+    of_one_time_they_come_in_order_of_uuid
+    a_range_holds_its_start_and_not_its_end
+    a_long_range_comes_in_pieces_that_leave_nothing_out_and_nothing_twice
+    what_is_stored_while_a_range_is_read_takes_nothing_from_it
+    a_late_fix_stands_where_it_belongs
+    every_value_reads_back_bit_for_bit
+    whole_fixes_are_as_many_as_asked_for_from_the_start
+    units_and_times_without_fixes_are_empty
+    the_last_before_a_moment_is_not_after_it
+    it_is_as_a_sorted_map_would_have_it
+);
+
+contract!(mongo_java, where_installed OnMongo::of(Kind::JavaServer),
     points_come_in_order_of_device_time_whatever_order_they_came_in
     of_one_time_they_come_in_order_of_uuid
     a_range_holds_its_start_and_not_its_end

@@ -3,11 +3,14 @@
 mod archive;
 mod bus;
 mod intake;
+mod mongo;
 mod positions;
 mod positions_expiry;
 mod redis;
 mod registry;
 mod rooms;
+mod shared_history;
+mod shared_records;
 
 use sentinel_model::{Fix, PatrolId, ScopePath, Time, UnitId};
 use sentinel_server::ports::RoomMember;
@@ -18,6 +21,20 @@ const NOW: Time = Time(1_795_226_400_000);
 /// One test a promise, each over an engine of its own.
 #[macro_export]
 macro_rules! contract {
+    // On a server that may not be installed.
+    ($engine:ident, where_installed $make:expr, $($story:ident)*) => {
+        mod $engine {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    if let Some(engine) = $make {
+                        super::$story(&engine).await;
+                    }
+                }
+            )*
+        }
+    };
     ($engine:ident, $make:expr, $($story:ident)*) => {
         mod $engine {
             use super::*;

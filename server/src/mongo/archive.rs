@@ -1,0 +1,210 @@
+//! Reading history: segments that may overlap become points in order, each once.
+
+use super::{
+    connect::Mongo,
+    driver::{LATER, MongoError, SOON, within},
+    merge::{Merge, keyed},
+    segment::{Key, Segment, date, hour, hour_start, time},
+    store::Writer,
+};
+use crate::{
+    block::{self, BlockError},
+    ports::{Archive, EngineError, Points, TimeRange},
+};
+use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt, stream};
+use mongodb::{
+    Collection,
+    bson::{Document, doc},
+    options::IndexOptions,
+};
+use sentinel_model::{Fix, RoutePoint, Time, UnitId};
+use std::{sync::Arc, time::Duration};
+
+/// Points that end a piece of a route. A day at a fix a second is one piece.
+const PIECE: usize = 100_000;
+
+/// Units asked for at once.
+const UNITS_AT_ONCE: usize = 8;
+
+/// Segments a reply of the server holds.
+const BATCH: u32 = 1000;
+
+/// Reads a packed segment.
+type Unpack<T> = fn(&[u8]) -> Result<Vec<(Key, T)>, BlockError>;
+
+/// History over MongoDB. Clones share what they remember.
+#[derive(Clone)]
+pub struct MongoArchive {
+    pub(super) segments: Collection<Segment>,
+    pub(super) writer: Arc<Writer>,
+    expires: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error(transparent)]
+    Mongo(#[from] MongoError),
+    #[error(transparent)]
+    Block(#[from] BlockError),
+}
+
+impl MongoArchive {
+    pub(super) const SEGMENTS: &str = "segments";
+
+    /// Opens the history of that database, and makes collections and indexes that are not
+    /// there. History older than `retention` expires, if that is given: by the server where
+    /// it can ([`expires_by_itself`](Self::expires_by_itself)).
+    pub async fn open(mongo: &Mongo, retention: Option<Duration>) -> Result<Self, EngineError> {
+        let making = async {
+            mongo.make_collection(Self::SEGMENTS).await?;
+            Writer::prepare(mongo).await?;
+            mongo.make_index(Self::SEGMENTS, doc! { "unit": 1, "first": 1, "last": 1 }, None).await?;
+            expire_after(mongo, retention).await
+        };
+        let expires: Result<bool, MongoError> = making.await;
+        Ok(Self {
+            segments: mongo.collection(Self::SEGMENTS),
+            writer: Arc::new(Writer::new(mongo)),
+            expires: expires.map_err(EngineError::during("preparing the history"))?,
+        })
+    }
+
+    /// Whether the server itself drops what has expired. If not, a worker does, by
+    /// [`drop_before`](Self::drop_before).
+    pub fn expires_by_itself(&self) -> bool {
+        self.expires
+    }
+
+    /// The next points or fixes: about `enough`, in order, and behind which key to read on;
+    /// without that, they are the last.
+    async fn piece<T: Send + 'static>(
+        &self,
+        unit: &UnitId,
+        range: TimeRange,
+        behind: Option<Key>,
+        enough: usize,
+        unpack: Unpack<T>,
+    ) -> Result<(Vec<T>, Option<Key>), ReadError> {
+        let from = behind.as_ref().map_or(range.from, |(time, _)| *time);
+        let filter = doc! {
+            "unit": unit.as_str(),
+            "first": { "$gte": date(hour_start(hour(from))), "$lt": date(range.to) },
+            "last": { "$gte": date(from) },
+        };
+        let segments = self.segments.clone();
+        let reading = async move {
+            let mut merge = Merge::new(range, behind);
+            let mut found = segments.find(filter).sort(doc! { "first": 1 }).batch_size(BATCH).await?;
+            while let Some(segment) = found.try_next().await? {
+                merge.release(Some(time(segment.first)));
+                if merge.released.len() >= enough {
+                    return Ok(Ok((merge.released, merge.reached)));
+                }
+                match unpack(&segment.data.bytes) {
+                    Ok(entries) => merge.add(segment.stored, entries),
+                    Err(damaged) => return Ok(Err(damaged)),
+                }
+            }
+            merge.release(None);
+            Ok(Ok((merge.released, None)))
+        };
+        Ok(within(LATER, reading).await??)
+    }
+
+    /// The last fix not after `at`.
+    async fn last_of(&self, unit: &UnitId, at: Time) -> Result<Option<Fix>, ReadError> {
+        let begun = doc! { "unit": unit.as_str(), "first": { "$lte": date(at) } };
+        let segments = self.segments.clone();
+        let newest = within(SOON, async move { segments.find_one(begun).sort(doc! { "first": -1 }).await });
+        let Some(newest) = newest.await? else { return Ok(None) };
+        // Another one of that hour, which begins before it, may reach further.
+        let (fixes, _) = block::unpack_all(&newest.data.bytes)?;
+        let reached = fixes.iter().rfind(|fix| fix.time <= at).map_or(time(newest.first), |fix| fix.time);
+        let hour = hour(reached);
+        let begin = doc! { "$gte": date(hour_start(hour)), "$lte": newest.first };
+        let others: Document = doc! {
+            "unit": unit.as_str(),
+            "first": begin,
+            "last": { "$gte": date(reached) },
+            "_id": { "$ne": newest.id },
+        };
+        let segments = self.segments.clone();
+        let others: Vec<Segment> =
+            within(SOON, async move { segments.find(others).await?.try_collect().await }).await?;
+        let mut merge = Merge::new(TimeRange { from: reached, to: at.plus_ms(1) }, None);
+        merge.add(newest.stored, keyed(fixes));
+        for other in others {
+            merge.add(other.stored, keyed(block::unpack_all(&other.data.bytes)?.0));
+        }
+        Ok(merge.pending.pop_last().map(|(_, (_, fix))| fix))
+    }
+
+    /// Removes what has its last fix before `time`.
+    pub async fn drop_before(&self, time: Time) -> Result<(), EngineError> {
+        let segments = self.segments.clone();
+        let old = doc! { "last": { "$lt": date(time) } };
+        let dropped = within(LATER, async move { segments.delete_many(old).await }).await;
+        dropped.map(drop).map_err(EngineError::during("dropping expired history"))
+    }
+}
+
+/// Has the server drop what is older, and only that: an index of another time goes.
+/// Answers whether the server does it.
+async fn expire_after(mongo: &Mongo, retention: Option<Duration>) -> Result<bool, MongoError> {
+    const PREFIX: &str = "expires_after_";
+    let wanted = retention.map(|retention| format!("{PREFIX}{}", retention.as_secs()));
+    for name in mongo.index_names(MongoArchive::SEGMENTS).await? {
+        if name.starts_with(PREFIX) && Some(&name) != wanted.as_ref() {
+            mongo.drop_index(MongoArchive::SEGMENTS, name).await?;
+        }
+    }
+    let Some(name) = wanted else { return Ok(false) };
+    let options = IndexOptions::builder().name(name).expire_after(retention).build();
+    mongo.make_index(MongoArchive::SEGMENTS, doc! { "last": 1 }, Some(options)).await
+}
+
+#[async_trait]
+impl Archive for MongoArchive {
+    /// Each piece is a read of its own, and short: who is slow to take them holds nothing,
+    /// and what is compacted in between is not dropped so soon.
+    fn points(&self, unit: &UnitId, range: TimeRange) -> Points {
+        let (archive, unit) = (self.clone(), unit.clone());
+        stream::try_unfold(Some(None), move |next: Option<Option<Key>>| {
+            let (archive, unit) = (archive.clone(), unit.clone());
+            async move {
+                let Some(behind) = next else { return Ok(None) };
+                let piece = archive.piece(&unit, range, behind, PIECE, points_of).await;
+                let (points, reached) = piece.map_err(EngineError::during("reading a route"))?;
+                Ok((!points.is_empty()).then_some((points, reached.map(Some))))
+            }
+        })
+        .boxed()
+    }
+
+    async fn fixes(&self, unit: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let unpack = |bytes: &[u8]| Ok(keyed(block::unpack_all(bytes)?.0));
+        let piece = self.piece(unit, range, None, limit, unpack).await;
+        let (mut fixes, _) = piece.map_err(EngineError::during("reading fixes"))?;
+        fixes.truncate(limit);
+        Ok(fixes)
+    }
+
+    async fn last_before(&self, units: &[UnitId], at: Time) -> Result<Vec<(UnitId, Fix)>, EngineError> {
+        let found = stream::iter(units.to_vec())
+            .map(|unit| async move { self.last_of(&unit, at).await.map(|fix| Some((unit, fix?))) })
+            .buffered(UNITS_AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await;
+        Ok(found.map_err(EngineError::during("reading where units were"))?.into_iter().flatten().collect())
+    }
+}
+
+fn points_of(bytes: &[u8]) -> Result<Vec<(Key, RoutePoint)>, BlockError> {
+    let mut points = Vec::new();
+    block::each_point(bytes, |point, uuid| points.push(((point.time, uuid.into()), point)))?;
+    Ok(points)
+}
