@@ -3,6 +3,8 @@
 //! - [`frame`]: a unit, an event or a whole frame, encoded once and shared
 //! - [`room`]: one scope as this node's subscribers see it, and its lanes of frames
 //! - [`hub`]: the rooms of this node, fed by the bus; [`Hub::join`] needs a grant
+//! - [`mend`]: rooms are opened, and mended where the bus has lost something
+//! - [`channels`]: whose positions this node listens to
 //! - [`session`]: one subscriber's place in a room; what it gets next
 //! - [`status`]: stale and offline, by the server's clock
 //!
@@ -10,8 +12,10 @@
 //! latest position of every unit; it never waits for another, and memory per
 //! subscriber does not grow with how slow it is.
 
+mod channels;
 mod frame;
 mod hub;
+mod mend;
 mod room;
 mod session;
 pub mod status;
