@@ -145,14 +145,17 @@ impl Hub {
     async fn read_positions(&self, patrols: &[PatrolId]) -> Result<(), EngineError> {
         let held = |patrol: &PatrolId| {
             let rooms = self.routes.get(patrol)?;
-            rooms.iter().find_map(|room| room.unit(*patrol))?.decode()
+            let oldest = rooms.iter().filter_map(|room| room.unit(*patrol)).min_by_key(|unit| unit.time);
+            oldest?.decode()
         };
         let held: Vec<LiveUnit> = patrols.iter().filter_map(held).collect();
         let units: Vec<UnitId> = held.iter().map(|unit| unit.id.clone()).collect();
         // The positions first: whose patrol has changed since is then known.
         let locations = self.positions.get_many(&units).await?;
-        let found: Vec<(LiveUnit, Location)> =
-            held.into_iter().zip(locations).filter_map(|(unit, location)| Some((unit, location?))).collect();
+        let newer = |(unit, location): (LiveUnit, Option<Location>)| {
+            location.filter(|location| Some(location.time) > unit.time).map(|location| (unit, location))
+        };
+        let found: Vec<(LiveUnit, Location)> = held.into_iter().zip(locations).filter_map(newer).collect();
         let asked: Vec<(&UnitId, PatrolId)> = found.iter().map(|(unit, _)| (&unit.id, unit.patrol)).collect();
         for ((unit, location), entry) in found.iter().zip(self.on_patrol(&asked).await) {
             if let Some(entry) = entry

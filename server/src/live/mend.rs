@@ -174,32 +174,27 @@ impl Hub {
         Ok(live)
     }
 
-    /// Each unit as the records have it, none where they do not have it on that patrol.
-    /// A node may hear of a patrol before it has read the records that began it.
+    /// Each unit as the records have it, none where they do not have it on that patrol. The
+    /// records are read first: this node may hear of a patrol before it has read what began
+    /// it, and must not take one for active that has ended.
     pub(super) async fn on_patrol(&self, asked: &[(&UnitId, PatrolId)]) -> Vec<Option<Arc<UnitEntry>>> {
-        let look = || -> Vec<Option<Arc<UnitEntry>>> {
-            let on = |unit, patrol| {
-                let entry: Arc<UnitEntry> = self.directory.unit(unit)?;
-                entry.patrol.is_some_and(|active| active.id == patrol).then_some(entry)
-            };
-            asked.iter().map(|(unit, patrol)| on(unit, *patrol)).collect()
-        };
-        let found = look();
-        if found.iter().all(Option::is_some) {
-            return found;
+        if asked.is_empty() {
+            return Vec::new();
         }
         match tokio::time::timeout(RECORDS_PATIENCE, self.directory.catch_up()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "who is on patrol is told by what this node knows"
-                );
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "who is on patrol is told by what this node knows");
             }
             Err(_) => {
                 tracing::warn!("the records are slow; who is on patrol is told by what this node knows")
             }
         }
-        look()
+        let on = |unit: &UnitId, patrol| {
+            let entry = self.directory.unit(unit)?;
+            entry.patrol.is_some_and(|active| active.id == patrol).then_some(entry)
+        };
+        asked.iter().map(|(unit, patrol)| on(unit, *patrol)).collect()
     }
 }
