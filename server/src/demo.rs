@@ -84,7 +84,7 @@ pub async fn make(directory: &Arc<Directory>, now: Time) -> Result<(), EngineErr
         })
     }));
     changes.push(Change::PutKey(new_key(now).0));
-    directory.change(|| Ok((changes.clone(), ()))).await
+    directory.put(changes).await
 }
 
 /// A key for this process's simulator; the ones of earlier processes end.

@@ -7,19 +7,22 @@
 //! on top of the last one this copy has, and where another node was faster, its changes
 //! are read and the check is made again ([`Directory::change`]).
 
+mod change;
+mod tables;
+#[cfg(test)]
+mod tests;
+
 use crate::ports::{
-    Bus, Change, Commit, EngineError, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, UnitRecord,
-    UserRecord,
+    Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
 };
 use parking_lot::RwLock;
-use sentinel_model::{Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UserName};
+use sentinel_model::{PatrolId, Scope, ScopePath, Time, UnitId, UserName};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
+use tables::Tables;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 pub struct Directory {
     registry: Arc<dyn Registry>,
@@ -45,23 +48,11 @@ pub enum Ended {
     Key {
         id: String,
     },
-    /// The person's credentials version has counted up: sessions that were given the new
-    /// version go on, everything else has ended.
+    /// The person's credentials version has counted up, or the account is disabled:
+    /// sessions that were given the new version go on, everything else has ended.
     User {
         name: UserName,
     },
-}
-
-#[derive(Default)]
-struct Tables {
-    scopes: BTreeMap<Scope, Arc<ScopeRecord>>,
-    units: BTreeMap<UnitId, Arc<UnitEntry>>,
-    unit_by_token: HashMap<String, UnitId>,
-    unit_by_patrol: HashMap<PatrolId, UnitId>,
-    users: BTreeMap<UserName, Arc<UserRecord>>,
-    keys: BTreeMap<String, Arc<KeyRecord>>,
-    key_by_hash: HashMap<String, String>,
-    sessions: HashMap<String, Arc<SessionRecord>>,
 }
 
 /// A unit with its active patrol, where it has one.
@@ -90,12 +81,6 @@ impl UnitEntry {
     }
 }
 
-/// How often a change is tried again because other nodes keep changing the records.
-const TRIES: usize = 100;
-
-/// The records are looked at this often even if no other node has told of a commit.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-
 impl Directory {
     pub async fn load(
         registry: Arc<dyn Registry>,
@@ -111,109 +96,6 @@ impl Directory {
             on_end: OnceLock::new(),
             told: watch::Sender::new(0),
         })
-    }
-
-    /// Has `on_end` called for each credential that a change ends, whichever node made it.
-    /// Once; called after the change shows, so what is looked up then is as it is.
-    pub fn when_ended(&self, on_end: impl Fn(&Directory, &Ended) + Send + Sync + 'static) {
-        if self.on_end.set(Box::new(on_end)).is_err() {
-            tracing::error!("credentials that end are told to somebody already");
-        }
-    }
-
-    /// Makes a change. `decide` looks at the directory and says what is to change, or why
-    /// it may not; it is asked again when another node changed the records in between. No
-    /// changes commit nothing.
-    pub async fn change<T, E: From<EngineError>>(
-        self: &Arc<Self>,
-        mut decide: impl FnMut() -> Result<(Vec<Change>, T), E>,
-    ) -> Result<T, E> {
-        let mut at = self.at.clone().lock_owned().await;
-        for _ in 0..TRIES {
-            let (changes, outcome) = decide()?;
-            if changes.is_empty() {
-                return Ok(outcome);
-            }
-            // A task of its own: a request that is given up must not leave the registry and
-            // this copy apart, nor let the next change begin before this one shows.
-            let directory = self.clone();
-            let committing = tokio::spawn(async move {
-                let committed = directory.commit(&mut at, changes).await;
-                (committed, at)
-            });
-            let (committed, held) = committing.await.map_err(EngineError::during("committing a change"))?;
-            at = held;
-            if committed? == Commit::Done {
-                return Ok(outcome);
-            }
-        }
-        Err(EngineError::new("committing a change", "other nodes kept changing the records").into())
-    }
-
-    /// Commits and shows the changes, or shows what was committed in between.
-    async fn commit(&self, at: &mut u64, changes: Vec<Change>) -> Result<Commit, EngineError> {
-        let committed = self.registry.commit(*at, changes.clone()).await?;
-        match committed {
-            Commit::Done => {
-                *at += 1;
-                self.show(changes);
-                if let Err(error) = self.bus.publish_records(*at).await {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, "other nodes see this change only when they look");
-                }
-            }
-            Commit::Behind => self.read_on(at).await?,
-        }
-        Ok(committed)
-    }
-
-    /// Reads what other nodes have committed until now.
-    pub async fn catch_up(&self) -> Result<(), EngineError> {
-        let mut at = self.at.lock().await;
-        self.read_on(&mut at).await
-    }
-
-    async fn read_on(&self, at: &mut u64) -> Result<(), EngineError> {
-        for commit in self.registry.since(*at).await? {
-            *at = commit.at;
-            self.show(commit.changes);
-        }
-        Ok(())
-    }
-
-    fn show(&self, changes: Vec<Change>) {
-        let mut tables = self.tables.write();
-        let ended: Vec<Ended> = changes.into_iter().filter_map(|change| tables.apply(change)).collect();
-        drop(tables);
-        if let Some(on_end) = self.on_end.get() {
-            for ended in ended {
-                on_end(self, &ended);
-            }
-        }
-    }
-
-    /// Says that another node has committed.
-    pub fn hear_of(&self, at: u64) {
-        self.told.send_if_modified(|told| at > std::mem::replace(told, at.max(*told)));
-    }
-
-    /// Keeps this copy like the records, whichever node changes them.
-    pub async fn follow(&self, stop: CancellationToken) {
-        let mut told = self.told.subscribe();
-        loop {
-            tokio::select! {
-                _ = told.changed() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = stop.cancelled() => return,
-            }
-            if let Err(error) = self.catch_up().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "what other nodes changed could not be read; tried again"
-                );
-                tokio::time::sleep(LOOK_EVERY / 4).await;
-            }
-        }
     }
 
     pub fn registry(&self) -> &dyn Registry {
@@ -340,78 +222,5 @@ impl Directory {
     pub fn counts(&self) -> (usize, usize) {
         let tables = self.tables.read();
         (tables.units.len(), tables.unit_by_patrol.len())
-    }
-}
-
-impl From<Records> for Tables {
-    fn from(records: Records) -> Self {
-        let mut tables = Tables::default();
-        let changes = (records.scopes.into_iter().map(Change::PutScope))
-            .chain(records.units.into_iter().map(Change::PutUnit))
-            .chain(records.users.into_iter().map(Change::PutUser))
-            .chain(records.keys.into_iter().map(Change::PutKey))
-            .chain(records.sessions.into_iter().map(Change::PutSession))
-            .chain(records.patrols.into_iter().map(Change::PutPatrol));
-        for change in changes {
-            tables.apply(change);
-        }
-        tables
-    }
-}
-
-impl Tables {
-    /// Shows a change; answers the credentials that it ends.
-    fn apply(&mut self, change: Change) -> Option<Ended> {
-        match change {
-            Change::PutScope(record) => {
-                self.scopes.insert(record.scope, Arc::new(record));
-            }
-            Change::PutUnit(record) => {
-                let before = self.units.get(&record.id);
-                let patrol = before.and_then(|b| b.patrol);
-                if let Some(before) = before {
-                    self.unit_by_token.remove(&before.record.token_hash);
-                }
-                self.unit_by_token.insert(record.token_hash.clone(), record.id.clone());
-                self.units.insert(record.id.clone(), Arc::new(UnitEntry { record, patrol }));
-            }
-            Change::PutUser(record) => {
-                let (name, version) = (record.username.clone(), record.credentials_version);
-                let before = self.users.insert(name.clone(), Arc::new(record))?;
-                return (before.credentials_version != version).then_some(Ended::User { name });
-            }
-            Change::PutKey(record) => {
-                let ended = record.revoked.then(|| Ended::Key { id: record.id.clone() });
-                self.key_by_hash.insert(record.hash.clone(), record.id.clone());
-                self.keys.insert(record.id.clone(), Arc::new(record));
-                return ended;
-            }
-            Change::PutSession(record) => {
-                self.sessions.insert(record.hash.clone(), Arc::new(record));
-            }
-            Change::DropSession { hash } => {
-                self.sessions.remove(&hash);
-                return Some(Ended::Session { hash });
-            }
-            Change::PutPatrol(patrol) => self.apply_patrol(&patrol),
-        }
-        None
-    }
-
-    fn apply_patrol(&mut self, patrol: &Patrol) {
-        let path = self.scopes.get(&patrol.station).and_then(|s| s.path);
-        let (Some(entry), Some(path)) = (self.units.get_mut(&patrol.unit_id), path) else {
-            return;
-        };
-        let entry = Arc::make_mut(entry);
-        if patrol.ended_at.is_some() {
-            self.unit_by_patrol.remove(&patrol.id);
-            if entry.patrol.is_some_and(|p| p.id == patrol.id) {
-                entry.patrol = None;
-            }
-        } else {
-            entry.patrol = Some(ActivePatrol { id: patrol.id, path, started_at: patrol.started_at });
-            self.unit_by_patrol.insert(patrol.id, patrol.unit_id.clone());
-        }
     }
 }

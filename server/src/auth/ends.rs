@@ -22,15 +22,6 @@ pub(super) enum Credential {
     Key { id: Arc<str> },
 }
 
-impl Credential {
-    pub(super) fn user(&self) -> Option<&UserName> {
-        match self {
-            Self::Session { user, .. } | Self::Jwt { user } => Some(user),
-            Self::Key { .. } => None,
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Lease(CancellationToken);
 

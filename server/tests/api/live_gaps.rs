@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use parking_lot::Mutex;
 use sentinel_model::{
     Location, PatrolId, Scope, Time, UnitId, UnitStatus,
-    live::{self, Event, ServerFrame, StatusChanged, Subscribe},
+    live::{self, Event, ServerFrame, StatusChanged, Subscribe, UnitJoined, UnitLeft},
 };
 use sentinel_server::{
     auth::ScopeGrant,
@@ -69,6 +69,9 @@ impl Bus for SlowBus {
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
         self.0.publish_event(scopes, event).await
     }
+    async fn publish_records(&self, at: u64) -> Result<(), EngineError> {
+        self.0.publish_records(at).await
+    }
     async fn events_since(
         &self,
         scope: Scope,
@@ -105,6 +108,20 @@ impl Positions for SlowPositions {
     }
 }
 
+fn joined(member: &RoomMember) -> Event {
+    let unit = live_unit(member, None, UnitStatus::Available);
+    Event::UnitJoined(UnitJoined {
+        offset: 0,
+        at: at(0),
+        unit,
+        name: "A car".into(),
+        unit_kind: "car".into(),
+    })
+}
+
+/// Where the stream stands once the stage's patrol has joined.
+const JOINED: u64 = 1;
+
 /// A hub over such engines, with one patrol, beside a server that lends its directory.
 struct Stage {
     server: Server,
@@ -121,10 +138,11 @@ impl Stage {
         server.change(vec![unit("PC-1", 5, "no token".into())]).await;
         let patrol = server.start_patrol("PC-1", 5).await;
         let member = RoomMember { patrol, unit: id("PC-1"), path: path(5) };
-        let bus = Arc::new(SlowBus(Arc::new(MemoryBus::new("epoch")), Meanwhile::default()));
+        let memory = Arc::new(MemoryBus::new("epoch"));
+        let bus = Arc::new(SlowBus(memory.clone(), Meanwhile::default()));
         let positions = Arc::new(SlowPositions(Arc::default(), Meanwhile::default(), Meanwhile::default()));
-        let rooms = Arc::new(MemoryRooms::default());
-        rooms.enter(member.clone()).await.expect("enters");
+        let rooms = Arc::new(MemoryRooms::new(memory));
+        rooms.enter(member.clone(), joined(&member)).await.expect("enters");
         let (sentinel, silence) = (&server.sentinel, *server.sentinel.hub.silence());
         let hub = Hub::start(
             sentinel.clock.clone(),
@@ -145,7 +163,6 @@ impl Stage {
             directory: sentinel.directory.clone(),
             rooms: self.rooms.clone(),
             positions: self.positions.clone(),
-            bus: self.bus.clone(),
             hub: self.hub.clone(),
             starts: Starts::default(),
         });
@@ -244,7 +261,7 @@ async fn a_position_that_comes_while_the_room_is_read_is_not_lost() {
 async fn an_event_that_comes_while_the_missed_ones_are_read_follows_them_at_once() {
     let stage = Stage::set().await;
     let watching = stage.join(None).await;
-    let position = StreamPosition { epoch: "epoch".into(), offset: 0 };
+    let position = StreamPosition { epoch: "epoch".into(), offset: JOINED };
     stage.bus.publish_event(&[zone(3)], stage.status(UnitStatus::Stale)).await.expect("published");
     let (bus, later) = (stage.bus.0.clone(), stage.status(UnitStatus::Offline));
     stage.bus.1.set(move || async move { bus.publish_event(&[zone(3)], later).await.expect("published") });
@@ -257,7 +274,7 @@ async fn an_event_that_comes_while_the_missed_ones_are_read_follows_them_at_once
         (heard.lock().len() == 2).then_some(())
     })
     .await;
-    assert_eq!(heard.into_inner(), [(1, UnitStatus::Stale), (2, UnitStatus::Offline)]);
+    assert_eq!(heard.into_inner(), [(JOINED + 1, UnitStatus::Stale), (JOINED + 2, UnitStatus::Offline)]);
     drop(watching);
 }
 
@@ -266,7 +283,7 @@ async fn who_leaves_while_the_room_is_read_is_not_in_it() {
     let stage = Stage::set().await;
     let (bus, member) = (stage.bus.0.clone(), stage.member.clone());
     stage.positions.1.set(move || async move {
-        let left = live::UnitLeft { offset: 0, at: at(0), id: member.unit, patrol: member.patrol };
+        let left = UnitLeft { offset: 0, at: at(0), id: member.unit, patrol: member.patrol };
         bus.publish_event(&[zone(3)], Event::UnitLeft(left)).await.expect("published");
     });
     let mut session = stage.join(None).await;
@@ -275,25 +292,20 @@ async fn who_leaves_while_the_room_is_read_is_not_in_it() {
         _ => None,
     })
     .await;
-    assert_eq!((units, offset), (0, 1));
+    assert_eq!((units, offset), (0, JOINED + 1));
 }
 
 #[tokio::test]
 async fn nobody_moves_before_they_are_told_to_have_joined() {
     let stage = Stage::set().await;
     let watching = stage.join(None).await;
-    let position = StreamPosition { epoch: "epoch".into(), offset: 0 };
+    let position = StreamPosition { epoch: "epoch".into(), offset: JOINED };
     stage.bus.publish_event(&[zone(3)], stage.status(UnitStatus::Stale)).await.expect("published");
     let newcomer = RoomMember { patrol: PatrolId(77), unit: id("PC-2"), path: path(5) };
     let (bus, unit) = (stage.bus.0.clone(), live_unit(&newcomer, None, UnitStatus::Available));
     stage.bus.1.set(move || async move {
-        let joined = live::UnitJoined {
-            offset: 0,
-            at: at(0),
-            unit,
-            name: "Car 2".into(),
-            unit_kind: "patrol_car".into(),
-        };
+        let joined =
+            UnitJoined { offset: 0, at: at(0), unit, name: "Car 2".into(), unit_kind: "patrol_car".into() };
         bus.publish_event(&[zone(3)], Event::UnitJoined(joined)).await.expect("published");
     });
     let mut session = stage.join(Some(position)).await;
@@ -337,16 +349,16 @@ async fn who_falls_behind_by_more_than_is_kept_gets_a_new_snapshot() {
         ServerFrame::Snapshot(snapshot) => Some((snapshot.offset, snapshot.units[0].status)),
         _ => None,
     };
-    assert_eq!(told(&mut session, "the first", snapshot).await, (0, UnitStatus::Available));
+    assert_eq!(told(&mut session, "the first", snapshot).await, (JOINED, UnitStatus::Available));
     let many = EVENT_HISTORY as u64 + 50;
     for _ in 0..many {
         stage.bus.publish_event(&[zone(3)], stage.status(UnitStatus::Stale)).await.expect("published");
     }
-    assert_eq!(told(&mut session, "another", snapshot).await, (many, UnitStatus::Stale));
+    assert_eq!(told(&mut session, "another", snapshot).await, (JOINED + many, UnitStatus::Stale));
     stage.bus.publish_event(&[zone(3)], stage.status(UnitStatus::Offline)).await.expect("published");
     let next = told(&mut session, "the next event", |frame| match frame {
         ServerFrame::Event(event) => Some(event.offset()),
         _ => None,
     });
-    assert_eq!(next.await, many + 1, "and goes on from there");
+    assert_eq!(next.await, JOINED + many + 1, "and goes on from there");
 }

@@ -101,7 +101,7 @@ async fn a_slow_reader_is_cut_off_and_delays_nobody() {
         Patrol { id: PatrolId(n + 1), unit_id: id(name), station, started_at: at(0), ended_at: None }
     };
     server.change((0..UNITS).zip(&names).map(patrol).map(Change::PutPatrol).collect()).await;
-    server.sentinel.patrols.recover().await.expect("they enter their rooms");
+    server.sentinel.patrols.mend().await.expect("they enter their rooms");
 
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("it may be small");

@@ -241,7 +241,7 @@ async fn units_that_come_on_duty_at_once_start_their_patrols_together() {
     let (mut socket, _) = Socket::subscribed(&server, &zone3, zone(3)).await;
 
     // Somebody else is changing the records while they all post.
-    let changing = server.sentinel.directory.change().await;
+    let changing = server.sentinel.directory.hold().await;
     let posts = made.iter().map(|(_, token)| async {
         // Two at once, of which each may be the first.
         let (one, other) = (json!([fix(at(0), 9.9, 76.2)]), json!([fix(at(1), 9.9, 76.2)]));
@@ -295,8 +295,8 @@ async fn one_that_cannot_start_keeps_no_other_from_it() {
         ended_at: None,
     };
     let registry = server.sentinel.directory.registry();
-    registry.commit(vec![Change::PutPatrol(unknown)]).await.expect("commits");
-    let changing = server.sentinel.directory.change().await;
+    registry.commit(0, vec![Change::PutPatrol(unknown)]).await.expect("commits");
+    let changing = server.sentinel.directory.hold().await;
     let first = [fix(at(0), 9.9, 76.2)];
     let posts = tokens.iter().map(|token| server.fixes(token, &first));
     let stored = async {

@@ -170,7 +170,7 @@ impl Server {
     }
 
     pub async fn change(&self, changes: Vec<Change>) {
-        self.sentinel.directory.change().await.commit(changes).await.expect("commits");
+        self.sentinel.directory.put(changes).await.expect("commits");
     }
 
     /// Makes a unit of a station; answers its ingest token.

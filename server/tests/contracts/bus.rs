@@ -38,9 +38,12 @@ impl BusSink for Ear {
     fn position(&self, patrol: PatrolId, frame: PositionFrame) {
         self.positions.lock().push((patrol, frame));
     }
-    fn event(&self, scope: Scope, event: Arc<Event>) {
+    fn event(&self, scope: Scope, _epoch: &Arc<str>, event: Arc<Event>) {
         self.events.lock().push((scope, event));
     }
+    fn records(&self, _at: u64) {}
+    fn interrupted(&self) {}
+    fn resumed(&self) {}
 }
 
 impl Ear {

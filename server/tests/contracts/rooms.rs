@@ -1,88 +1,183 @@
-//! What every keeper of rooms promises.
+//! What every keeper of rooms promises, told with the bus that its events go to.
 
-use crate::{contract, member, path};
-use sentinel_model::{PatrolId, Scope};
-use sentinel_server::{
-    memory::MemoryRooms,
-    ports::{RoomMember, Rooms},
+use crate::{NOW, contract, member, path};
+use sentinel_model::{
+    PatrolId, Scope, UnitStatus,
+    live::{Event, LiveUnit, UnitJoined, UnitLeft},
 };
-use std::collections::BTreeSet;
+use sentinel_server::{
+    memory::{MemoryBus, MemoryRooms},
+    ports::{Bus, RoomMember, Rooms, StreamPosition},
+};
+use std::{collections::BTreeSet, sync::Arc};
 
-contract!(memory, MemoryRooms::default(),
+/// Rooms, and a bus that brings what happens in them.
+pub struct Place {
+    pub rooms: Arc<dyn Rooms>,
+    pub bus: Arc<dyn Bus>,
+}
+
+fn in_process() -> Place {
+    let bus = Arc::new(MemoryBus::new("an epoch"));
+    Place { rooms: Arc::new(MemoryRooms::new(bus.clone())), bus }
+}
+
+contract!(memory, in_process(),
     who_enters_is_in_the_room_of_every_scope_above
     who_leaves_is_in_none
-    who_enters_elsewhere_has_moved
+    entering_and_leaving_are_told_in_every_scope_once
+    who_left_before_it_entered_never_enters
     a_room_holds_each_of_its_members_whole
     entering_and_leaving_from_many_tasks_leaves_no_trace
+    what_is_told_and_who_is_there_agree_whatever_the_order
 );
 
-async fn patrols(rooms: &impl Rooms, scope: Scope) -> BTreeSet<u64> {
-    let members = rooms.members(scope).await.expect("reads");
-    let patrols: BTreeSet<u64> = members.iter().map(|member| member.patrol.0).collect();
-    assert_eq!(patrols.len(), members.len(), "each is there once");
-    patrols
+pub fn joined(member: &RoomMember) -> Event {
+    let unit = LiveUnit {
+        id: member.unit.clone(),
+        patrol: member.patrol,
+        station: member.path.station(),
+        lat: None,
+        lon: None,
+        speed_mps: None,
+        heading_deg: None,
+        battery: None,
+        status: UnitStatus::Available,
+        time: None,
+    };
+    Event::UnitJoined(UnitJoined { offset: 0, at: NOW, unit, name: "A".into(), unit_kind: "car".into() })
 }
 
-async fn who_enters_is_in_the_room_of_every_scope_above(rooms: &impl Rooms) {
-    rooms.enter(member(1, 5)).await.expect("enters");
-    rooms.enter(member(2, 6)).await.expect("enters");
-    rooms.enter(member(3, 19)).await.expect("enters");
+fn left(patrol: u64) -> Event {
+    let id = crate::unit(&format!("u{patrol}"));
+    Event::UnitLeft(UnitLeft { offset: 0, at: NOW, id, patrol: PatrolId(patrol) })
+}
+
+impl Place {
+    async fn enter(&self, patrol: u64, station: u32) {
+        let member = member(patrol, station);
+        self.rooms.enter(member.clone(), joined(&member)).await.expect("enters");
+    }
+
+    async fn leave(&self, patrol: u64) {
+        self.rooms.leave(PatrolId(patrol), left(patrol)).await.expect("leaves");
+    }
+
+    async fn patrols(&self, scope: Scope) -> BTreeSet<u64> {
+        let members = self.rooms.members(scope).await.expect("reads");
+        let patrols: BTreeSet<u64> = members.iter().map(|member| member.patrol.0).collect();
+        assert_eq!(patrols.len(), members.len(), "each is there once");
+        patrols
+    }
+
+    /// What a scope's stream told since `from`: who joined (true) or left, in order.
+    async fn told(&self, scope: Scope, from: &StreamPosition) -> Vec<(u64, bool)> {
+        let events = self.bus.events_since(scope, from).await.expect("reads").expect("it reaches back");
+        events.iter().map(|event| (event.patrol().0, matches!(**event, Event::UnitJoined(_)))).collect()
+    }
+
+    async fn position(&self, scope: Scope) -> StreamPosition {
+        self.bus.watch_scope(scope).await.expect("watches")
+    }
+}
+
+async fn who_enters_is_in_the_room_of_every_scope_above(place: &Place) {
+    place.enter(1, 5).await;
+    place.enter(2, 6).await;
+    place.enter(3, 19).await;
     for scope in path(5).scopes() {
-        assert!(patrols(rooms, scope).await.contains(&1), "{scope}");
+        assert!(place.patrols(scope).await.contains(&1), "{scope}");
     }
     let [district, zone, division, station] = path(5).scopes();
-    assert_eq!(patrols(rooms, district).await, BTreeSet::from([1, 2, 3]));
-    assert_eq!(patrols(rooms, zone).await, BTreeSet::from([1, 2]));
-    assert_eq!(patrols(rooms, division).await, BTreeSet::from([1, 2]));
-    assert_eq!(patrols(rooms, station).await, BTreeSet::from([1]));
-    assert_eq!(patrols(rooms, Scope::station(404)).await, BTreeSet::new());
+    assert_eq!(place.patrols(district).await, BTreeSet::from([1, 2, 3]));
+    assert_eq!(place.patrols(zone).await, BTreeSet::from([1, 2]));
+    assert_eq!(place.patrols(division).await, BTreeSet::from([1, 2]));
+    assert_eq!(place.patrols(station).await, BTreeSet::from([1]));
+    assert_eq!(place.patrols(Scope::station(404)).await, BTreeSet::new());
 }
 
-async fn who_leaves_is_in_none(rooms: &impl Rooms) {
-    rooms.enter(member(1, 5)).await.expect("enters");
-    rooms.enter(member(2, 5)).await.expect("enters");
-    rooms.leave(PatrolId(1)).await.expect("leaves");
-    rooms.leave(PatrolId(1)).await.expect("leaving twice is leaving");
-    rooms.leave(PatrolId(404)).await.expect("who is not there has left");
+async fn who_leaves_is_in_none(place: &Place) {
+    place.enter(1, 5).await;
+    place.enter(2, 5).await;
+    place.leave(1).await;
+    place.leave(1).await;
+    place.leave(404).await;
     for scope in path(5).scopes() {
-        assert_eq!(patrols(rooms, scope).await, BTreeSet::from([2]), "{scope}");
+        assert_eq!(place.patrols(scope).await, BTreeSet::from([2]), "{scope}");
     }
 }
 
-async fn who_enters_elsewhere_has_moved(rooms: &impl Rooms) {
-    rooms.enter(member(1, 5)).await.expect("enters");
-    rooms.enter(member(1, 5)).await.expect("entering twice is entering");
-    rooms.enter(member(1, 19)).await.expect("moves");
-    let [district, zone, division, station] = path(5).scopes();
-    for scope in [zone, division, station] {
-        assert_eq!(patrols(rooms, scope).await, BTreeSet::new(), "{scope}");
+async fn entering_and_leaving_are_told_in_every_scope_once(place: &Place) {
+    let scopes = path(5).scopes();
+    let mut begun = Vec::new();
+    for scope in scopes {
+        begun.push(place.position(scope).await);
     }
-    for scope in path(19).scopes() {
-        assert_eq!(patrols(rooms, scope).await, BTreeSet::from([1]), "{scope}");
+    let elsewhere = Scope::station(6);
+    let not_told = place.position(elsewhere).await;
+    place.enter(1, 5).await;
+    place.enter(1, 5).await;
+    place.leave(1).await;
+    place.leave(1).await;
+    for (scope, from) in scopes.into_iter().zip(&begun) {
+        assert_eq!(place.told(scope, from).await, [(1, true), (1, false)], "{scope}");
+        let events = place.bus.events_since(scope, from).await.expect("reads").expect("it reaches back");
+        let offsets: Vec<u64> = events.iter().map(|event| event.offset()).collect();
+        assert_eq!(offsets, [from.offset + 1, from.offset + 2], "{scope}");
+        assert_eq!((*events[0]).clone().with_offset(0), joined(&member(1, 5)), "it is told whole");
     }
-    assert_eq!(district, path(19).scopes()[0]);
+    assert_eq!(place.told(elsewhere, &not_told).await, []);
 }
 
-async fn a_room_holds_each_of_its_members_whole(rooms: &impl Rooms) {
-    rooms.enter(member(1, 5)).await.expect("enters");
-    let moved = RoomMember { path: path(6), ..member(1, 5) };
-    rooms.enter(moved.clone()).await.expect("moves");
-    assert_eq!(rooms.members(path(6).scopes()[0]).await.expect("reads"), [moved]);
+async fn who_left_before_it_entered_never_enters(place: &Place) {
+    let from = place.position(Scope::station(5)).await;
+    place.leave(1).await;
+    place.enter(1, 5).await;
+    assert_eq!(place.patrols(Scope::station(5)).await, BTreeSet::new());
+    assert_eq!(place.told(Scope::station(5), &from).await, []);
+    place.enter(2, 5).await;
+    place.leave(2).await;
+    place.enter(2, 5).await;
+    assert_eq!(place.patrols(Scope::station(5)).await, BTreeSet::new());
+    assert_eq!(place.told(Scope::station(5), &from).await, [(2, true), (2, false)]);
 }
 
-async fn entering_and_leaving_from_many_tasks_leaves_no_trace(rooms: &impl Rooms) {
+async fn a_room_holds_each_of_its_members_whole(place: &Place) {
+    place.enter(1, 5).await;
+    assert_eq!(place.rooms.members(path(5).scopes()[0]).await.expect("reads"), [member(1, 5)]);
+}
+
+async fn entering_and_leaving_from_many_tasks_leaves_no_trace(place: &Place) {
     let comings = (0..100u64).map(|n| async move {
-        for station in [5, 6, 19] {
-            rooms.enter(member(n, station)).await.expect("enters");
-        }
+        place.enter(n, 5).await;
         if n % 2 == 0 {
-            rooms.leave(PatrolId(n)).await.expect("leaves");
+            place.leave(n).await;
         }
     });
     futures::future::join_all(comings).await;
     let odd: BTreeSet<u64> = (0..100).filter(|n| n % 2 == 1).collect();
-    for scope in path(19).scopes() {
-        assert_eq!(patrols(rooms, scope).await, odd, "{scope}");
+    for scope in path(5).scopes() {
+        assert_eq!(place.patrols(scope).await, odd, "{scope}");
     }
-    assert_eq!(patrols(rooms, Scope::station(5)).await, BTreeSet::new());
+}
+
+async fn what_is_told_and_who_is_there_agree_whatever_the_order(place: &Place) {
+    let scope = Scope::station(5);
+    let from = place.position(scope).await;
+    let comings = (0..200u64).map(|n| async move {
+        let (enter, leave) = (place.enter(n, 5), async {
+            if n % 3 != 0 {
+                place.leave(n).await;
+            }
+        });
+        futures::future::join(enter, leave).await;
+    });
+    futures::future::join_all(comings).await;
+    let mut there = BTreeSet::new();
+    for (patrol, has_joined) in place.told(scope, &from).await {
+        let is_news = if has_joined { there.insert(patrol) } else { there.remove(&patrol) };
+        assert!(is_news, "{patrol} joined or left twice");
+    }
+    assert_eq!(there, place.patrols(scope).await);
+    assert_eq!(there, (0..200).filter(|n| n % 3 == 0).collect());
 }

@@ -30,7 +30,7 @@ async fn a_change_asked_for_by_a_client_that_left_is_whole_or_not_at_all() {
         let _ = tokio::time::timeout(std::time::Duration::from_micros(20 * n), asked).await;
     }
     // The next change waits for those under way.
-    drop(server.state.directory.change().await);
+    drop(server.state.directory.hold().await);
     let in_memory = server.state.directory.scopes().len();
     let server = server.restart().await;
     assert_eq!(server.state.directory.scopes().len(), in_memory);

@@ -129,7 +129,7 @@ async fn who_is_not_signed_in_is_told_how_and_a_device_that_it_only_posts() {
         created_at: Time(START),
         patrols_managed: false,
     };
-    server.state.directory.change().await.commit(vec![Change::PutUnit(record)]).await.expect("commits");
+    server.state.directory.put(vec![Change::PutUnit(record)]).await.expect("commits");
     for path in ["/api/v1/auth/me", "/api/v1/users", "/api/v1/api-keys", "/api/v1/scopes"] {
         let answer = server.get("sentinel_session=none", path).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");

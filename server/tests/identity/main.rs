@@ -69,7 +69,7 @@ impl Server {
     async fn with(args: ServeArgs) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
         let server = Self::over(folder, args).await;
-        server.state.directory.change().await.commit(city()).await.expect("commits");
+        server.state.directory.put(city()).await.expect("commits");
         server
     }
 

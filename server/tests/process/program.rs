@@ -5,6 +5,7 @@ use sentinel_server::{
     auth::secret::{self, Kind},
     clock::Clock,
     directory::Directory,
+    memory::MemoryBus,
     ports::{Change, Home, KeyRecord, ScopeRecord, UnitRecord},
     sqlite::SqliteRegistry,
 };
@@ -98,7 +99,9 @@ impl Drop for Process {
 pub async fn make_fleet(data: &Path, units: usize) -> (Vec<String>, String) {
     let registry = SqliteRegistry::open(&data.join("records.db")).expect("opens");
     let now = Clock::system().now();
-    let directory = Directory::load(Arc::new(registry), now).await.expect("loads");
+    let directory =
+        Directory::load(Arc::new(registry), Arc::new(MemoryBus::new("")), now).await.expect("loads");
+    let directory = Arc::new(directory);
     let [district, zone, division, station] = PATH.scopes();
     let scope = |scope: Scope, parent| {
         let path = (scope.level == Level::Station).then_some(PATH);
@@ -135,7 +138,7 @@ pub async fn make_fleet(data: &Path, units: usize) -> (Vec<String>, String) {
         expires_at: None,
         revoked: false,
     }));
-    directory.change().await.commit(changes).await.expect("commits");
+    directory.put(changes).await.expect("commits");
     (tokens, key.text)
 }
 

@@ -5,6 +5,7 @@ use sentinel_server::{
     clock::Clock,
     demo,
     directory::Directory,
+    memory::MemoryBus,
     ports::{Change, UserRecord},
     sqlite::SqliteRegistry,
 };
@@ -222,7 +223,9 @@ async fn a_demo_password_is_found_by_trying_it_not_by_what_was_changed_around_it
     let open = ["--listen", "0.0.0.0:0"];
     let registry = SqliteRegistry::open(&folder.path().join("records.db")).expect("opens");
     let now = Clock::system().now();
-    let directory = Directory::load(Arc::new(registry), now).await.expect("loads");
+    let directory =
+        Directory::load(Arc::new(registry), Arc::new(MemoryBus::new("")), now).await.expect("loads");
+    let directory = Arc::new(directory);
     demo::make(&directory, now).await.expect("makes");
     let change = async |change: &dyn Fn(&mut UserRecord)| {
         let changed = directory.users().into_iter().map(|user| {
@@ -231,7 +234,7 @@ async fn a_demo_password_is_found_by_trying_it_not_by_what_was_changed_around_it
             change(&mut user);
             Change::PutUser(user)
         });
-        directory.change().await.commit(changed.collect()).await.expect("commits");
+        directory.put(changed.collect()).await.expect("commits");
     };
     // Disabled and enabled again: another version, the same password.
     change(&|_| ()).await;

@@ -30,7 +30,6 @@ async fn sessions_and_tokens_end_when_the_person_is_disabled_or_changed() {
     ];
     let changed = UserRecord { credentials_version: 2, ..user.clone() };
     world.put(vec![Change::PutUser(changed)]).await;
-    world.access.user_changed(&user.username);
     assert!(streams.iter().all(|stream| stream.ended().is_cancelled()));
     assert!(matches!(world.get("cookie", &cookie), Ok(None)));
     assert_eq!(world.get("authorization", &bearer(&jwt)).err(), Some(StatusCode::UNAUTHORIZED));
@@ -47,7 +46,6 @@ async fn a_key_ends_with_its_streams_when_it_is_revoked() {
     let caller = world.caller("x-api-key", &text);
     let stream = world.view(&caller, Scope::station(5));
     world.put(vec![Change::PutKey(KeyRecord { revoked: true, ..key.clone() })]).await;
-    world.access.key_revoked(&key.id);
     assert!(stream.ended().is_cancelled());
     assert_eq!(world.get("x-api-key", &text).err(), Some(StatusCode::UNAUTHORIZED));
     let late = caller.view(&world.directory, Scope::station(5));

@@ -12,9 +12,10 @@ use super::{
 use crate::{
     clock::Clock,
     directory::Directory,
+    memory::MemoryBus,
     ports::{
-        Change, EngineError, Home, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, TimeRange,
-        UnitRecord, UserRecord,
+        Change, Commit, Committed, EngineError, Home, KeyRecord, Records, Registry, ScopeRecord,
+        SessionRecord, TimeRange, UnitRecord, UserRecord,
     },
 };
 use async_trait::async_trait;
@@ -36,8 +37,11 @@ impl Registry for Nowhere {
     async fn load(&self, _: Time) -> Result<Records, EngineError> {
         Ok(Records::default())
     }
-    async fn commit(&self, _: Vec<Change>) -> Result<(), EngineError> {
-        Ok(())
+    async fn commit(&self, _: u64, _: Vec<Change>) -> Result<Commit, EngineError> {
+        Ok(Commit::Done)
+    }
+    async fn since(&self, _: u64) -> Result<Vec<Committed>, EngineError> {
+        Ok(Vec::new())
     }
     async fn patrol(&self, _: PatrolId) -> Result<Option<Patrol>, EngineError> {
         Ok(None)
@@ -67,7 +71,9 @@ impl World {
         let now = Arc::new(AtomicI64::new(START));
         let told = now.clone();
         let clock = Clock::from_fn(move || Time(told.load(Ordering::Relaxed)));
-        let directory = Directory::load(Arc::new(Nowhere), clock.now()).await.expect("loads");
+        let directory = Directory::load(Arc::new(Nowhere), Arc::new(MemoryBus::new("an epoch")), clock.now())
+            .await
+            .expect("loads");
         let directory = Arc::new(directory);
         let config = AccessConfig { password_cost: PasswordCost::LEAST, ..AccessConfig::default() };
         let access = Access::open(directory.clone(), clock, config).await.expect("opens");
@@ -95,7 +101,7 @@ impl World {
     }
 
     async fn put(&self, changes: Vec<Change>) {
-        self.directory.change().await.commit(changes).await.expect("commits");
+        self.directory.put(changes).await.expect("commits");
     }
 
     fn later(&self, ms: i64) {

@@ -200,7 +200,7 @@ impl World {
                 by_hand: false,
             });
         }
-        sentinel.directory.change().await.commit(changes).await.expect("commits");
+        sentinel.directory.put(changes).await.expect("commits");
         let mut world = Self {
             sentinel,
             router,
@@ -339,12 +339,11 @@ impl World {
         let path = self.stations[usize::from(station) % self.stations.len()];
         let n = self.units.len();
         let account = &mut self.units[usize::from(unit) % n];
-        let changing = self.sentinel.directory.change().await;
         account.record = self.sentinel.directory.unit(&account.id).expect("it is there").record.clone();
         let from = self.sentinel.clock.now();
         account.record.homes.push(Home { from, path });
         account.homes.push((from, path));
-        changing.commit(vec![Change::PutUnit(account.record.clone())]).await.expect("commits");
+        self.sentinel.directory.put(vec![Change::PutUnit(account.record.clone())]).await.expect("commits");
     }
 
     async fn revoke(&mut self, caller: u8) {
@@ -353,13 +352,7 @@ impl World {
         // At least one stays.
         let Some(change) = somebody.revoke.take().filter(|_| usize::from(caller) % n != 0) else { return };
         // Through the API it is an administrator who does this; here the story may have none.
-        let record = change.clone();
-        self.sentinel.directory.change().await.commit(vec![change]).await.expect("commits");
-        match record {
-            Change::PutUser(user) => self.sentinel.access.user_changed(&user.username),
-            Change::PutKey(key) => self.sentinel.access.key_revoked(&key.id),
-            _ => unreachable!("people and keys are revoked"),
-        }
+        self.sentinel.directory.put(vec![change]).await.expect("commits");
         somebody.ended = true;
         if let Some(watcher) = somebody.watcher.take() {
             let ended = tokio::time::timeout(DEADLINE, watcher.ended());

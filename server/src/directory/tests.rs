@@ -1,0 +1,169 @@
+//! Several nodes over one registry.
+
+use super::*;
+use crate::{
+    memory::MemoryBus,
+    ports::{Change, Commit, Committed, Records, TimeRange},
+};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use sentinel_model::{Level, Patrol, Role};
+
+/// A log of commits that any number of nodes share, and nothing else.
+#[derive(Default)]
+struct SharedLog(Mutex<Vec<Vec<Change>>>);
+
+#[async_trait]
+impl Registry for SharedLog {
+    async fn load(&self, _: Time) -> Result<Records, EngineError> {
+        Ok(Records::default())
+    }
+    async fn commit(&self, at: u64, changes: Vec<Change>) -> Result<Commit, EngineError> {
+        // Others come in between, as they do where the log is elsewhere.
+        tokio::task::yield_now().await;
+        let mut log = self.0.lock();
+        if log.len() as u64 != at {
+            return Ok(Commit::Behind);
+        }
+        log.push(changes);
+        Ok(Commit::Done)
+    }
+    async fn since(&self, at: u64) -> Result<Vec<Committed>, EngineError> {
+        let log = self.0.lock();
+        Ok((1..)
+            .zip(log.iter().cloned())
+            .skip(at as usize)
+            .map(|(at, changes)| Committed { at, changes })
+            .collect())
+    }
+    async fn patrol(&self, _: PatrolId) -> Result<Option<Patrol>, EngineError> {
+        Ok(None)
+    }
+    async fn patrols_of(&self, _: &UnitId, _: TimeRange) -> Result<Vec<Patrol>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn patrols_of_each(&self, _: Vec<(UnitId, Time)>) -> Result<Vec<Vec<Patrol>>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn patrols_at(&self, _: Time) -> Result<Vec<Patrol>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn secret(&self, _: &'static str) -> Result<[u8; 32], EngineError> {
+        Ok([7; 32])
+    }
+}
+
+async fn nodes(n: usize) -> Vec<Arc<Directory>> {
+    let log = Arc::new(SharedLog::default());
+    let load = |_| Directory::load(log.clone(), Arc::new(MemoryBus::new("an epoch")), Time(0));
+    let loaded = futures::future::join_all((0..n).map(load)).await;
+    loaded.into_iter().map(|node| Arc::new(node.expect("loads"))).collect()
+}
+
+fn zone(n: u32) -> Scope {
+    Scope::new(Level::Zone, n)
+}
+
+fn named(n: u32, name: &str) -> Change {
+    Change::PutScope(ScopeRecord { scope: zone(n), name: name.into(), parent: None, path: None, site: None })
+}
+
+fn user(version: u32, disabled: bool) -> Change {
+    Change::PutUser(UserRecord {
+        username: "chief5".parse().expect("a good name"),
+        name: "Chief".into(),
+        role: Role::Chief,
+        scope: Scope::station(5),
+        disabled,
+        password_hash: String::new(),
+        credentials_version: version,
+    })
+}
+
+#[derive(Debug)]
+struct Taken;
+
+impl From<EngineError> for Taken {
+    fn from(error: EngineError) -> Self {
+        panic!("{error:?}")
+    }
+}
+
+async fn make(node: &Arc<Directory>, n: u32, name: &str) -> Result<(), Taken> {
+    let free = || match node.scope(zone(n)) {
+        Some(_) => Err(Taken),
+        None => Ok((vec![named(n, name)], ())),
+    };
+    node.change(free).await
+}
+
+#[tokio::test]
+async fn what_two_nodes_would_both_make_one_makes() {
+    let nodes = nodes(3).await;
+    for n in 0..50 {
+        let names = ["a", "b", "c"];
+        let made =
+            futures::future::join_all(nodes.iter().zip(names).map(|(node, name)| make(node, n, name))).await;
+        let winner: Vec<&str> =
+            made.iter().zip(names).filter(|(made, _)| made.is_ok()).map(|(_, name)| name).collect();
+        assert_eq!(winner.len(), 1, "{made:?}");
+        for node in &nodes {
+            node.catch_up().await.expect("reads");
+            assert_eq!(node.scope(zone(n)).expect("it is there").name, winner[0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_of_many_nodes_are_all_kept_and_every_node_shows_the_same() {
+    let nodes = nodes(4).await;
+    let making = (0..200).map(|n| make(&nodes[n as usize % nodes.len()], n, "a zone"));
+    for made in futures::future::join_all(making).await {
+        made.expect("nobody else makes it");
+    }
+    for node in &nodes {
+        node.catch_up().await.expect("reads");
+        assert_eq!(node.scopes().len(), 200);
+        assert_eq!(*node.at.lock().await, 200, "no commit is missing and none is twice");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_needs_nothing_commits_nothing() {
+    let nodes = nodes(1).await;
+    nodes[0].put(Vec::new()).await.expect("nothing to do");
+    assert_eq!(*nodes[0].at.lock().await, 0);
+}
+
+#[tokio::test]
+async fn what_another_node_is_told_to_have_changed_shows_at_once_and_ends_credentials_here() {
+    let nodes = nodes(2).await;
+    let ended = Arc::new(Mutex::new(Vec::new()));
+    let told = ended.clone();
+    nodes[1].when_ended(move |directory, ended| {
+        let disabled = directory.user("chief5").is_some_and(|user| user.disabled);
+        told.lock().push((ended.clone(), disabled));
+    });
+    let stop = tokio_util::sync::CancellationToken::new();
+    let follower = nodes[1].clone();
+    let follow = tokio::spawn({
+        let stop = stop.clone();
+        async move { follower.follow(stop).await }
+    });
+    nodes[0].put(vec![user(1, false)]).await.expect("commits");
+    nodes[0].put(vec![user(2, false)]).await.expect("commits");
+    nodes[0].put(vec![user(2, true)]).await.expect("commits");
+    nodes[1].hear_of(3);
+    let shown = async {
+        while ended.lock().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(1), shown).await.expect("before it looks by itself");
+    let name: UserName = "chief5".parse().expect("a good name");
+    let is_told = |disabled| (Ended::User { name: name.clone() }, disabled);
+    assert_eq!(ended.lock()[1], is_told(true), "when it is told, it shows");
+    assert_eq!(ended.lock().len(), 2, "the first version ended nothing");
+    stop.cancel();
+    follow.await.expect("it stops");
+}
