@@ -56,13 +56,17 @@ async fn while_cut_off_open_rooms_show_what_they_have_and_no_other_opens() {
     stage.subscribe(&mut late, Encoding::Json).await.expect("joins");
     late.until("the event", |viewer| viewer.offset == Some(2)).await;
     assert_eq!((late.snapshots, late.events.len()), (1, 1));
-    late.offset = Some(0);
-    stage.subscribe(&mut late, Encoding::Json).await.expect("joins");
-    late.until("a snapshot", |viewer| viewer.snapshots == 2).await;
+    // Others begin anew: whose events are gone here, and who knows of more than this node.
+    for (snapshots, offset) in [(2, 0), (3, 7)] {
+        late.offset = Some(offset);
+        stage.subscribe(&mut late, Encoding::Json).await.expect("joins");
+        late.until("a snapshot", |viewer| viewer.snapshots == snapshots).await;
+    }
 
     let mut refused = crate::viewer::Viewer::new(STATION_9);
     let error = stage.subscribe(&mut refused, Encoding::Json).await.expect_err("it cannot be opened");
     assert!(matches!(error, JoinError::Engine(_)), "{error:?}");
+    assert!(!stage.bus.watched_scopes().contains(&STATION_9));
     stage.bus.resume();
     stage.subscribe(&mut refused, Encoding::Json).await.expect("joins");
     let next = stage.start(&units[0], 9).await;
@@ -83,6 +87,8 @@ async fn channels_that_could_not_be_watched_are_watched_once_they_can() {
         // Heard of just before the line went.
         stage.bus.cut(waits);
         viewer.until("who joined", |viewer| viewer.times() == [(comes.patrol, None)].into()).await;
+        eventually("it was tried", || stage.bus.was_asked_in_vain()).await;
+        tokio::task::yield_now().await;
         stage.fix(&comes, 1).await;
         stage.bus.resume();
         stage.until_true(&mut viewer).await;

@@ -6,6 +6,7 @@ use crate::{
 };
 use sentinel_model::UnitStatus;
 use sentinel_server::{live::Encoding, ports::EVENT_HISTORY};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_lost_event_is_asked_for_when_the_next_one_comes() {
@@ -24,6 +25,25 @@ async fn a_lost_event_is_asked_for_when_the_next_one_comes() {
     eventually("its channel is watched", || stage.bus.watched_patrols().contains(&member.patrol)).await;
     stage.bus.deliver_all();
     stage.until_true(&mut viewer).await;
+}
+
+#[tokio::test]
+async fn an_event_that_comes_while_the_lost_ones_are_read_follows_them() {
+    let stage = Arc::new(Stage::set().await);
+    let units = stage.units(["A".into()]).await;
+    let member = stage.start(&units[0], 5).await;
+    let mut viewer = stage.view(ZONE_3).await;
+    stage.status(&member, UnitStatus::Stale).await;
+    stage.bus.lose(Channel::Events(ZONE_3));
+    stage.status(&member, UnitStatus::Offline).await;
+    let (beside, moving) = (stage.clone(), member.clone());
+    stage.bus.meanwhile(async move {
+        beside.status(&moving, UnitStatus::Available).await;
+        beside.bus.deliver_all();
+    });
+    stage.bus.deliver_all();
+    viewer.until("all three", |viewer| viewer.events.len() == 3).await;
+    assert_eq!(viewer.snapshots, 1);
 }
 
 #[tokio::test]

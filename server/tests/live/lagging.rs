@@ -2,6 +2,7 @@
 //! lost, the node can be cut off, and the streams can begin anew.
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use sentinel_model::{PatrolId, Scope, live::Event};
 use sentinel_server::{
@@ -44,6 +45,10 @@ struct State {
     watched_scopes: BTreeSet<Scope>,
     watched_patrols: BTreeSet<PatrolId>,
     delivered: Vec<Weak<Event>>,
+    /// How often something was asked for while cut off.
+    asked_in_vain: usize,
+    /// Happens once, when events were read and are not answered yet.
+    meanwhile: Option<BoxFuture<'static, ()>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -189,6 +194,15 @@ impl LaggingBus {
         self.line.state.lock().watched_patrols.clone()
     }
 
+    pub fn was_asked_in_vain(&self) -> bool {
+        self.line.state.lock().asked_in_vain > 0
+    }
+
+    /// Has something happen while events are read for this node.
+    pub fn meanwhile(&self, happening: impl Future<Output = ()> + Send + 'static) {
+        self.line.state.lock().meanwhile = Some(Box::pin(happening));
+    }
+
     /// How many of the events that were delivered are still held by anyone.
     pub fn events_held(&self) -> usize {
         self.line.state.lock().delivered.iter().filter(|event| event.strong_count() > 0).count()
@@ -199,9 +213,12 @@ impl LaggingBus {
         for _ in 0..3 {
             tokio::task::yield_now().await;
         }
-        let waits = self.line.state.lock().waits;
-        if self.is_cut_off() && !waits {
-            return Err(EngineError::new("asking the bus", "it is cut off"));
+        if self.is_cut_off() {
+            let mut state = self.line.state.lock();
+            state.asked_in_vain += 1;
+            if !state.waits {
+                return Err(EngineError::new("asking the bus", "it is cut off"));
+            }
         }
         let mut is_up = self.line.is_up.subscribe();
         is_up.wait_for(|is_up| *is_up).await.map_err(EngineError::during("asking the bus"))?;
@@ -273,7 +290,11 @@ impl Bus for LaggingBus {
         }
         let position = StreamPosition { epoch: OF_ALL.into(), offset: since.offset + base };
         let events = self.whole.events_since(scope, &position).await?;
-        tokio::task::yield_now().await;
+        let meanwhile = self.line.state.lock().meanwhile.take();
+        match meanwhile {
+            Some(happening) => happening.await,
+            None => tokio::task::yield_now().await,
+        }
         let own = |event: Arc<Event>| {
             let offset = event.offset() - base;
             Arc::new((*event).clone().with_offset(offset))
