@@ -250,8 +250,11 @@ impl Bus for LaggingBus {
         let position = self.whole.watch_scope(scope).await?;
         let mut state = self.line.state.lock();
         state.watched_scopes.insert(scope);
-        state.offsets.insert(scope, position.offset);
-        Ok(StreamPosition { epoch: state.epoch(), offset: position.offset - state.base(scope) })
+        let heard = state.offsets.entry(scope).or_default();
+        *heard = position.offset.max(*heard);
+        // It may have begun anew just now; then this is its beginning.
+        let offset = position.offset.saturating_sub(state.base(scope));
+        Ok(StreamPosition { epoch: state.epoch(), offset })
     }
 
     async fn unwatch_scope(&self, scope: Scope) -> Result<(), EngineError> {

@@ -159,8 +159,18 @@ impl Turmoil {
 
 #[tokio::test]
 async fn whatever_the_bus_does_everybody_sees_what_is_in_the_end() {
+    rounds(0).await;
+}
+
+/// The same, with the hub's tasks beside what happens, not only between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_happens_at_once_everybody_sees_what_is_in_the_end() {
+    rounds(1_000_000).await;
+}
+
+async fn rounds(first: u64) {
     let rounds = std::env::var("SENTINEL_TURMOILS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
-    let all = (0..rounds).map(|seed| async move {
+    let all = (first..first + rounds).map(|seed| async move {
         let mut turmoil = Turmoil::new(seed).await;
         let acting = async {
             for _ in 0..STEPS {
