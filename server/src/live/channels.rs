@@ -7,8 +7,8 @@
 
 use super::{
     Hub,
-    hub::in_time,
-    mend::{BACKOFF, CHANNELS_AT_ONCE},
+    hub::{BACKOFF_FIRST, in_time},
+    mend::CHANNELS_AT_ONCE,
     room::Room,
 };
 use crate::{
@@ -57,7 +57,7 @@ impl Hub {
     }
 
     async fn settle_for_ever(&self) {
-        let mut wait = BACKOFF.0;
+        let mut wait = BACKOFF_FIRST;
         // Who joins while these wait for their second look waits for the next.
         let mut looks: Option<(Instant, HashSet<PatrolId>)> = None;
         loop {
@@ -74,15 +74,13 @@ impl Hub {
                 looks = (!next.is_empty()).then(|| (Instant::now() + SECOND_LOOK, next));
             }
             match self.settle_all().await {
-                Ok(()) => wait = BACKOFF.0,
+                Ok(()) => wait = BACKOFF_FIRST,
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
-                        wait_ms = wait.as_millis(),
                         "positions may be missed; tried again"
                     );
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(BACKOFF.1);
+                    self.hold_back(&mut wait).await;
                     self.settle.notify_one();
                 }
             }

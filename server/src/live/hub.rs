@@ -28,7 +28,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a room stays open after its last subscriber left.
@@ -36,6 +36,9 @@ const LINGER: Duration = Duration::from_secs(30);
 /// How long an engine may take before it counts as failing: one that is cut off may wait
 /// instead of answering.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long what failed waits to be tried again: the first time, and at most.
+pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+const BACKOFF_MOST: Duration = Duration::from_secs(5);
 
 pub struct Hub {
     pub(super) clock: Clock,
@@ -58,7 +61,7 @@ pub struct Hub {
     /// Held while a scope's stream begins or ceases to be watched: a room that closes
     /// must not let go of what its successor has just begun to watch.
     pub(super) watching: tokio::sync::Mutex<()>,
-    cut_off: Mutex<Option<Time>>,
+    cut_off: watch::Sender<Option<Time>>,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
 }
@@ -94,7 +97,7 @@ impl Hub {
             second_looks: Mutex::default(),
             settle: Notify::new(),
             watching: tokio::sync::Mutex::default(),
-            cut_off: Mutex::default(),
+            cut_off: watch::Sender::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
@@ -114,7 +117,16 @@ impl Hub {
 
     /// Since when nothing comes through the bus; what subscribers see may be old.
     pub fn cut_off_since(&self) -> Option<Time> {
-        *self.cut_off.lock()
+        *self.cut_off.borrow()
+    }
+
+    /// Waits before something that failed is tried again: longer each time, and for as long
+    /// as nothing can be had anyway.
+    pub(super) async fn hold_back(&self, wait: &mut Duration) {
+        tokio::time::sleep(*wait).await;
+        *wait = (*wait * 2).min(BACKOFF_MOST);
+        // Ends with the hub, which is there while its tasks are.
+        self.cut_off.subscribe().wait_for(Option::is_none).await.ok();
     }
 
     /// Ends the hub's tasks; sessions are told by their sockets' own stop.
@@ -205,11 +217,12 @@ impl Hub {
     }
 
     fn hear_interrupted(&self) {
-        self.cut_off.lock().get_or_insert(self.clock.now());
+        let now = self.clock.now();
+        self.cut_off.send_modify(|since| *since = since.or(Some(now)));
     }
 
     fn hear_resumed(self: &Arc<Self>) {
-        *self.cut_off.lock() = None;
+        self.cut_off.send_replace(None);
         let rooms: Vec<Arc<Room>> = self.open.iter().map(|room| room.clone()).collect();
         for room in rooms {
             if room.doubt() {

@@ -10,7 +10,7 @@
 
 use super::{
     Hub,
-    hub::in_time,
+    hub::{BACKOFF_FIRST, in_time},
     room::{Heard, Room, live_unit},
 };
 use crate::{
@@ -28,8 +28,6 @@ use std::{
     time::Duration,
 };
 
-/// How long mending that failed waits: from the first to the longest, doubled each time.
-pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Channels that are changed at once.
 pub(super) const CHANNELS_AT_ONCE: usize = 64;
 /// How long the records may take; positions go on without them.
@@ -53,7 +51,7 @@ impl Hub {
     }
 
     async fn mend_until_done(&self, room: &Arc<Room>) {
-        let mut wait = BACKOFF.0;
+        let mut wait = BACKOFF_FIRST;
         loop {
             match in_time("mending a room", self.mend(room)).await {
                 Ok(()) => {
@@ -64,9 +62,12 @@ impl Hub {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, scope = %room.scope, wait_ms = wait.as_millis(), "a room misses something; asked for again");
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(BACKOFF.1);
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        scope = %room.scope,
+                        "a room misses something; asked for again"
+                    );
+                    self.hold_back(&mut wait).await;
                 }
             }
         }

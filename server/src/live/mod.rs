@@ -10,7 +10,9 @@
 //!
 //! Guarantees: a subscriber gets a snapshot, then every event in order and the
 //! latest position of every unit; it never waits for another, and memory per
-//! subscriber does not grow with how slow it is.
+//! subscriber does not grow with how slow it is. Where the bus is cut off or loses
+//! something, subscribers see what this node has until it is had again; then they get
+//! what they missed, or another snapshot.
 
 mod channels;
 mod frame;
