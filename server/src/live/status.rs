@@ -58,7 +58,6 @@ pub struct StatusWatch {
 impl StatusWatch {
     pub async fn run(self, stop: CancellationToken) {
         let mut known: HashMap<PatrolId, UnitStatus> = HashMap::new();
-        let mut is_failing = false;
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -66,13 +65,9 @@ impl StatusWatch {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
-            let looked = self.look(&mut known).await;
-            // Once for as long as it lasts.
-            if let (Err(error), false) = (&looked, is_failing) {
-                let error = error as &dyn std::error::Error;
-                tracing::error!(error, "the status of units cannot be looked through; tried again each time");
+            if let Err(error) = self.look(&mut known).await {
+                tracing::error!(%error, "the status of units could not be looked through; tried again shortly");
             }
-            is_failing = looked.is_err();
         }
     }
 
