@@ -125,8 +125,9 @@ impl Hub {
     pub(super) async fn hold_back(&self, wait: &mut Duration) {
         tokio::time::sleep(*wait).await;
         *wait = (*wait * 2).min(BACKOFF_MOST);
-        // Ends with the hub, which is there while its tasks are.
-        self.cut_off.subscribe().wait_for(Option::is_none).await.ok();
+        let mut cut_off = self.cut_off.subscribe();
+        // Tried now and then all the same: nothing is to hang on one word from the bus.
+        tokio::time::timeout(LINGER, cut_off.wait_for(Option::is_none)).await.ok();
     }
 
     /// Ends the hub's tasks; sessions are told by their sockets' own stop.

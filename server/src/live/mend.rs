@@ -182,15 +182,14 @@ impl Hub {
         if asked.is_empty() {
             return Vec::new();
         }
-        match tokio::time::timeout(RECORDS_PATIENCE, self.directory.catch_up()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
+        let reading = async {
+            if let Err(error) = self.directory.catch_up().await {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "who is on patrol is told by what this node knows");
             }
-            Err(_) => {
-                tracing::warn!("the records are slow; who is on patrol is told by what this node knows")
-            }
+        };
+        if tokio::time::timeout(RECORDS_PATIENCE, reading).await.is_err() {
+            tracing::warn!("the records are slow; who is on patrol is told by what this node knows");
         }
         let on = |unit: &UnitId, patrol| {
             let entry = self.directory.unit(unit)?;
