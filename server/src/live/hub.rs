@@ -1,53 +1,69 @@
 //! The rooms of this node.
 //!
 //! A room is open while somebody on this node is in it, and for [`LINGER`] after.
-//! Opening watches the scope's event stream and the channels of its patrols, then
-//! reads who is there and where: watching first means that nothing falls between.
+//! Opening it, and mending it where the bus has lost something, is told in `mend`; which
+//! patrols are listened to and where they are, in `channels`.
+//!
+//! While the bus is cut off, what is open stays open and shows what it has; what is not
+//! cannot be opened. Once the bus is back every room is mended and every position of
+//! those in it read again.
 
 use super::{
     frame::{EncodedUnit, postcard_of},
-    room::{Room, live_unit},
+    room::{Heard, Room, live_unit},
     session::{Missed, Seat, Session, Wanted},
     status::Silence,
 };
 use crate::{
     auth::ScopeGrant,
     clock::Clock,
-    directory::Directory,
+    directory::{Directory, UnitEntry},
     ports::{Bus, BusSink, EngineError, PositionFrame, Positions, RoomMember, Rooms, StreamPosition},
 };
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use sentinel_model::{Location, PatrolId, Scope, UnitId, live::Event};
+use sentinel_model::{Location, PatrolId, Scope, Time, live::Event};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a room stays open after its last subscriber left.
 const LINGER: Duration = Duration::from_secs(30);
+/// How long an engine may take before it counts as failing: one that is cut off may wait
+/// instead of answering.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long what failed waits to be tried again: the first time, and at most.
+pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+const BACKOFF_MOST: Duration = Duration::from_secs(5);
 
 pub struct Hub {
-    clock: Clock,
-    directory: Arc<Directory>,
-    bus: Arc<dyn Bus>,
-    rooms: Arc<dyn Rooms>,
-    positions: Arc<dyn Positions>,
+    pub(super) clock: Clock,
+    pub(super) directory: Arc<Directory>,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) rooms: Arc<dyn Rooms>,
+    pub(super) positions: Arc<dyn Positions>,
     silence: Silence,
-    open: DashMap<Scope, Arc<Room>>,
+    pub(super) open: DashMap<Scope, Arc<Room>>,
     /// The open rooms that each patrol is in: where its positions go.
-    routes: DashMap<PatrolId, Vec<Arc<Room>>>,
+    pub(super) routes: DashMap<PatrolId, Vec<Arc<Room>>>,
     /// Patrols whose channel may have to be watched or let go.
-    unsettled: Mutex<HashMap<PatrolId, Option<UnitId>>>,
-    settle: Notify,
+    pub(super) unsettled: Mutex<HashSet<PatrolId>>,
+    /// Patrols whose positions may have been missed.
+    pub(super) unread: Mutex<HashSet<PatrolId>>,
+    /// Patrols that joined just now.
+    pub(super) second_looks: Mutex<HashSet<PatrolId>>,
+    /// Says that one of the three has grown.
+    pub(super) settle: Notify,
     /// Held while a scope's stream begins or ceases to be watched: a room that closes
     /// must not let go of what its successor has just begun to watch.
-    watching: tokio::sync::Mutex<()>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    pub(super) watching: tokio::sync::Mutex<()>,
+    cut_off: watch::Sender<Option<Time>>,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +93,11 @@ impl Hub {
             open: DashMap::new(),
             routes: DashMap::new(),
             unsettled: Mutex::default(),
+            unread: Mutex::default(),
+            second_looks: Mutex::default(),
             settle: Notify::new(),
             watching: tokio::sync::Mutex::default(),
+            cut_off: watch::Sender::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
@@ -96,6 +115,21 @@ impl Hub {
         self.open.iter().map(|room| room.sessions.load(Ordering::Relaxed)).sum()
     }
 
+    /// Since when nothing comes through the bus; what subscribers see may be old.
+    pub fn cut_off_since(&self) -> Option<Time> {
+        *self.cut_off.borrow()
+    }
+
+    /// Waits before something that failed is tried again: longer each time, and for as long
+    /// as nothing can be had anyway.
+    pub(super) async fn hold_back(&self, wait: &mut Duration) {
+        tokio::time::sleep(*wait).await;
+        *wait = (*wait * 2).min(BACKOFF_MOST);
+        let mut cut_off = self.cut_off.subscribe();
+        // Tried now and then all the same: nothing is to hang on one word from the bus.
+        tokio::time::timeout(LINGER, cut_off.wait_for(Option::is_none)).await.ok();
+    }
+
     /// Ends the hub's tasks; sessions are told by their sockets' own stop.
     pub async fn stop(&self) {
         self.stop.cancel();
@@ -105,7 +139,7 @@ impl Hub {
 
     /// Puts a subscriber into the room of its grant. Only the policy makes grants, so
     /// an unchecked subscription does not compile.
-    pub async fn join(&self, grant: ScopeGrant, wanted: Wanted) -> Result<Session, JoinError> {
+    pub async fn join(self: &Arc<Self>, grant: ScopeGrant, wanted: Wanted) -> Result<Session, JoinError> {
         if self.stop.is_cancelled() {
             return Err(JoinError::Stopping);
         }
@@ -117,64 +151,47 @@ impl Hub {
         };
         // From here on dropping the seat gives the room back.
         let seat = Seat(room.clone());
-        room.opened.get_or_try_init(|| self.fill(&room)).await?;
-        let missed = match &wanted.resume {
-            Some(since) => {
-                let events = self.bus.events_since(scope, since).await?;
-                events.map(|events| Missed { after: since.offset, events })
+        if !room.is_filled()
+            && let Err(error) = in_time("opening a room", self.mend(&room)).await
+        {
+            if !room.is_filled() {
+                return Err(error.into());
             }
+            self.mend_soon(&room);
+        }
+        let missed = match wanted.resume {
+            Some(since) => self.missed(&room, since).await,
             None => None,
         };
         let lane = room.lane(wanted.encoding, wanted.interval, &self.tasks, &self.stop);
         Ok(Session::begin(seat, grant, self.clock.now(), lane, wanted.encoding, missed))
     }
 
-    async fn fill(&self, room: &Arc<Room>) -> Result<(), EngineError> {
-        let position: StreamPosition = {
-            let _in_turn = self.watching.lock().await;
-            self.bus.watch_scope(room.scope).await?
+    /// What somebody missed who comes back; none where they have to begin anew.
+    async fn missed(self: &Arc<Self>, room: &Arc<Room>, since: StreamPosition) -> Option<Missed> {
+        let events = match in_time("reading missed events", self.bus.events_since(room.scope, &since)).await {
+            Ok(events) => events?,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, scope = %room.scope, "a subscriber gets what this node knows");
+                return Some(Missed { since, events: Vec::new() });
+            }
         };
-        let members = self.rooms.members(room.scope).await?;
-        for member in &members {
-            self.route(member.patrol, room);
-            self.bus.watch_patrol(member.patrol).await?;
+        let missed = Missed { since, events };
+        // The stream may be ahead of what has come here; who is told of it must not then be
+        // shown the room as it was before.
+        if !room.has_reached(&missed.until()) {
+            room.doubt();
+            if let Err(error) = in_time("mending a room", self.mend(room)).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, scope = %room.scope, "a subscriber begins anew");
+                self.mend_soon(room);
+            }
         }
-        let units: Vec<UnitId> = members.iter().map(|member| member.unit.clone()).collect();
-        let locations = self.positions.get_many(&units).await?;
-        let now = self.clock.now();
-        let live = members
-            .iter()
-            .zip(&locations)
-            .filter_map(|(member, location)| {
-                let unit = self.directory.unit(&member.unit)?;
-                let status = self.silence.status(&unit, location.as_ref(), now);
-                Some(live_unit(member, location.as_ref(), status))
-            })
-            .collect();
-        room.fill(&position, live);
-        Ok(())
+        Some(missed)
     }
 
-    fn route(&self, patrol: PatrolId, room: &Arc<Room>) {
-        let mut rooms = self.routes.entry(patrol).or_default();
-        if !rooms.iter().any(|other| Arc::ptr_eq(other, room)) {
-            rooms.push(room.clone());
-        }
-    }
-
-    fn unroute(&self, patrol: PatrolId, room: &Arc<Room>) {
-        if let Some(mut rooms) = self.routes.get_mut(&patrol) {
-            rooms.retain(|other| !Arc::ptr_eq(other, room));
-        }
-        self.routes.remove_if(&patrol, |_, rooms| rooms.is_empty());
-    }
-
-    fn unsettle(&self, patrol: PatrolId, unit: Option<UnitId>) {
-        self.unsettled.lock().insert(patrol, unit);
-        self.settle.notify_one();
-    }
-
-    fn hear_position(&self, patrol: PatrolId, frame: PositionFrame) {
+    pub(super) fn hear_position(&self, patrol: PatrolId, frame: PositionFrame) {
         if let Some(rooms) = self.routes.get(&patrol) {
             let unit = Arc::new(EncodedUnit::from_postcard(Some(frame.time), frame.unit));
             for room in rooms.iter() {
@@ -183,107 +200,103 @@ impl Hub {
         }
     }
 
-    fn hear_event(&self, scope: Scope, event: Arc<Event>) {
+    fn hear_event(self: &Arc<Self>, scope: Scope, epoch: &Arc<str>, event: Arc<Event>) {
         let Some(room) = self.open.get(&scope).map(|room| room.clone()) else { return };
-        match &*event {
-            Event::UnitJoined(joined) => {
-                self.route(joined.unit.patrol, &room);
-                self.unsettle(joined.unit.patrol, Some(joined.unit.id.clone()));
-            }
-            Event::UnitLeft(left) => {
-                self.unroute(left.patrol, &room);
-                self.unsettle(left.patrol, None);
-            }
-            Event::Status(_) => {}
-        }
-        room.event(event);
-    }
-
-    /// Watches the channels of patrols that came and lets go of those that went.
-    async fn keep_channels(self: Arc<Self>) {
-        loop {
-            tokio::select! {
-                () = self.settle.notified() => {}
-                () = self.stop.cancelled() => return,
-            }
-            let unsettled = std::mem::take(&mut *self.unsettled.lock());
-            for (patrol, unit) in unsettled {
-                if let Err(error) = self.settle_patrol(patrol, unit.clone()).await {
-                    tracing::warn!(%error, %patrol, "a patrol's channel could not be changed; tried again");
-                    self.unsettled.lock().entry(patrol).or_insert(unit);
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                    self.settle.notify_one();
-                }
-            }
+        if self.tell(&room, epoch, event) == Heard::Gap {
+            self.mend_soon(&room);
         }
     }
 
-    async fn settle_patrol(&self, patrol: PatrolId, unit: Option<UnitId>) -> Result<(), EngineError> {
-        if !self.routes.contains_key(&patrol) {
-            self.bus.unwatch_patrol(patrol).await?;
-            // A room that was opened meanwhile may have watched it just before.
-            if !self.routes.contains_key(&patrol) {
-                return Ok(());
+    /// Gives a room its next event.
+    pub(super) fn tell(&self, room: &Arc<Room>, epoch: &Arc<str>, event: Arc<Event>) -> Heard {
+        let heard = room.event(epoch, event.clone());
+        if heard == Heard::Applied && !matches!(&*event, Event::Status(_)) {
+            self.reroute(event.patrol(), room);
+            self.unsettle([event.patrol()]);
+        }
+        heard
+    }
+
+    fn hear_interrupted(&self) {
+        let now = self.clock.now();
+        self.cut_off.send_modify(|since| *since = since.or(Some(now)));
+    }
+
+    fn hear_resumed(self: &Arc<Self>) {
+        self.cut_off.send_replace(None);
+        let rooms: Vec<Arc<Room>> = self.open.iter().map(|room| room.clone()).collect();
+        for room in rooms {
+            if room.doubt() {
+                self.mend_soon(&room);
             }
         }
-        self.bus.watch_patrol(patrol).await?;
-        // What moved between the join and the watch.
-        if let Some(id) = unit
-            && let Some(entry) = self.directory.unit(&id)
-            && let Some(active) = entry.patrol.filter(|active| active.id == patrol)
-            && let Some(location) = self.positions.get(&id).await?
-        {
-            let member = RoomMember { patrol, unit: id, path: active.path };
-            self.hear_position(patrol, self.frame(&member, &entry, &location));
-        }
-        Ok(())
+        self.unread.lock().extend(self.routes.iter().map(|route| *route.key()));
+        self.settle.notify_one();
     }
 
     /// A position as it travels on the bus.
-    pub fn frame(
-        &self,
-        member: &RoomMember,
-        entry: &crate::directory::UnitEntry,
-        location: &Location,
-    ) -> PositionFrame {
+    pub fn frame(&self, member: &RoomMember, entry: &UnitEntry, location: &Location) -> PositionFrame {
         let status = self.silence.status(entry, Some(location), self.clock.now());
         PositionFrame { time: location.time, unit: postcard_of(&live_unit(member, Some(location), status)) }
     }
 
     async fn close_empty_rooms(self: Arc<Self>) {
-        let mut idle: HashSet<Scope> = HashSet::new();
-        let mut ticks = tokio::time::interval(LINGER);
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = self.stop.cancelled() => return,
-            }
-            let empty: HashSet<Scope> =
-                self.open.iter().filter(|room| !room.has_sessions()).map(|room| *room.key()).collect();
-            for scope in empty.intersection(&idle) {
-                // Under the map's lock, which joining takes too.
-                let closed = self.open.remove_if(scope, |_, room| !room.has_sessions());
-                if let Some((_, room)) = closed {
-                    self.close(&room).await;
+        let closing = async {
+            let mut idle: HashSet<Scope> = HashSet::new();
+            let mut closed: HashSet<Scope> = HashSet::new();
+            let mut ticks = tokio::time::interval(LINGER);
+            loop {
+                ticks.tick().await;
+                let empty: HashSet<Scope> =
+                    self.open.iter().filter(|room| !room.has_sessions()).map(|room| *room.key()).collect();
+                for scope in empty.intersection(&idle) {
+                    // Under the map's lock, which joining takes too.
+                    if let Some((_, room)) = self.open.remove_if(scope, |_, room| !room.has_sessions()) {
+                        self.close(&room);
+                        closed.insert(*scope);
+                    }
                 }
+                idle = empty;
+                self.let_go(&mut closed).await;
             }
-            idle = empty;
+        };
+        tokio::select! {
+            () = closing => {}
+            () = self.stop.cancelled() => {}
         }
     }
 
-    async fn close(&self, room: &Arc<Room>) {
-        for patrol in room.patrols() {
-            self.unroute(patrol, room);
-            self.unsettle(patrol, None);
+    fn close(&self, room: &Arc<Room>) {
+        let patrols = room.close();
+        for patrol in &patrols {
+            self.reroute(*patrol, room);
         }
-        let _in_turn = self.watching.lock().await;
-        // A subscriber may have opened the room anew meanwhile; then it stays watched.
-        if !self.open.contains_key(&room.scope)
-            && let Err(error) = self.bus.unwatch_scope(room.scope).await
-        {
-            tracing::warn!(%error, scope = %room.scope, "a scope's events could not be let go");
+        self.unsettle(patrols);
+    }
+
+    /// Lets go of the streams of closed rooms; leaves those of which the bus would not.
+    async fn let_go(&self, closed: &mut HashSet<Scope>) {
+        for scope in closed.clone() {
+            let _in_turn = self.watching.lock().await;
+            // A subscriber may have opened the room anew meanwhile; then it stays watched.
+            if !self.open.contains_key(&scope)
+                && let Err(error) = in_time("letting go of a scope", self.bus.unwatch_scope(scope)).await
+            {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, %scope, "a closed room's events still come; tried again");
+                continue;
+            }
+            closed.remove(&scope);
         }
     }
+}
+
+/// Lets an engine take [`PATIENCE`] at most.
+pub(super) async fn in_time<T>(
+    what: &'static str,
+    work: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, EngineError> {
+    tokio::time::timeout(PATIENCE, work).await.map_err(EngineError::during(what))?
 }
 
 /// The hub's receiving end at the bus, which must not keep the hub alive.
@@ -296,9 +309,9 @@ impl BusSink for Ear {
         }
     }
 
-    fn event(&self, scope: Scope, _epoch: &Arc<str>, event: Arc<Event>) {
+    fn event(&self, scope: Scope, epoch: &Arc<str>, event: Arc<Event>) {
         if let Some(hub) = self.0.upgrade() {
-            hub.hear_event(scope, event);
+            hub.hear_event(scope, epoch, event);
         }
     }
 
@@ -308,7 +321,15 @@ impl BusSink for Ear {
         }
     }
 
-    fn interrupted(&self) {}
+    fn interrupted(&self) {
+        if let Some(hub) = self.0.upgrade() {
+            hub.hear_interrupted();
+        }
+    }
 
-    fn resumed(&self) {}
+    fn resumed(&self) {
+        if let Some(hub) = self.0.upgrade() {
+            hub.hear_resumed();
+        }
+    }
 }

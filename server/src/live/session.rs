@@ -2,7 +2,7 @@
 
 use super::{
     frame::{EncodedEvent, Encoding, Frame},
-    room::{Cursor, LaneFrame, Room},
+    room::{Cursor, Head, LaneFrame, Room},
 };
 use crate::{auth::ScopeGrant, ports::StreamPosition};
 use sentinel_model::{
@@ -74,8 +74,16 @@ impl Ending {
 
 /// The events a returning subscriber has not seen.
 pub(super) struct Missed {
-    pub after: u64,
+    pub since: StreamPosition,
     pub events: Vec<Arc<Event>>,
+}
+
+impl Missed {
+    /// Where the subscriber stands once it has them.
+    pub fn until(&self) -> StreamPosition {
+        let offset = self.events.last().map_or(self.since.offset, |last| last.offset());
+        StreamPosition { offset, ..self.since.clone() }
+    }
 }
 
 /// Holds a room open.
@@ -94,7 +102,7 @@ pub struct Session {
     ending: Ending,
     encoding: Encoding,
     lane: watch::Receiver<Arc<LaneFrame>>,
-    head: watch::Receiver<u64>,
+    head: watch::Receiver<Head>,
     cursor: Cursor,
     /// What it gets first: a snapshot, or what it missed.
     first: Vec<Frame>,
@@ -116,12 +124,10 @@ impl Session {
         let room = &seat.0;
         let head = room.heads();
         // What the room has heard beyond the missed events follows them before anybody's
-        // position: nobody moves before they are told to have joined.
-        let resumed = missed.and_then(|Missed { after, events }| {
-            let last = events.last().map_or(after, |last| last.offset());
-            let (rest, mut cursor) = room.since(Cursor { version: 0, offset: last }, encoding)?;
-            cursor.offset = cursor.offset.max(last);
-            let missed = events.into_iter().map(|event| EncodedEvent::of(event).frame(encoding));
+        // position: nobody moves before they are told to have joined, or after they left.
+        let resumed = missed.and_then(|missed| {
+            let (rest, cursor) = room.resume(&missed.until(), encoding)?;
+            let missed = missed.events.into_iter().map(|event| EncodedEvent::of(event).frame(encoding));
             Some((missed.chain(rest).collect(), cursor))
         });
         let (first, cursor) = resumed.unwrap_or_else(|| {
@@ -151,15 +157,15 @@ impl Session {
             };
             // A frame that begins before where this subscriber stands only repeats itself.
             if let Some(shared) = &lane_frame
-                && (shared.from..=shared.to).contains(&self.cursor.version)
-                && shared.offset == self.cursor.offset
+                && (shared.from..=shared.to.version).contains(&self.cursor.version)
+                && shared.to.head == self.cursor.head
                 && let Some(frame) = &shared.frame
             {
-                self.cursor.version = shared.to;
+                self.cursor.version = shared.to.version;
                 return vec![frame.clone()];
             }
-            if lane_frame.as_ref().is_some_and(|shared| shared.to <= self.cursor.version)
-                && *self.head.borrow() <= self.cursor.offset
+            if lane_frame.as_ref().is_some_and(|shared| shared.to.version <= self.cursor.version)
+                && *self.head.borrow() <= self.cursor.head
             {
                 continue;
             }

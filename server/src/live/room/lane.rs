@@ -1,0 +1,101 @@
+//! Frames of positions, encoded once for all who asked for the same form and interval.
+
+use super::{Cursor, EncodedUnit, Encoding, Frame, Room, frame};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Notify, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Timers wake this much late, at most: the runtime counts in milliseconds and rounds up.
+const TIMER_LATE: Duration = Duration::from_millis(2);
+
+/// What a lane shows its subscribers: the positions that changed between two versions.
+pub struct LaneFrame {
+    pub from: u64,
+    /// Where the room stood when this was encoded: at an older event than a subscriber
+    /// stands, the frame may still hold a unit that has left.
+    pub to: Cursor,
+    pub frame: Option<Frame>,
+}
+
+pub(super) struct Lane {
+    encoding: Encoding,
+    interval: Duration,
+    frames: watch::Sender<Arc<LaneFrame>>,
+    dirty: Notify,
+}
+
+impl Lane {
+    pub fn touch(&self) {
+        self.dirty.notify_one();
+    }
+}
+
+impl Room {
+    /// The lane for an encoding and interval, begun where there is none yet.
+    pub fn lane(
+        self: &Arc<Self>,
+        encoding: Encoding,
+        interval: Duration,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> watch::Receiver<Arc<LaneFrame>> {
+        let mut lanes = self.lanes.lock();
+        if let Some(lane) = lanes.iter().find(|l| l.encoding == encoding && l.interval == interval) {
+            return lane.frames.subscribe();
+        }
+        let to = self.state.lock().cursor();
+        let none = Arc::new(LaneFrame { from: to.version, to, frame: None });
+        let lane =
+            Arc::new(Lane { encoding, interval, frames: watch::Sender::new(none), dirty: Notify::new() });
+        let frames = lane.frames.subscribe();
+        lanes.push(lane.clone());
+        tasks.spawn(self.clone().run_lane(lane, to, stop.clone()));
+        frames
+    }
+
+    async fn run_lane(self: Arc<Self>, lane: Arc<Lane>, mut at: Cursor, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = lane.dirty.notified() => {}
+                () = lane.frames.closed() => {}
+                () = stop.cancelled() => break,
+            }
+            if self.retire(&lane) {
+                break;
+            }
+            let began = tokio::time::Instant::now();
+            let (units, now) = {
+                let state = self.state.lock();
+                let now = state.cursor();
+                // All of a room that was filled anew goes out as snapshots: here it is only
+                // said that there is something.
+                let is_anew = now.head.generation != at.head.generation;
+                (if is_anew { Vec::new() } else { state.changed_since(at.version) }, now)
+            };
+            if now.version > at.version {
+                let frame = positions_of(lane.encoding, &units);
+                let from = if frame.is_some() { at.version } else { now.version };
+                lane.frames.send_replace(Arc::new(LaneFrame { from, to: now, frame }));
+            }
+            at = now;
+            tokio::select! {
+                () = tokio::time::sleep_until(began + lane.interval.saturating_sub(TIMER_LATE)) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+    }
+
+    /// Ends a lane that nobody listens to; under the lock that joining takes too.
+    fn retire(&self, lane: &Arc<Lane>) -> bool {
+        let mut lanes = self.lanes.lock();
+        if lane.frames.receiver_count() > 0 {
+            return false;
+        }
+        lanes.retain(|other| !Arc::ptr_eq(other, lane));
+        true
+    }
+}
+
+pub(super) fn positions_of(encoding: Encoding, units: &[Arc<EncodedUnit>]) -> Option<Frame> {
+    (!units.is_empty()).then(|| frame::positions(encoding, units.iter().map(AsRef::as_ref)))
+}
