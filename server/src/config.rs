@@ -3,7 +3,7 @@
 
 mod shared;
 
-pub use shared::{MongoUri, POSITION_TTL, Shared};
+pub use shared::{Given, MongoUri, POSITION_TTL, Shared};
 
 use crate::{auth::proxies::Proxies, ingest::limits::UnitRate, live::status::Silence};
 use anyhow::Context;
@@ -44,6 +44,18 @@ pub struct ServeArgs {
     /// With Redis: seconds that a unit is found nearby after its last position [default: 300]
     #[arg(long, env = "SENTINEL_POSITION_TTL", value_name = "SECONDS")]
     pub position_ttl: Option<u64>,
+
+    /// With MongoDB: days that history is kept [default: for ever]
+    #[arg(long, env = "SENTINEL_RETENTION_DAYS", value_name = "DAYS")]
+    pub retention_days: Option<u32>,
+
+    /// Accept a Redis that may lose what it has answered (no append-only file, or eviction) [default: false]
+    #[arg(long, env = "SENTINEL_ALLOW_VOLATILE_REDIS", value_name = "true|false")]
+    pub allow_volatile_redis: Option<bool>,
+
+    /// Of a file that serve and worker share: the worker's name
+    #[arg(skip)]
+    pub worker_name: Option<String>,
 
     /// Make a demo city in an empty data folder, and drive its units
     #[arg(long, env = "SENTINEL_DEMO", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
@@ -126,29 +138,35 @@ pub struct Config {
 }
 
 impl ServeArgs {
+    /// What it says of the engines that nodes share.
+    pub fn shared(&self) -> Given {
+        Given {
+            redis_url: self.redis_url.clone(),
+            mongodb_url: self.mongodb_url.clone(),
+            position_ttl: self.position_ttl,
+            retention_days: self.retention_days,
+            allow_volatile_redis: self.allow_volatile_redis,
+        }
+    }
+
     /// Puts flags and variables, the file and the defaults together.
     pub fn settle(self) -> anyhow::Result<Config> {
         let file = match &self.config {
             Some(path) => read(path)?,
             None => ServeArgs::default(),
         };
-        let silence = Silence::default();
-        let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+        let shared = self.shared().or(file.shared()).settle()?;
         let config = Config {
             listen: self.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
-            shared: Shared::of(
-                self.redis_url.or(file.redis_url),
-                self.mongodb_url.or(file.mongodb_url),
-                self.position_ttl.or(file.position_ttl),
-            )?,
+            shared,
             demo: self.demo.or(file.demo).unwrap_or(false),
             unit_rate: self.unit_rate_limit.or(file.unit_rate_limit).unwrap_or_default(),
             patrol_by_fix: self.patrol_by_fix.or(file.patrol_by_fix).unwrap_or(true),
-            silence: Silence {
-                stale_after: seconds(self.stale_after.or(file.stale_after), silence.stale_after),
-                offline_after: seconds(self.offline_after.or(file.offline_after), silence.offline_after),
-            },
+            silence: silence(
+                self.stale_after.or(file.stale_after),
+                self.offline_after.or(file.offline_after),
+            )?,
             map: MapSettings {
                 tile_url: self.tile_url.or(file.tile_url),
                 tile_attribution: self.tile_attribution.or(file.tile_attribution),
@@ -157,12 +175,6 @@ impl ServeArgs {
             secure_cookies: self.secure_cookies.or(file.secure_cookies).unwrap_or(false),
             trusted_proxies: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
         };
-        anyhow::ensure!(
-            config.silence.stale_after <= config.silence.offline_after,
-            "stale-after ({:?}) must not be longer than offline-after ({:?})",
-            config.silence.stale_after,
-            config.silence.offline_after
-        );
         if let Some(url) = &config.map.tile_url {
             let fits = url.starts_with("https://") || url.starts_with("http://") || url.starts_with('/');
             anyhow::ensure!(
@@ -174,7 +186,32 @@ impl ServeArgs {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<ServeArgs> {
+/// A worker's settled settings.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    pub shared: Shared,
+    pub name: String,
+    pub silence: Silence,
+}
+
+/// From seconds that may be given.
+pub fn silence(stale_after: Option<u64>, offline_after: Option<u64>) -> anyhow::Result<Silence> {
+    let default = Silence::default();
+    let silence = Silence {
+        stale_after: stale_after.map_or(default.stale_after, Duration::from_secs),
+        offline_after: offline_after.map_or(default.offline_after, Duration::from_secs),
+    };
+    anyhow::ensure!(
+        silence.stale_after <= silence.offline_after,
+        "stale-after ({:?}) must not be longer than offline-after ({:?})",
+        silence.stale_after,
+        silence.offline_after
+    );
+    Ok(silence)
+}
+
+/// Settings of a file, whichever command they are for.
+pub fn read(path: &Path) -> anyhow::Result<ServeArgs> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the settings file {} could not be read", path.display()))?;
     toml::from_str(&text).with_context(|| format!("the settings file {} does not read", path.display()))

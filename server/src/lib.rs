@@ -11,6 +11,7 @@
 //! - [`geo`]: distances on the globe
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
 //!   [`crate::redis`] and [`mongo`] those that many nodes share
+//! - [`worker`]: from the queue that many nodes share into the archive
 //! - [`wiring`]: the one place that names engines and puts the parts together
 
 pub mod auth;
@@ -39,3 +40,4 @@ pub mod sqlite;
 pub mod state;
 pub mod users;
 pub mod wiring;
+pub mod worker;

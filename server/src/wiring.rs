@@ -2,6 +2,10 @@
 
 mod engines;
 mod recover;
+mod shared;
+mod worker;
+
+pub use worker::work;
 
 use crate::{
     auth::{Access, AccessConfig},
@@ -43,7 +47,7 @@ pub async fn start(
 ) -> anyhow::Result<Running> {
     let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
     let Engines { registry, intake, archive, bus, rooms, positions, health, folder } =
-        Engines::open(config, &tasks, engines_stop.clone()).await?;
+        Engines::open(config, &tasks, &engines_stop).await?;
     let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
     if config.demo {
         crate::demo::prepare(&directory, clock.now()).await?;

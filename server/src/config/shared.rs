@@ -12,6 +12,10 @@ pub struct Shared {
     pub redis: Address,
     pub mongodb: MongoUri,
     pub position_ttl: Duration,
+    /// How long history is kept; none keeps it for ever.
+    pub retention: Option<Duration>,
+    /// Take a Redis that may lose what it answered.
+    pub allow_volatile_redis: bool,
 }
 
 /// A connection string, shown without what is before its `@`.
@@ -33,30 +37,54 @@ impl fmt::Debug for MongoUri {
     }
 }
 
-impl Shared {
+/// What flags, variables or a file say of it.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    pub redis_url: Option<String>,
+    pub mongodb_url: Option<String>,
+    pub position_ttl: Option<u64>,
+    pub retention_days: Option<u32>,
+    pub allow_volatile_redis: Option<bool>,
+}
+
+impl Given {
+    /// What is not given here is taken from there.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            redis_url: self.redis_url.or(other.redis_url),
+            mongodb_url: self.mongodb_url.or(other.mongodb_url),
+            position_ttl: self.position_ttl.or(other.position_ttl),
+            retention_days: self.retention_days.or(other.retention_days),
+            allow_volatile_redis: self.allow_volatile_redis.or(other.allow_volatile_redis),
+        }
+    }
+
     /// Both addresses or none: what Redis takes in is kept by MongoDB.
-    pub fn of(
-        redis: Option<String>,
-        mongodb: Option<String>,
-        position_ttl: Option<u64>,
-    ) -> anyhow::Result<Option<Self>> {
-        let (redis, mongodb) = match (redis, mongodb) {
+    pub fn settle(self) -> anyhow::Result<Option<Shared>> {
+        let (redis, mongodb) = match (self.redis_url, self.mongodb_url) {
             (None, None) => return Ok(None),
             (Some(redis), Some(mongodb)) => (redis, mongodb),
-            (Some(_), None) => anyhow::bail!(
-                "--redis-url needs --mongodb-url beside it: positions and records are kept there"
-            ),
+            (Some(_), None) => {
+                anyhow::bail!(
+                    "--redis-url needs --mongodb-url beside it: positions and records are kept there"
+                )
+            }
             (None, Some(_)) => anyhow::bail!("--mongodb-url needs --redis-url beside it: nodes meet there"),
         };
         let is_mongo = mongodb.starts_with("mongodb://") || mongodb.starts_with("mongodb+srv://");
         anyhow::ensure!(
             is_mongo,
-            "the MongoDB address does not look like mongodb://host:27017/sentinel or mongodb+srv://host/sentinel"
+            "--mongodb-url does not look like mongodb://host:27017/sentinel or mongodb+srv://host/sentinel"
         );
-        Ok(Some(Self {
+        anyhow::ensure!(self.position_ttl != Some(0), "--position-ttl must be at least 1 second");
+        anyhow::ensure!(self.retention_days != Some(0), "--retention-days must be at least 1");
+        const DAY_S: u64 = 24 * 3600;
+        Ok(Some(Shared {
             redis: redis.parse().context("--redis-url")?,
             mongodb: MongoUri(mongodb),
-            position_ttl: position_ttl.map_or(POSITION_TTL, Duration::from_secs),
+            position_ttl: self.position_ttl.map_or(POSITION_TTL, Duration::from_secs),
+            retention: self.retention_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S)),
+            allow_volatile_redis: self.allow_volatile_redis.unwrap_or(false),
         }))
     }
 }
@@ -66,7 +94,12 @@ mod tests {
     use super::*;
 
     fn of(redis: Option<&str>, mongodb: Option<&str>) -> Result<Option<Shared>, String> {
-        Shared::of(redis.map(Into::into), mongodb.map(Into::into), None).map_err(|error| format!("{error:#}"))
+        let given = Given {
+            redis_url: redis.map(Into::into),
+            mongodb_url: mongodb.map(Into::into),
+            ..Given::default()
+        };
+        given.settle().map_err(|error| format!("{error:#}"))
     }
 
     #[test]

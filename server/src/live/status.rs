@@ -74,7 +74,8 @@ impl StatusWatch {
         }
     }
 
-    async fn look(&self) -> Result<(), EngineError> {
+    /// Looks at every unit on patrol once.
+    pub async fn look(&self) -> Result<(), EngineError> {
         let now = self.clock.now();
         let told = self.rooms.statuses().await?;
         let units = self.directory.units(None, usize::MAX, |unit| unit.patrol.is_some());

@@ -27,6 +27,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// How long a start waits for Redis.
 const UP_WITHIN: Duration = Duration::from_secs(10);
 
+const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// Channels that are subscribed in one command.
 const AT_ONCE: usize = 500;
 
@@ -99,46 +101,66 @@ impl RedisBus {
 }
 
 impl Listening {
-    async fn watch(&self, channels: Vec<String>) -> RedisResult<()> {
-        let mut watched = self.watched.lock().await;
-        let new: Vec<String> = channels.into_iter().filter(|channel| !watched.contains(channel)).collect();
-        // Wanted from here on: where the connection is lost, the next one brings it.
-        watched.extend(new.iter().cloned());
-        let mut connection = self.line.connection()?;
-        for some in new.chunks(AT_ONCE) {
-            connection.subscribe(some).await?;
-        }
-        Ok(())
-    }
-
-    async fn unwatch(&self, channel: String) -> RedisResult<()> {
-        let mut watched = self.watched.lock().await;
-        if watched.remove(&channel) {
-            // Without a connection there is nothing that would still bring it.
-            if let Ok(mut connection) = self.line.connection() {
-                connection.unsubscribe(&channel).await?;
+    /// Runs to its end even if whoever asked gives up: what Redis is told and what is noted
+    /// here must not come apart.
+    async fn watch(self: &Arc<Self>, channels: Vec<String>) -> RedisResult<()> {
+        let listening = self.clone();
+        let watching = tokio::spawn(async move {
+            let mut watched = listening.watched.lock().await;
+            let new: Vec<String> =
+                channels.into_iter().filter(|channel| !watched.contains(channel)).collect();
+            let mut connection = listening.line.connection()?;
+            for some in new.chunks(AT_ONCE) {
+                connection.subscribe(some).await?;
+                watched.extend(some.iter().cloned());
             }
-        }
-        Ok(())
+            Ok(())
+        });
+        watching.await.map_err(|_| cut_off())?
     }
 
+    async fn unwatch(self: &Arc<Self>, channel: String) -> RedisResult<()> {
+        let listening = self.clone();
+        let letting_go = tokio::spawn(async move {
+            let mut watched = listening.watched.lock().await;
+            if watched.remove(&channel) {
+                // Without a connection there is nothing that would still bring it.
+                if let Ok(mut connection) = listening.line.connection() {
+                    connection.unsubscribe(&channel).await?;
+                }
+            }
+            Ok(())
+        });
+        letting_go.await.map_err(|_| cut_off())?
+    }
+
+    /// Subscribes everything on each new connection, and tells the sink of every cut, also
+    /// of one that was over before it was seen.
     async fn keep(self: Arc<Self>, stop: CancellationToken) {
         let mut changes = self.line.changes();
-        let mut was_up = true;
         let keeping = async {
+            let (mut begun, mut interrupted) = (false, false);
             loop {
-                let connection = changes.borrow_and_update().clone();
-                match connection {
-                    Some(connection) => match self.subscribe_all(connection).await {
-                        Ok(()) if was_up => {}
-                        Ok(()) => self.tell(|sink| sink.resumed()),
-                        // It is lost again, which shows as the next change.
-                        Err(error) => tracing::warn!(%error, "channels could not be subscribed"),
-                    },
-                    None if was_up => self.tell(|sink| sink.interrupted()),
-                    None => {}
+                let open = changes.borrow_and_update().clone();
+                if begun && !interrupted {
+                    interrupted = true;
+                    self.tell(|sink| sink.interrupted());
                 }
-                was_up = self.line.is_up();
+                if let Some(connection) = open {
+                    match self.subscribe_all(connection).await {
+                        Ok(()) => {
+                            if interrupted {
+                                self.tell(|sink| sink.resumed());
+                            }
+                            (begun, interrupted) = (true, false);
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "channels could not be subscribed; tried again");
+                            tokio::time::sleep(TRIED_AGAIN_AFTER).await;
+                            continue;
+                        }
+                    }
+                }
                 if changes.changed().await.is_err() {
                     return;
                 }
@@ -231,10 +253,7 @@ impl Bus for RedisBus {
     async fn watch_scope(&self, scope: Scope) -> Result<StreamPosition, EngineError> {
         let watching = async {
             // Subscribed first: every event after the position that is read then comes.
-            self.listening.watch(vec![keys::control(scope), keys::RECORDS.into()]).await?;
-            if !self.listening.line.is_up() {
-                return Err(BusError::from(cut_off()));
-            }
+            self.listening.watch(vec![keys::control(scope)]).await?;
             self.position(scope).await
         };
         watching.await.map_err(EngineError::during("subscribing to a scope's events"))

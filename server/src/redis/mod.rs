@@ -6,19 +6,29 @@
 //! reader sees half of it. Every key and channel is named in [`keys`].
 
 mod address;
+mod backlog;
 mod bus;
+mod dead;
+mod durability;
+mod entry;
+mod intake;
 mod keys;
 mod lease;
 mod line;
 mod link;
 mod positions;
+mod queue;
 mod rooms;
 mod scripts;
 pub mod shard;
 
 pub use address::{Address, AddressError};
 pub use bus::RedisBus;
+pub use dead::{DeadId, DeadLetter, DeadLetters};
+pub use entry::{Entry, EntryError};
+pub use intake::{QueueLimits, RedisIntake};
 pub use lease::seek_lease;
 pub use link::Link;
 pub use positions::{CURRENT_FOR, RedisPositions};
+pub use queue::{Delivered, EntryId, Pending, Queue};
 pub use rooms::RedisRooms;

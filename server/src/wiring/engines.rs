@@ -1,5 +1,6 @@
 //! The engines behind the ports: this process's own, or those that many nodes share.
 
+use super::shared::Base;
 use crate::{
     config::Config,
     data_folder::DataFolder,
@@ -27,10 +28,15 @@ impl Engines {
     /// `tasks` and `stop` are for what engines run beside requests.
     pub async fn open(
         config: &Config,
-        _tasks: &TaskTracker,
-        _stop: CancellationToken,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
-        Self::embedded(config)
+        match &config.shared {
+            Some(shared) => {
+                Ok(Base::open(shared, tasks, stop).await?.into_engines(shared, tasks, stop).await?)
+            }
+            None => Self::embedded(config),
+        }
     }
 
     fn embedded(config: &Config) -> anyhow::Result<Self> {

@@ -1,0 +1,91 @@
+//! The engines that many nodes share: Redis and MongoDB.
+
+use super::engines::Engines;
+use crate::{
+    config::Shared,
+    mongo::{Mongo, MongoArchive, MongoRegistry},
+    ports::{Condition, EngineError, Health},
+    redis::{Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms},
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What a node and a worker have alike.
+pub struct Base {
+    pub link: Link,
+    pub mongo: Mongo,
+    pub registry: Arc<MongoRegistry>,
+    pub archive: Arc<MongoArchive>,
+    pub bus: Arc<RedisBus>,
+    pub rooms: Arc<RedisRooms>,
+    pub positions: Arc<RedisPositions>,
+}
+
+impl Base {
+    pub async fn open(
+        shared: &Shared,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, EngineError> {
+        let link = Link::open(&shared.redis, tasks, stop.clone()).await?;
+        let mongo = Mongo::connect(shared.mongodb.as_str(), None).await?;
+        let bus = Arc::new(RedisBus::start(&shared.redis, link.clone(), tasks, stop.clone())?);
+        bus.up().await?;
+        Ok(Self {
+            registry: Arc::new(MongoRegistry::open(&mongo).await?),
+            archive: Arc::new(MongoArchive::open(&mongo, shared.retention).await?),
+            bus,
+            rooms: Arc::new(RedisRooms::new(link.clone(), shared.redis.is_cluster())),
+            positions: Arc::new(RedisPositions::new(link.clone(), shared.position_ttl)),
+            link,
+            mongo,
+        })
+    }
+
+    /// For a node, which also takes positions in.
+    pub async fn into_engines(
+        self,
+        shared: &Shared,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Engines, EngineError> {
+        let limits = QueueLimits { allow_volatile: shared.allow_volatile_redis, ..QueueLimits::default() };
+        let intake = Arc::new(RedisIntake::start(self.link, limits, tasks, stop.clone()).await?);
+        let health = NodeHealth { intake: intake.clone(), bus: self.bus.clone(), mongo: self.mongo };
+        Ok(Engines {
+            registry: self.registry,
+            intake,
+            archive: self.archive,
+            bus: self.bus,
+            rooms: self.rooms,
+            positions: self.positions,
+            health: Arc::new(health),
+            folder: None,
+        })
+    }
+}
+
+struct NodeHealth {
+    intake: Arc<RedisIntake>,
+    bus: Arc<RedisBus>,
+    mongo: Mongo,
+}
+
+#[async_trait]
+impl Health for NodeHealth {
+    async fn condition(&self) -> Condition {
+        let cut_off = || "Redis cannot be reached, so positions are refused and nothing moves".to_owned();
+        let trouble = if self.bus.is_listening() { self.intake.trouble() } else { Some(cut_off()) };
+        let mut degraded = Vec::new();
+        if let Err(error) = self.mongo.ping().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "asked for the readiness");
+            degraded.push(
+                "MongoDB cannot be reached: positions are taken and shown; history and changes of records wait"
+                    .to_owned(),
+            );
+        }
+        let engines = format!("{}, {}", self.intake.describe(), self.mongo.describe());
+        Condition { engines, trouble, degraded }
+    }
+}

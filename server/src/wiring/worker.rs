@@ -1,0 +1,139 @@
+//! A worker: it moves the queue into the archive, and while it holds the lease it keeps the
+//! house that all nodes live in.
+
+use super::shared::Base;
+use crate::{
+    clock::Clock,
+    config::{Shared, WorkerConfig},
+    directory::Directory,
+    housekeeping::{self, Chore},
+    live::status::StatusWatch,
+    patrols::{Patrols, Starts},
+    ports::{ArchiveWriter, Bus as _, BusSink, PositionFrame},
+    redis::seek_lease,
+    worker::{Worker, WorkerOptions},
+};
+use sentinel_model::{PatrolId, Scope, live::Event};
+use std::{sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The lease under which chores are done.
+const HOUSEKEEPING: &str = "housekeeping";
+
+/// Works until `stop`.
+pub async fn work(config: WorkerConfig, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
+    let WorkerConfig { shared, name, silence } = config;
+    // What is under way when `stop` comes is still finished over these.
+    let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
+    let _ends = engines_stop.clone().drop_guard();
+    let base = Base::open(&shared, &tasks, &engines_stop).await?;
+    let writer: Arc<dyn ArchiveWriter> = base.archive.clone();
+
+    let directory = Directory::load(base.registry.clone(), base.bus.clone(), clock.now()).await?;
+    let directory = Arc::new(directory);
+    base.bus.attach(Arc::new(Ear(directory.clone())));
+    let followed = directory.clone();
+    tasks.spawn({
+        let stop = stop.clone();
+        async move { followed.follow(stop).await }
+    });
+    let patrols = Arc::new(Patrols {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        rooms: base.rooms.clone(),
+        positions: base.positions.clone(),
+        silence,
+        starts: Starts::default(),
+    });
+    let watch = Arc::new(StatusWatch {
+        clock: clock.clone(),
+        directory,
+        positions: base.positions.clone(),
+        rooms: base.rooms.clone(),
+        silence,
+        every: Duration::from_secs(1),
+    });
+    let on_duty = seek_lease(HOUSEKEEPING, base.link.clone(), &tasks, stop.clone());
+    let chores = chores(&base, &shared, patrols, watch, &clock);
+    housekeeping::keep(chores, &on_duty, &tasks, &stop);
+
+    let worker = Worker { address: shared.redis.clone(), writer, options: WorkerOptions::named(name) };
+    worker.run(stop.clone()).await?;
+    // Also where the worker ended by itself.
+    stop.cancel();
+    engines_stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    Ok(())
+}
+
+fn chores(
+    base: &Base,
+    shared: &Shared,
+    patrols: Arc<Patrols>,
+    watch: Arc<StatusWatch>,
+    clock: &Clock,
+) -> Vec<Chore> {
+    let seconds = Duration::from_secs;
+    let (registry, archive, positions) = (&base.registry, &base.archive, &base.positions);
+    let mut chores = vec![
+        Chore::new("watching for silent units", watch.every, {
+            move || {
+                let watch = watch.clone();
+                async move { watch.look().await }
+            }
+        }),
+        Chore::new("mending the rooms", seconds(5), {
+            move || {
+                let patrols = patrols.clone();
+                async move { patrols.mend().await.map(drop) }
+            }
+        }),
+        Chore::new("folding the records", seconds(1), {
+            let (registry, clock) = (registry.clone(), clock.clone());
+            move || {
+                let (registry, now) = (registry.clone(), clock.now());
+                async move { registry.fold(now).await.map(drop) }
+            }
+        }),
+        Chore::new("forgetting positions that are old", seconds(2), {
+            let positions = positions.clone();
+            move || {
+                let positions = positions.clone();
+                async move { positions.sweep().await.map(drop) }
+            }
+        }),
+        Chore::new("compacting history", seconds(60), {
+            let (archive, clock) = (archive.clone(), clock.clone());
+            move || {
+                let (archive, now) = (archive.clone(), clock.now());
+                async move {
+                    archive.compact(now).await?;
+                    archive.drop_replaced(now).await
+                }
+            }
+        }),
+    ];
+    if let Some(retention) = shared.retention.filter(|_| !archive.expires_by_itself()) {
+        let kept_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        let (archive, clock) = (archive.clone(), clock.clone());
+        chores.push(Chore::new("dropping history that is too old", seconds(600), move || {
+            let (archive, before) = (archive.clone(), clock.now().plus_ms(-kept_ms));
+            async move { archive.drop_before(before).await }
+        }));
+    }
+    chores
+}
+
+/// A worker follows the records and watches nobody.
+struct Ear(Arc<Directory>);
+
+impl BusSink for Ear {
+    fn position(&self, _: PatrolId, _: PositionFrame) {}
+    fn event(&self, _: Scope, _: &Arc<str>, _: Arc<Event>) {}
+    fn records(&self, at: u64) {
+        self.0.hear_of(at);
+    }
+    fn interrupted(&self) {}
+    fn resumed(&self) {}
+}
