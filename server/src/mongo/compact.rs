@@ -30,8 +30,8 @@ pub const QUIET_MS: i64 = 600_000;
 /// Replaced segments are kept for reads that began before; those take a minute at most.
 pub const REPLACED_FOR_MS: i64 = 900_000;
 
-/// Notes that a run takes up.
-const NOTES: i64 = 5_000;
+/// Notes that a run takes up: few, so that its caller can see in between that the lease holds.
+const NOTES: i64 = 100;
 
 /// Segments that are made one; more of an hour are left for the next note of it.
 const SEGMENTS: i64 = 50_000;
@@ -40,8 +40,8 @@ const SEGMENTS: i64 = 50_000;
 const IDS: usize = 1_000;
 
 impl MongoArchive {
-    /// Compacts hours that are over and quiet; answers how many, at most some thousand at
-    /// once. Who calls it should be alone, by a lease: for speed, not for safety.
+    /// Compacts hours that are over and quiet; answers how many, none when nothing is
+    /// left to do. Who calls it should be alone, by a lease: for speed, not for safety.
     pub async fn compact(&self, now: Time) -> Result<usize, EngineError> {
         let compacting = async {
             let quiet = now.plus_ms(-QUIET_MS);

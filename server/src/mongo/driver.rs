@@ -31,8 +31,9 @@ impl From<mongodb::bson::error::Error> for MongoError {
 }
 
 /// Waits for an operation of the driver for a limited time. The operation itself is always
-/// run to its end, in a task: the driver's futures must not be dropped half way. Its
-/// monitors end the tasks of a server that is gone.
+/// run to its end, in a task: the driver's futures must not be dropped half way. A server
+/// that hangs holds such tasks until its connections end, but gets no more of them once
+/// the driver's monitor has found it silent.
 pub async fn within<T: Send + 'static>(
     limit: Duration,
     operation: impl Future<Output = Result<T, Error>> + Send + 'static,

@@ -2,6 +2,7 @@
 
 mod archive;
 mod bus;
+mod database_away;
 mod intake;
 mod mongo;
 mod positions;

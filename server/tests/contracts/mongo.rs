@@ -18,13 +18,17 @@ use std::{
 pub struct OnMongo {
     database: sentinel_services::Database,
     taken: Arc<Mutex<HashSet<Taken>>>,
+    /// Engines open one after the other: mongo-java-server breaks a collection that two make
+    /// at once, which MongoDB and FerretDB do not.
+    opening: tokio::sync::Mutex<()>,
 }
 
 type Taken = (UnitId, Time, Option<Box<str>>);
 
 impl OnMongo {
     pub fn of(kind: Kind) -> Option<Self> {
-        Some(Self { database: sentinel_services::mongo_of(kind)?, taken: Arc::default() })
+        let database = sentinel_services::mongo_of(kind)?;
+        Some(Self { database, taken: Arc::default(), opening: tokio::sync::Mutex::default() })
     }
 
     pub async fn connect(&self) -> Mongo {
@@ -32,10 +36,12 @@ impl OnMongo {
     }
 
     pub async fn registry(&self) -> MongoRegistry {
+        let _alone = self.opening.lock().await;
         MongoRegistry::open(&self.connect().await).await.expect("opens")
     }
 
     pub async fn archive(&self) -> MongoArchive {
+        let _alone = self.opening.lock().await;
         MongoArchive::open(&self.connect().await, None).await.expect("opens")
     }
 
