@@ -5,7 +5,7 @@ mod shared;
 
 pub use shared::{Given, MongoUri, POSITION_TTL, Shared};
 
-use crate::{auth::proxies::Proxies, ingest::limits::UnitRate, live::status::Silence};
+use crate::{auth::proxies::Proxies, ingest::limits::UnitRate, live::status::Silence, tls::TlsFiles};
 use anyhow::Context;
 use sentinel_model::page::MapSettings;
 use serde::Deserialize;
@@ -86,7 +86,16 @@ pub struct ServeArgs {
     #[arg(long, env = "SENTINEL_TILE_ATTRIBUTION", value_name = "TEXT")]
     pub tile_attribution: Option<String>,
 
-    /// Tell browsers to send the session cookie over HTTPS only; set it behind TLS [default: false]
+    /// Serve HTTPS with this certificate (PEM, with those that it is signed by after it)
+    #[arg(long, env = "SENTINEL_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key (PEM)
+    #[arg(long, env = "SENTINEL_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Tell browsers to send the session cookie over HTTPS only; set it behind a proxy with TLS
+    /// [default: true with --tls-cert, else false]
     #[arg(long, env = "SENTINEL_SECURE_COOKIES", value_name = "true|false")]
     pub secure_cookies: Option<bool>,
 
@@ -133,6 +142,7 @@ pub struct Config {
     pub patrol_by_fix: bool,
     pub silence: Silence,
     pub map: MapSettings,
+    pub tls: Option<TlsFiles>,
     pub secure_cookies: bool,
     pub trusted_proxies: Proxies,
 }
@@ -156,6 +166,14 @@ impl ServeArgs {
             None => ServeArgs::default(),
         };
         let shared = self.shared().or(file.shared()).settle()?;
+        let tls = match (self.tls_cert.or(file.tls_cert), self.tls_key.or(file.tls_key)) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (Some(_), None) => {
+                anyhow::bail!("tls-cert needs tls-key beside it: the certificate's private key")
+            }
+            (None, Some(_)) => anyhow::bail!("tls-key needs tls-cert beside it: the key's certificate"),
+        };
         let config = Config {
             listen: self.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
@@ -172,7 +190,8 @@ impl ServeArgs {
                 tile_attribution: self.tile_attribution.or(file.tile_attribution),
                 ..MapSettings::default()
             },
-            secure_cookies: self.secure_cookies.or(file.secure_cookies).unwrap_or(false),
+            secure_cookies: self.secure_cookies.or(file.secure_cookies).unwrap_or(tls.is_some()),
+            tls,
             trusted_proxies: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
         };
         if let Some(url) = &config.map.tile_url {
@@ -247,6 +266,24 @@ mod tests {
         let args = ServeArgs { config: Some(path), ..ServeArgs::default() };
         let error = format!("{:#}", args.settle().expect_err("a misspelt key is refused"));
         assert!(error.contains("lisen") && error.contains("s.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key_and_makes_cookies_secure() {
+        let settle = |tls_cert: Option<&str>, tls_key: Option<&str>, secure_cookies| {
+            let (tls_cert, tls_key) = (tls_cert.map(PathBuf::from), tls_key.map(PathBuf::from));
+            ServeArgs { tls_cert, tls_key, secure_cookies, ..ServeArgs::default() }.settle()
+        };
+        assert!(!settle(None, None, None).expect("settles").secure_cookies);
+        let config = settle(Some("c.pem"), Some("k.pem"), None).expect("settles");
+        assert!(config.tls.is_some() && config.secure_cookies);
+        assert!(!settle(Some("c.pem"), Some("k.pem"), Some(false)).expect("settles").secure_cookies);
+        for (half, missing) in
+            [((Some("c.pem"), None), "needs tls-key"), ((None, Some("k.pem")), "needs tls-cert")]
+        {
+            let said = settle(half.0, half.1, None).expect_err("half is refused").to_string();
+            assert!(said.contains(missing), "{said}");
+        }
     }
 
     #[test]

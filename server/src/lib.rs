@@ -1,6 +1,6 @@
 //! Sentinel's server, by the way of one fix:
 //!
-//! - [`http`]: addresses, errors, pages, the socket that is listened on
+//! - [`http`]: addresses, errors, pages, the socket that is listened on; [`tls`]: its certificate
 //! - [`auth`]: who is asking, and the policy that alone can grant sight of a scope
 //! - [`ingest`]: a posted body becomes validated fixes, durable before the answer
 //! - [`patrols`]: units come on and off duty
@@ -38,6 +38,7 @@ pub mod redis;
 pub mod serve;
 pub mod sqlite;
 pub mod state;
+pub mod tls;
 pub mod users;
 pub mod wiring;
 pub mod worker;

@@ -1,7 +1,7 @@
 //! The `sentinel` program: reads its command line, sets up its log, and runs.
 
 use clap::Parser;
-use sentinel_server::{cli::Cli, logs};
+use sentinel_server::{cli::Cli, logs, tls};
 use std::process::ExitCode;
 
 /// Small pieces made on one thread and dropped on another are most of what a request allocates.
@@ -11,6 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
+    tls::choose_cryptography();
     let outcome = match logs::begin() {
         Ok(()) => cli.run().await,
         Err(error) => Err(error),

@@ -4,9 +4,11 @@ use crate::{
     clock::Clock,
     config::{Config, ServeArgs},
     demo, http,
+    tls::Tls,
     wiring::{self, Running},
 };
 use anyhow::Context;
+use axum::Router;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sentinel_fleet::{
     city::{DEMO_PASSWORD, kochi},
@@ -17,7 +19,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Edges of the time histograms: from what a durable answer takes to what nobody waits for.
@@ -31,6 +33,7 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
         .context("metrics could not be set up")?;
     http::ops::describe();
     allow_many_connections();
+    let tls = config.tls.clone().map(Tls::open).transpose()?;
     // The port first: a second Sentinel on it is noticed before it touches the data.
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("the listening address could not be read")?;
@@ -48,14 +51,21 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
              begin with an empty folder. --demo drives the demo's units"
         );
     }
+    let keeping = tls.clone().map(|tls| tokio::spawn(tls.keep(stop.clone())));
     say_where(&config, address, &running);
-    let simulator =
-        if config.demo { Some(start_simulator(&running, address, stop.clone()).await?) } else { None };
-    http::listen::serve(listener, http::router(running.sentinel.clone()), stop.clone()).await;
+    let router = http::router(running.sentinel.clone());
+    let simulator = match config.demo {
+        true => Some(start_simulator(&running, address, tls.is_some().then(|| router.clone()), &stop).await?),
+        false => None,
+    };
+    http::listen::serve(listener, tls, router, stop.clone()).await;
     // Also when the listener ended by itself.
     stop.cancel();
     if let Some(simulator) = simulator {
         simulator.await.ok();
+    }
+    if let Some(keeping) = keeping {
+        keeping.await.ok();
     }
     running.end().await;
     tracing::info!("stopped; everything that was answered is on disk");
@@ -84,18 +94,38 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
+/// The demo's units are clients like any other, who would not trust the demo's certificate: with
+/// TLS they get an entrance of their own, on loopback and without.
 async fn start_simulator(
     running: &Running,
     address: SocketAddr,
-    stop: CancellationToken,
-) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    plain: Option<Router>,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
+    let entrance = match plain {
+        Some(router) => Some((listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?, router)),
+        None => None,
+    };
+    let address = match &entrance {
+        Some((listener, _)) => listener.local_addr().context("the demo's address could not be read")?,
+        None => address,
+    };
     let sentinel = &running.sentinel;
     let key = demo::simulator_key(&sentinel.directory, sentinel.clock.now()).await?;
     let args = SimulateArgs::demo(format!("http://{address}"), key);
+    let stop = stop.clone();
     Ok(tokio::spawn(async move {
-        if let Err(error) = simulate::run(args, stop).await {
-            tracing::error!("the demo's units stopped moving: {error:#}");
-        }
+        let serving = async {
+            if let Some((listener, router)) = entrance {
+                http::listen::serve(listener, None, router, stop.clone()).await;
+            }
+        };
+        let simulating = async {
+            if let Err(error) = simulate::run(args, stop.clone()).await {
+                tracing::error!("the demo's units stopped moving: {error:#}");
+            }
+        };
+        tokio::join!(serving, simulating);
     }))
 }
 
@@ -118,7 +148,8 @@ fn as_typed(path: &Path) -> String {
 fn say_where(config: &Config, address: SocketAddr, running: &Running) {
     let (units, patrols) = running.sentinel.directory.counts();
     tracing::info!(%address, data = %config.data.display(), units, patrols, "listening");
-    println!("Sentinel is at http://{address}");
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    println!("Sentinel is at {scheme}://{address}");
     if config.demo {
         let people = kochi().users;
         println!("Sign in with the password {DEMO_PASSWORD} as");

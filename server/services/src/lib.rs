@@ -24,10 +24,11 @@ mod redis_cluster;
 mod server;
 
 pub use mongo::{Database, Kind, Mongo};
+pub use port::free as free_port;
 pub use redis::{Appendfsync, Redis, RedisOptions};
 pub use redis_cluster::RedisCluster;
 
-use std::io::Write as _;
+use std::{ffi::OsString, io::Write as _};
 
 /// A Redis of the test's own.
 pub fn redis() -> Option<Redis> {
@@ -64,6 +65,11 @@ pub fn mongo_of(kind: Kind) -> Option<Database> {
 /// A server of the test's own, for tests that kill it: never the one of `TEST_MONGODB_URI`.
 pub fn own_mongo(kind: Kind) -> Option<Mongo> {
     started(kind.name(), kind.installed(), || Mongo::start(kind))
+}
+
+/// The same, with more arguments on the server's command line.
+pub fn own_mongo_with(kind: Kind, more: Vec<OsString>) -> Option<Mongo> {
+    started(kind.name(), kind.installed(), || Mongo::start_with(kind, more))
 }
 
 fn started<T>(needs: &str, installed: bool, start: impl FnOnce() -> anyhow::Result<T>) -> Option<T> {

@@ -94,7 +94,16 @@ pub struct Mongo {
 
 impl Mongo {
     pub fn start(kind: Kind) -> Result<Self> {
-        let program = kind.program().with_context(|| format!("{} is not installed", kind.name()))?;
+        Self::start_with(kind, Vec::new())
+    }
+
+    /// With more arguments on the server's command line.
+    pub fn start_with(kind: Kind, more: Vec<OsString>) -> Result<Self> {
+        let mut program = kind.program().with_context(|| format!("{} is not installed", kind.name()))?;
+        let arguments = program.arguments;
+        program.arguments = Box::new(move |port, data| {
+            arguments(port, data).into_iter().chain(more.iter().cloned()).collect()
+        });
         Ok(Self { server: Server::start(program)? })
     }
 

@@ -1,20 +1,26 @@
 //! The socket that is listened on.
 //!
 //! HTTP/1.1 only: without TLS browsers speak nothing else, and proxies neither.
+//! With a certificate, HTTPS; who speaks plain HTTP to it is told so.
 //! Slow or silent clients are cut off: from the first moment on a request's head has to
 //! arrive in time, and an idle connection ends. Stopping takes no new connections, lets
 //! requests finish, and ends what is left after [`GRACE`].
 
+use crate::tls::Tls;
 use axum::{Router, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{pin::pin, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::Semaphore};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-/// A connection on which no whole request head came, be it new or kept alive, ends after this.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+const PATIENCE: Patience = Patience { handshake: Duration::from_secs(10), head: Duration::from_secs(75) };
 /// How long requests under way may take to finish when stopping.
 const GRACE: Duration = Duration::from_secs(10);
 /// Connections at once; more wait in the kernel's queue.
@@ -22,18 +28,28 @@ const CONNECTIONS_MAX: usize = 65_536;
 /// Open files that are left for the databases and their readers.
 const FILES_KEPT: usize = 128;
 
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    serve_within(HEAD_TIMEOUT, listener, router, stop).await;
+#[derive(Clone, Copy)]
+struct Patience {
+    /// A connection on which TLS was not agreed on ends after this.
+    handshake: Duration,
+    /// One on which no whole request head came, be it new or kept alive, ends after this.
+    head: Duration,
+}
+
+/// Until `stop`: HTTP, or HTTPS where there is a certificate.
+pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, router: Router, stop: CancellationToken) {
+    serve_within(PATIENCE, listener, tls, router, stop).await;
 }
 
 async fn serve_within(
-    head_timeout: Duration,
+    patience: Patience,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     router: Router,
     stop: CancellationToken,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(64 * 1024);
+    http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(64 * 1024);
     let connections = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(connections_max()));
     loop {
@@ -55,23 +71,15 @@ async fn serve_within(
         };
         // Answers are small; waiting to fill a packet would only delay them.
         stream.set_nodelay(true).ok();
-        let router = router.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().call(request)
-        });
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-        let stop = stop.clone();
+        let conversation =
+            Conversation { http: http.clone(), peer, router: router.clone(), stop: stop.clone() };
+        let tls = tls.clone();
         connections.spawn(async move {
             let _slot = slot;
-            let mut connection = pin!(connection);
-            // A client that breaks off is its own affair.
-            tokio::select! {
-                _ = &mut connection => return,
-                () = stop.cancelled() => {}
+            match tls {
+                None => conversation.hold(stream).await,
+                Some(tls) => conversation.hold_secured(&tls, stream, patience.handshake).await,
             }
-            connection.as_mut().graceful_shutdown();
-            connection.await.ok();
         });
     }
     drop(listener);
@@ -80,6 +88,63 @@ async fn serve_within(
         () = connections.wait() => {}
         () = tokio::time::sleep(GRACE) => tracing::warn!("some requests did not finish in time and were cut off"),
     }
+}
+
+/// One client's connection.
+struct Conversation {
+    http: http1::Builder,
+    peer: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+}
+
+impl Conversation {
+    async fn hold(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let Self { http, peer, router, stop } = self;
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().call(request)
+        });
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        // A client that breaks off is its own affair.
+        tokio::select! {
+            _ = &mut connection => return,
+            () = stop.cancelled() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        connection.await.ok();
+    }
+
+    async fn hold_secured(self, tls: &Tls, stream: TcpStream, within: Duration) {
+        let secured = tokio::select! {
+            secured = tokio::time::timeout(within, secure(tls, stream)) => secured,
+            () = self.stop.cancelled() => return,
+        };
+        match secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(Some(stream)) => self.hold(stream).await,
+            Ok(None) => {}
+            // A client that does not trust the certificate, a port scan: nobody can act on it here.
+            Err(error) => tracing::debug!(peer = %self.peer, %error, "a TLS handshake failed"),
+        }
+    }
+}
+
+/// The first byte of every TLS connection.
+const TLS_HANDSHAKE: u8 = 0x16;
+const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 53\r\n\
+    connection: close\r\n\r\nHTTPS is spoken here: write https:// before the host.";
+
+/// None where the client speaks plain HTTP, and has been told so.
+async fn secure(tls: &Tls, mut stream: TcpStream) -> io::Result<Option<TlsStream<TcpStream>>> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? > 0 && first[0] != TLS_HANDSHAKE {
+        stream.write_all(PLAIN_HTTP).await?;
+        stream.shutdown().await?;
+        // What is closed with something unread is reset, and the client might not see the answer.
+        tokio::io::copy(&mut stream.take(64 * 1024), &mut tokio::io::sink()).await?;
+        return Ok(None);
+    }
+    tls.accept(stream).await.map(Some)
 }
 
 /// As many as the process may have files open for.
@@ -91,31 +156,59 @@ fn connections_max() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpStream,
-    };
+    use crate::tls::TlsFiles;
+    const SHORT: Patience =
+        Patience { handshake: Duration::from_millis(50), head: Duration::from_millis(50) };
 
-    #[tokio::test]
-    async fn a_connection_that_never_asks_ends_whatever_it_began_with() {
+    /// Begins connections that stay unfinished, and expects each to end; answers what each was told.
+    async fn ends(tls: Option<Arc<Tls>>, begun: &[&[u8]]) -> Vec<Vec<u8>> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it has an address");
         let stop = CancellationToken::new();
-        let patience = Duration::from_millis(50);
-        let serving = tokio::spawn(serve_within(patience, listener, Router::new(), stop.clone()));
-        let answered = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
-        for begun in
-            ["", "P", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\nhost", answered]
-        {
+        let serving = tokio::spawn(serve_within(SHORT, listener, tls, Router::new(), stop.clone()));
+        let mut told = Vec::new();
+        for begun in begun {
             let mut client = TcpStream::connect(address).await.expect("connects");
-            client.write_all(begun.as_bytes()).await.expect("writes");
-            let mut told = Vec::new();
-            let ended = tokio::time::timeout(Duration::from_secs(20), client.read_to_end(&mut told)).await;
+            client.write_all(begun).await.expect("writes");
+            let mut answer = Vec::new();
+            let ended = tokio::time::timeout(Duration::from_secs(20), client.read_to_end(&mut answer)).await;
             assert!(ended.is_ok(), "{begun:?} is still open");
-            assert_eq!(told.starts_with(b"HTTP/1.1 404"), begun == answered);
+            told.push(answer);
         }
         stop.cancel();
         serving.await.expect("it ends");
+        told
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_never_asks_ends_whatever_it_began_with() {
+        let answered: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        let begun: [&[u8]; 6] = [
+            b"",
+            b"P",
+            b"PRI * HT",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"GET / HTTP/1.1\r\nhost",
+            answered,
+        ];
+        for (begun, told) in begun.iter().zip(ends(None, &begun).await) {
+            assert_eq!(told.starts_with(b"HTTP/1.1 404"), *begun == answered);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_tls_is_not_agreed_on_ends_whatever_it_began_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("signs");
+        let [certificate, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+        std::fs::write(&certificate, made.cert.pem()).expect("writes");
+        std::fs::write(&key, made.signing_key.serialize_pem()).expect("writes");
+        let tls = Tls::open(TlsFiles { certificate, key }).expect("opens");
+        let begun: [&[u8]; 5] =
+            [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01", b"\x16nonsense", b"GET / HTTP/1.1"];
+        let told = ends(Some(tls), &begun).await;
+        assert_eq!(told[..3], [[0; 0]; 3], "nothing to answer yet");
+        assert!(told[4].starts_with(b"HTTP/1.1 400"), "{:?}", told[4]);
     }
 
     #[tokio::test]
@@ -123,7 +216,7 @@ mod tests {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it has an address");
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Router::new(), stop.clone()));
+        let serving = tokio::spawn(serve(listener, None, Router::new(), stop.clone()));
         let mut client = TcpStream::connect(address).await.expect("connects");
         client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("writes");
         client.read_u8().await.expect("an answer");

@@ -5,6 +5,7 @@ use redis::{
     cluster::ClusterClient,
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// The forms, with `rediss` for TLS:
@@ -41,6 +42,8 @@ pub enum AddressError {
     Form(String),
     #[error("the certificate file {path} could not be read")]
     Ca { path: PathBuf, source: std::io::Error },
+    #[error("the certificate file {0} has no certificate in PEM form in it")]
+    NoCa(PathBuf),
     #[error("the Redis address {address} is not usable")]
     Unusable { address: String, source: redis::RedisError },
 }
@@ -170,7 +173,11 @@ impl Address {
 
     fn certificates(&self) -> Result<TlsCertificates, AddressError> {
         let read = |path: &PathBuf| {
-            std::fs::read(path).map_err(|source| AddressError::Ca { path: path.clone(), source })
+            let pem =
+                std::fs::read(path).map_err(|source| AddressError::Ca { path: path.clone(), source })?;
+            let first = CertificateDer::from_pem_slice(&pem);
+            first.map_err(|_| AddressError::NoCa(path.clone()))?;
+            Ok(pem)
         };
         Ok(TlsCertificates { client_tls: None, root_cert: self.ca.as_ref().map(read).transpose()? })
     }

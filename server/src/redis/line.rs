@@ -4,6 +4,7 @@
 //! those who can wait. A connection that no longer answers a PING counts as lost.
 
 use super::address::Opener;
+use parking_lot::Mutex;
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, RedisResult, aio::MultiplexedConnection};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
@@ -23,6 +24,8 @@ pub type OnPush = Arc<dyn Fn(PushInfo) + Send + Sync>;
 #[derive(Clone)]
 pub struct Line {
     current: watch::Receiver<Option<MultiplexedConnection>>,
+    /// Why the last try to connect did not succeed.
+    failure: Arc<Mutex<Option<RedisError>>>,
 }
 
 /// There is no connection now.
@@ -40,8 +43,11 @@ impl Line {
         stop: CancellationToken,
     ) -> Self {
         let (sender, current) = watch::channel(None);
-        tasks.spawn(Keeper { opener, on_push, current: sender, lost: Arc::default() }.run(stop));
-        Self { current }
+        let failure = Arc::default();
+        let keeper =
+            Keeper { opener, on_push, current: sender, failure: Arc::clone(&failure), lost: Arc::default() };
+        tasks.spawn(keeper.run(stop));
+        Self { current, failure }
     }
 
     pub fn connection(&self) -> RedisResult<MultiplexedConnection> {
@@ -57,13 +63,13 @@ impl Line {
         self.current.clone()
     }
 
-    /// Waits for the first connection.
+    /// Waits for the first connection; where there is none in time, says why.
     pub async fn up(&self, within: Duration) -> RedisResult<()> {
         let mut current = self.current.clone();
         let up = async { current.wait_for(Option::is_some).await.map(drop) };
         match tokio::time::timeout(within, up).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(cut_off()),
+            _ => Err(self.failure.lock().take().unwrap_or_else(cut_off)),
         }
     }
 }
@@ -72,6 +78,7 @@ struct Keeper {
     opener: Opener,
     on_push: Option<OnPush>,
     current: watch::Sender<Option<MultiplexedConnection>>,
+    failure: Arc<Mutex<Option<RedisError>>>,
     /// The library says that the connection has ended.
     lost: Arc<Notify>,
 }
@@ -92,9 +99,13 @@ impl Keeper {
                         self.current.send_replace(None);
                         tracing::warn!(%error, "the connection to Redis was lost");
                     }
-                    // The first says it; more would fill the log.
-                    Err(error) if failures == 0 => tracing::warn!(%error, "Redis could not be reached"),
-                    Err(_) => {}
+                    Err(error) => {
+                        // The first says it; more would fill the log.
+                        if failures == 0 {
+                            tracing::warn!(%error, "Redis could not be reached");
+                        }
+                        *self.failure.lock() = Some(error);
+                    }
                 }
                 failures = failures.saturating_add(1);
                 let pause = (RETRY_AFTER * failures).min(RETRY_AFTER_MAX);

@@ -173,7 +173,8 @@ impl RedisPositions {
                 let near = location.map(at).filter(|(_, distance)| *distance <= query.radius_m);
                 kept.extend(near.filter(|(location, _)| (query.keep)(location)));
             }
-            if kept.iter().filter(|(_, distance)| *distance <= radius_m).count() >= query.limit {
+            let enough = kept.iter().filter(|(_, distance)| *distance <= radius_m).count() >= query.limit;
+            if enough || area == Area::Everywhere {
                 break;
             }
         }

@@ -145,7 +145,7 @@ impl Server {
             wiring::start(&config, clock.clock(), metrics(), stop.clone()).await.expect("it starts");
         let sentinel = running.sentinel.clone();
         let router = http::router(sentinel.clone());
-        let serving = tokio::spawn(http::listen::serve(listener, router, stop.clone()));
+        let serving = tokio::spawn(http::listen::serve(listener, None, router, stop.clone()));
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { sentinel, address, clock, args, stop, serving, running, folder, client }

@@ -1,5 +1,9 @@
 //! The real program, started, killed, stopped and refused as an operator sees it.
 
+mod certificates;
 mod crash;
+mod https;
+mod mongo_tls;
 mod program;
+mod redis_tls;
 mod startup;

@@ -37,6 +37,7 @@ pub struct Process {
     child: Child,
     /// Read from no more, but open: the program may still print.
     _stdout: BufReader<ChildStdout>,
+    pub scheme: String,
     pub address: String,
     pub started_in: Duration,
 }
@@ -55,11 +56,13 @@ impl Process {
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("it says where it is");
-        let address = line.trim().strip_prefix("Sentinel is at http://").unwrap_or_else(|| {
+        let said = line.trim().strip_prefix("Sentinel is at ").and_then(|url| url.split_once("://"));
+        let (scheme, address) = said.unwrap_or_else(|| {
             let log = std::fs::read_to_string(data.join("log.txt")).unwrap_or_default();
             panic!("it said {line:?} and logged {log}")
         });
-        Self { child, _stdout: stdout, address: address.to_owned(), started_in: begun.elapsed() }
+        let (scheme, address) = (scheme.to_owned(), address.to_owned());
+        Self { child, _stdout: stdout, scheme, address, started_in: begun.elapsed() }
     }
 
     pub fn kill(&mut self) {
@@ -69,8 +72,17 @@ impl Process {
 
     /// As a service manager stops it.
     pub fn terminate(&self) {
-        let sent =
-            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
+        self.signal("-TERM");
+    }
+
+    /// As an operator does who has put new files there.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
         assert!(sent.success());
     }
 
@@ -83,7 +95,7 @@ impl Process {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 }
 

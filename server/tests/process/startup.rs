@@ -18,7 +18,7 @@ use std::{
 };
 
 /// Starts a server that cannot start; answers what it says.
-fn refusal(data: &Path, flags: &[&str]) -> String {
+pub fn refusal(data: &Path, flags: &[&str]) -> String {
     let output = serve(data).args(flags).output().expect("it runs");
     let said = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -28,7 +28,7 @@ fn refusal(data: &Path, flags: &[&str]) -> String {
 }
 
 #[track_caller]
-fn assert_says(refusal: &str, parts: &[&str]) {
+pub fn assert_says(refusal: &str, parts: &[&str]) {
     for part in parts {
         assert!(refusal.contains(part), "{refusal:?} does not say {part:?}");
     }
@@ -123,7 +123,7 @@ async fn every_metric_says_what_it_is() {
     }
 }
 
-fn log(data: &Path) -> String {
+pub fn log(data: &Path) -> String {
     std::fs::read_to_string(data.join("log.txt")).expect("a log")
 }
 
