@@ -20,8 +20,12 @@ use sentinel_model::{PatrolId, Scope, Time, live::Event};
 use std::{
     collections::BTreeSet,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long a start waits for Redis.
+const UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// Channels that are subscribed in one command.
 const AT_ONCE: usize = 500;
@@ -73,6 +77,12 @@ impl RedisBus {
             Arc::new(Listening { line, watched: tokio::sync::Mutex::default(), ear: ear.clone() });
         tasks.spawn(listening.clone().keep(stop));
         Ok(Self { link, keys: keys::Rooms::new(address.is_cluster()), ear, listening })
+    }
+
+    /// Waits until it listens.
+    pub async fn up(&self) -> Result<(), EngineError> {
+        let up = self.listening.line.up(UP_WITHIN).await;
+        up.map_err(EngineError::during("connecting to Redis"))
     }
 
     /// Whether what is watched comes through.

@@ -1,6 +1,6 @@
 //! What every bus promises.
 
-use crate::{NOW, contract, eventually, unit};
+use crate::{NOW, contract, contract_of_service, eventually, redis::Base, unit};
 use parking_lot::Mutex;
 use sentinel_model::{
     Level, PatrolId, Scope, UnitStatus,
@@ -12,7 +12,41 @@ use sentinel_server::{
 };
 use std::sync::Arc;
 
-contract!(memory, MemoryBus::new("an epoch"),
+/// A bus and what it stands on.
+struct Held {
+    bus: Arc<dyn Bus>,
+    _base: Option<Base>,
+}
+
+impl std::ops::Deref for Held {
+    type Target = dyn Bus;
+    fn deref(&self) -> &Self::Target {
+        &*self.bus
+    }
+}
+
+impl Held {
+    fn in_process() -> Self {
+        Self { bus: Arc::new(MemoryBus::new("an epoch")), _base: None }
+    }
+
+    async fn over(base: impl Future<Output = Option<Base>>) -> Option<Self> {
+        let base = base.await?;
+        let bus = base.bus();
+        bus.up().await.expect("listens");
+        Some(Self { bus, _base: Some(base) })
+    }
+}
+
+macro_rules! every_engine {
+    ($($story:ident)*) => {
+        contract!(memory, Held::in_process(), $($story)*);
+        contract_of_service!(redis, Held::over(Base::redis()), $($story)*);
+        contract_of_service!(redis_cluster, Held::over(Base::cluster()), $($story)*);
+    };
+}
+
+every_engine!(
     positions_of_watched_patrols_come_as_they_were_sent
     positions_of_a_patrol_come_in_order
     events_go_to_each_of_their_scopes_with_offsets_of_its_own
@@ -47,7 +81,7 @@ impl BusSink for Ear {
 }
 
 impl Ear {
-    fn at(bus: &impl Bus) -> Arc<Self> {
+    fn at(bus: &Held) -> Arc<Self> {
         let ear = Arc::new(Self::default());
         bus.attach(ear.clone());
         ear
@@ -69,16 +103,16 @@ fn frame(n: i64) -> PositionFrame {
     PositionFrame { time: NOW.plus_ms(n), unit: vec![0, 255, 7, (n % 256) as u8].into() }
 }
 
-async fn publish(bus: &impl Bus, scopes: &[Scope], n: u64) {
+async fn publish(bus: &Held, scopes: &[Scope], n: u64) {
     bus.publish_event(scopes, event(n)).await.expect("published");
 }
 
-async fn since(bus: &impl Bus, scope: Scope, position: &StreamPosition) -> Option<Vec<(u64, u64)>> {
+async fn since(bus: &Held, scope: Scope, position: &StreamPosition) -> Option<Vec<(u64, u64)>> {
     let events = bus.events_since(scope, position).await.expect("reads");
     events.map(|events| events.iter().map(|e| (e.patrol().0, e.offset())).collect())
 }
 
-async fn positions_of_watched_patrols_come_as_they_were_sent(bus: &impl Bus) {
+async fn positions_of_watched_patrols_come_as_they_were_sent(bus: &Held) {
     let ear = Ear::at(bus);
     let (watched, other) = (PatrolId(1), PatrolId(2));
     bus.publish_position(watched, frame(0)).await.expect("published");
@@ -97,7 +131,7 @@ async fn positions_of_watched_patrols_come_as_they_were_sent(bus: &impl Bus) {
     assert_eq!(*ear.positions.lock(), [(watched, frame(1)), (watched, frame(3)), (other, frame(5))]);
 }
 
-async fn positions_of_a_patrol_come_in_order(bus: &impl Bus) {
+async fn positions_of_a_patrol_come_in_order(bus: &Held) {
     let ear = Ear::at(bus);
     bus.watch_patrol(PatrolId(1)).await.expect("watches");
     for n in 0..500 {
@@ -107,7 +141,7 @@ async fn positions_of_a_patrol_come_in_order(bus: &impl Bus) {
     assert!(ear.positions.lock().is_sorted_by_key(|(_, frame)| frame.time));
 }
 
-async fn events_go_to_each_of_their_scopes_with_offsets_of_its_own(bus: &impl Bus) {
+async fn events_go_to_each_of_their_scopes_with_offsets_of_its_own(bus: &Held) {
     let ear = Ear::at(bus);
     bus.watch_scope(STATION).await.expect("watches");
     bus.watch_scope(ZONE).await.expect("watches");
@@ -119,7 +153,7 @@ async fn events_go_to_each_of_their_scopes_with_offsets_of_its_own(bus: &impl Bu
     assert_eq!(ear.heard(ZONE), [(1, 1), (2, 2), (3, 3)]);
 }
 
-async fn events_come_from_the_moment_a_scope_is_watched(bus: &impl Bus) {
+async fn events_come_from_the_moment_a_scope_is_watched(bus: &Held) {
     let ear = Ear::at(bus);
     publish(bus, &[STATION], 1).await;
     let position = bus.watch_scope(STATION).await.expect("watches");
@@ -138,7 +172,7 @@ async fn events_come_from_the_moment_a_scope_is_watched(bus: &impl Bus) {
 }
 
 /// Watched while others publish: what comes joins on to the answer without a gap.
-async fn every_event_after_the_position_that_watching_answers_comes(bus: &impl Bus) {
+async fn every_event_after_the_position_that_watching_answers_comes(bus: &Held) {
     let ear = Ear::at(bus);
     let publishing = async {
         for n in 1..=300 {
@@ -163,11 +197,11 @@ async fn every_event_after_the_position_that_watching_answers_comes(bus: &impl B
     assert_eq!(after, (position.offset + 1..=300).collect::<Vec<_>>());
 }
 
-async fn epoch(bus: &impl Bus) -> Arc<str> {
+async fn epoch(bus: &Held) -> Arc<str> {
     bus.watch_scope(ZONE).await.expect("watches").epoch
 }
 
-async fn events_since_a_position_are_exactly_those_after_it(bus: &impl Bus) {
+async fn events_since_a_position_are_exactly_those_after_it(bus: &Held) {
     Ear::at(bus);
     let begin = bus.watch_scope(STATION).await.expect("watches");
     assert_eq!(since(bus, STATION, &begin).await, Some(Vec::new()));
@@ -181,7 +215,7 @@ async fn events_since_a_position_are_exactly_those_after_it(bus: &impl Bus) {
     }
 }
 
-async fn a_position_that_is_not_of_this_stream_has_no_events_since(bus: &impl Bus) {
+async fn a_position_that_is_not_of_this_stream_has_no_events_since(bus: &Held) {
     Ear::at(bus);
     let begin = bus.watch_scope(STATION).await.expect("watches");
     publish(bus, &[STATION], 1).await;
@@ -192,7 +226,7 @@ async fn a_position_that_is_not_of_this_stream_has_no_events_since(bus: &impl Bu
     assert_eq!(since(bus, Scope::station(404), &ahead).await, None);
 }
 
-async fn the_last_events_are_kept_and_older_ones_known_to_be_gone(bus: &impl Bus) {
+async fn the_last_events_are_kept_and_older_ones_known_to_be_gone(bus: &Held) {
     Ear::at(bus);
     let begin = bus.watch_scope(STATION).await.expect("watches");
     let total = EVENT_HISTORY as u64 + 10;
@@ -208,7 +242,7 @@ async fn the_last_events_are_kept_and_older_ones_known_to_be_gone(bus: &impl Bus
     }
 }
 
-async fn events_of_many_publishers_are_numbered_without_gap(bus: &impl Bus) {
+async fn events_of_many_publishers_are_numbered_without_gap(bus: &Held) {
     let ear = Ear::at(bus);
     bus.watch_scope(ZONE).await.expect("watches");
     futures::future::join_all((0..200).map(|n| publish(bus, &[STATION, ZONE], n))).await;

@@ -4,6 +4,7 @@ mod archive;
 mod bus;
 mod intake;
 mod positions;
+mod redis;
 mod registry;
 mod rooms;
 
@@ -23,6 +24,24 @@ macro_rules! contract {
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $story() {
                     super::$story(&$make).await;
+                }
+            )*
+        }
+    };
+}
+
+/// The same for an engine that needs a service: made by an async expression that answers
+/// none, loudly, where the service is not installed.
+#[macro_export]
+macro_rules! contract_of_service {
+    ($engine:ident, $make:expr, $($story:ident)*) => {
+        mod $engine {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    let Some(engine) = $make.await else { return };
+                    super::$story(&engine).await;
                 }
             )*
         }

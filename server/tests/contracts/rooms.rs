@@ -1,6 +1,6 @@
 //! What every keeper of rooms promises, told with the bus that its events go to.
 
-use crate::{NOW, contract, member, path};
+use crate::{NOW, contract, contract_of_service, member, path, redis::Base};
 use sentinel_model::{
     PatrolId, Scope, UnitStatus,
     live::{Event, LiveUnit, UnitJoined, UnitLeft},
@@ -12,17 +12,36 @@ use sentinel_server::{
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Rooms, and a bus that brings what happens in them.
-pub struct Place {
-    pub rooms: Arc<dyn Rooms>,
-    pub bus: Arc<dyn Bus>,
+struct Place {
+    rooms: Arc<dyn Rooms>,
+    bus: Arc<dyn Bus>,
+    /// What both stand on, where that is a service.
+    _base: Option<Base>,
 }
 
-fn in_process() -> Place {
-    let bus = Arc::new(MemoryBus::new("an epoch"));
-    Place { rooms: Arc::new(MemoryRooms::new(bus.clone())), bus }
+impl Place {
+    fn in_process() -> Self {
+        let bus = Arc::new(MemoryBus::new("an epoch"));
+        Self { rooms: Arc::new(MemoryRooms::new(bus.clone())), bus, _base: None }
+    }
+
+    async fn over(base: impl Future<Output = Option<Base>>) -> Option<Self> {
+        let base = base.await?;
+        let (rooms, bus) = (base.rooms(), base.bus());
+        bus.up().await.expect("listens");
+        Some(Self { rooms, bus, _base: Some(base) })
+    }
 }
 
-contract!(memory, in_process(),
+macro_rules! every_engine {
+    ($($story:ident)*) => {
+        contract!(memory, Place::in_process(), $($story)*);
+        contract_of_service!(redis, Place::over(Base::redis()), $($story)*);
+        contract_of_service!(redis_cluster, Place::over(Base::cluster()), $($story)*);
+    };
+}
+
+every_engine!(
     who_enters_is_in_the_room_of_every_scope_above
     who_leaves_is_in_none
     entering_and_leaving_are_told_in_every_scope_once
