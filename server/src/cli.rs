@@ -1,6 +1,10 @@
 //! The program's commands.
 
-use crate::{config::ServeArgs, logs, serve, users};
+use crate::{
+    config::ServeArgs,
+    logs, serve, users,
+    worker::{self, args::WorkerArgs, dead::DeadCommand},
+};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use sentinel_fleet::{load, replay, simulate};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +38,12 @@ enum Command {
     /// Run the server: dashboard, API, live streams
     #[command(after_help = LOG_HELP)]
     Serve(Box<ServeArgs>),
+    /// Move what was taken from the queue in Redis into the archive; run any number of them
+    #[command(after_help = LOG_HELP)]
+    Worker(Box<WorkerArgs>),
+    /// Entries of the queue that the archive would not take
+    #[command(subcommand)]
+    Dead(DeadCommand),
     /// Drive made-up units through the demo city
     Simulate(Box<simulate::SimulateArgs>),
     /// Post a recorded fleet's fixes again, at any speed, and audit what the server kept
@@ -56,6 +66,8 @@ impl Cli {
         });
         let outcome = match self.command {
             Command::Serve(args) => serve::run(*args, stop).await,
+            Command::Worker(args) => worker::args::run(*args, stop).await,
+            Command::Dead(command) => worker::dead::run(command, stop).await,
             Command::Simulate(args) => simulate::run(*args, stop).await,
             Command::Replay(args) => replay::run(*args, stop).await,
             Command::Load(args) => load::run(*args, stop).await,

@@ -151,7 +151,8 @@ impl ServeArgs {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<ServeArgs> {
+/// Settings of a file, whichever command they are for.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the settings file {} could not be read", path.display()))?;
     toml::from_str(&text).with_context(|| format!("the settings file {} does not read", path.display()))

@@ -10,6 +10,7 @@
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
 //!   [`crate::redis`] and [`mongo`] those that many nodes share
+//! - [`worker`]: from the queue that many nodes share into the archive
 //! - [`wiring`]: the one place that names engines and puts the parts together
 
 pub mod auth;
@@ -34,3 +35,4 @@ pub mod sqlite;
 pub mod state;
 pub mod users;
 pub mod wiring;
+pub mod worker;

@@ -130,6 +130,11 @@ impl From<IntakeError> for ApiError {
                 1,
             ),
             IntakeError::Stopping => Self::overloaded("the server is restarting; send this again", 2),
+            // Said in the log by what keeps the connection, not once for every device.
+            IntakeError::Unknown(_) => Self::overloaded(
+                "the store did not answer; send this again, what was stored of it already is not stored twice",
+                2,
+            ),
             IntakeError::Store(_) => {
                 tracing::error!(error = ?error.source(), "positions could not be written");
                 Self::overloaded(

@@ -72,6 +72,7 @@ pub fn describe() {
     metrics::describe_gauge!("sentinel_patrols_active", "Units on patrol.");
     metrics::describe_gauge!("sentinel_sockets", "Live streams that are open.");
     metrics::describe_gauge!("sentinel_intake_queue", "Posts that wait for the next commit.");
+    metrics::describe_gauge!("sentinel_intake_backlog", "Posts in Redis that wait for the archive.");
     metrics::describe_counter!(
         "sentinel_fixes_total",
         "Fixes posted since the start, by what became of them."

@@ -39,6 +39,10 @@ pub enum IntakeError {
     /// The disk refused (full, read-only, failing): nothing was taken.
     #[error("positions could not be written")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection to the store was lost: whether the fixes were stored is not known.
+    /// Sent again, history has them once.
+    #[error("it is not known whether positions were stored")]
+    Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The process is stopping, or what writes has ended: whether the fixes were stored is not known.
     #[error("the server is stopping")]
     Stopping,

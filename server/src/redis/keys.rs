@@ -10,6 +10,9 @@
 //! | `live:patrol:{id}` | channel | a patrol's positions: device time, then a postcard `LiveUnit` |
 //! | `control:station:5` | channel | a scope's events: epoch, offset, postcard |
 //! | `control:records` | channel | the number of a commit to the records |
+//! | `in:{3}` | stream, group `archive` | submissions of shard 3's units that are not in the archive yet: `b`, an [entry](super::entry) |
+//! | `tries:{3}` | hash | entry id: how often the archive refused it alone |
+//! | `dead:{3}` | stream | entries that were given up: `b` the entry, `id`, `tries`, `error`, `at` |
 //!
 //! In a cluster all but the channels begin with `{rooms}`, so that they lie in one slot.
 
@@ -45,6 +48,19 @@ impl Rooms {
     pub fn offsets(self) -> String {
         format!("{}events:offsets", self.tag)
     }
+}
+
+/// Submissions that wait for the archive; with what belongs to them in one slot of a cluster.
+pub fn queue(shard: u8) -> String {
+    format!("in:{{{shard}}}")
+}
+
+pub fn tries(shard: u8) -> String {
+    format!("tries:{{{shard}}}")
+}
+
+pub fn dead(shard: u8) -> String {
+    format!("dead:{{{shard}}}")
 }
 
 const LIVE: &str = "live:patrol:";

@@ -6,14 +6,26 @@
 //! reader sees half of it. Every key and channel is named in [`keys`].
 
 mod address;
+mod backlog;
 mod bus;
+mod dead;
+mod durability;
+mod entry;
+mod intake;
 mod keys;
 mod line;
 mod link;
+mod queue;
 mod rooms;
 mod scripts;
+pub mod shard;
 
 pub use address::{Address, AddressError};
+pub use backlog::waiting;
 pub use bus::RedisBus;
+pub use dead::{DeadId, DeadLetter, DeadLetters};
+pub use entry::{Entry, EntryError};
+pub use intake::{QueueLimits, RedisIntake};
 pub use link::Link;
+pub use queue::{Delivered, EntryId, Pending, Queue};
 pub use rooms::RedisRooms;

@@ -5,7 +5,7 @@
 //! `synchronous=FULL`: a commit that answered is on disk.
 
 mod archive;
-mod block;
+pub(crate) mod block;
 mod fold;
 mod group;
 mod intake;

@@ -4,6 +4,7 @@ mod archive;
 mod bus;
 mod intake;
 mod positions;
+mod queue;
 mod redis;
 mod registry;
 mod rooms;

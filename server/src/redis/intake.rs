@@ -1,0 +1,229 @@
+//! Durable acceptance into Redis Streams, sharded by unit.
+//!
+//! A submission is one XADD, so it is taken whole or not at all. What waits of a shard goes
+//! out as one pipeline, and each submission is answered for itself. What Redis answered lies
+//! in its append-only file, as its policy has it ([`durability`](super::durability)), until
+//! a worker has moved it to the archive and deletes it; nothing else ever trims a stream.
+//! Where a connection is lost with pipelines on their way, what became of them is not known:
+//! devices send again, and the archive has each fix once.
+
+use super::{
+    backlog::Backlog,
+    durability::Durability,
+    entry::{Entry, FIELD},
+    keys,
+    link::Link,
+    shard::{self, SHARDS},
+};
+use crate::ports::{EngineError, Intake, IntakeError, Receipt};
+use async_trait::async_trait;
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use redis::{RedisError, RedisResult, Value};
+use sentinel_model::{Fix, UnitId};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Entries of one pipeline: beyond it Redis gets no faster, and the first waits for the last.
+const TOGETHER: usize = 32;
+/// Pipelines of a shard that are on their way at once.
+const ON_THEIR_WAY: usize = 4;
+/// A cluster tries again by itself while it changes; beyond this nobody waits.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+
+#[derive(Debug, Clone, Copy)]
+pub struct QueueLimits {
+    /// Submissions that may wait in this process, of each shard.
+    pub queue: usize,
+    /// Entries that may wait in Redis for the archive, of all nodes together.
+    pub backlog: u64,
+    /// Take a Redis that may lose what it answered.
+    pub allow_volatile: bool,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self { queue: 1024, backlog: 200_000, allow_volatile: false }
+    }
+}
+
+pub struct RedisIntake {
+    shards: Vec<mpsc::Sender<Submission>>,
+    waiting: Arc<AtomicU64>,
+    backlog: Arc<Backlog>,
+    durability: Arc<Durability>,
+}
+
+struct Submission {
+    entry: Vec<u8>,
+    answer: oneshot::Sender<Result<(), IntakeError>>,
+    _waiting: Waiting,
+}
+
+/// Counts a submission from when it is made until it is dropped.
+struct Waiting(Arc<AtomicU64>);
+
+impl Waiting {
+    fn one_of(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl RedisIntake {
+    /// Looks at how Redis keeps what it answers, and begins to take. With `stop` it takes no
+    /// more, answers what it has taken, and its tasks end.
+    pub async fn start(
+        link: Link,
+        limits: QueueLimits,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Self, EngineError> {
+        let durability = Arc::new(Durability::check(&link, limits.allow_volatile).await?);
+        let backlog = Arc::new(Backlog::new(limits.backlog));
+        tasks.spawn({
+            let (durability, link, stop) = (durability.clone(), link.clone(), stop.clone());
+            async move { durability.watch(&link, stop).await }
+        });
+        tasks.spawn({
+            let (backlog, link, stop) = (backlog.clone(), link.clone(), stop.clone());
+            async move { backlog.watch(&link, stop).await }
+        });
+        let start = |shard| {
+            let (sender, submissions) = mpsc::channel(limits.queue);
+            let (link, backlog) = (link.clone(), backlog.clone());
+            tasks.spawn(Shard { queue: keys::queue(shard), link, backlog }.run(submissions, stop.clone()));
+            sender
+        };
+        let shards = (0..SHARDS).map(start).collect();
+        Ok(Self { shards, waiting: Arc::default(), backlog, durability })
+    }
+
+    /// What takes the positions and what its answer is worth, for `/readyz`.
+    pub fn describe(&self) -> String {
+        self.durability.described()
+    }
+
+    /// Why requests should rather not come here: Redis may lose what it answers.
+    pub fn trouble(&self) -> Option<String> {
+        self.durability.trouble()
+    }
+}
+
+#[async_trait]
+impl Intake for RedisIntake {
+    async fn accept(&self, unit: &UnitId, fixes: Vec<Fix>) -> Result<Receipt, IntakeError> {
+        if fixes.is_empty() {
+            return Ok(Receipt::default());
+        }
+        if self.backlog.is_full() {
+            return Err(IntakeError::Full);
+        }
+        let (entry, receipt) = Entry::of(unit, fixes);
+        let entry = entry.to_bytes().map_err(|error| IntakeError::Store(error.into()))?;
+        let (answer, answered) = oneshot::channel();
+        let submission = Submission { entry, answer, _waiting: Waiting::one_of(&self.waiting) };
+        self.shards[usize::from(shard::of(unit))].try_send(submission).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => IntakeError::Full,
+            mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
+        })?;
+        answered.await.unwrap_or(Err(IntakeError::Stopping)).map(|()| receipt)
+    }
+
+    fn queued(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn is_alive(&self) -> bool {
+        self.shards.iter().all(|shard| !shard.is_closed())
+    }
+
+    async fn drain(&self) {
+        while self.queued() > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+/// What empties the queue of one shard.
+struct Shard {
+    queue: String,
+    link: Link,
+    backlog: Arc<Backlog>,
+}
+
+impl Shard {
+    async fn run(self, mut submissions: mpsc::Receiver<Submission>, stop: CancellationToken) {
+        let took = metrics::histogram!("sentinel_commit_seconds");
+        let mut on_their_way = FuturesUnordered::new();
+        let mut group = Vec::with_capacity(TOGETHER);
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = on_their_way.next() => {}
+                more = submissions.recv_many(&mut group, TOGETHER), if on_their_way.len() < ON_THEIR_WAY => {
+                    if more == 0 {
+                        break;
+                    }
+                    let group = std::mem::replace(&mut group, Vec::with_capacity(TOGETHER));
+                    on_their_way.push(self.store(group, &took));
+                }
+                // What was taken is still answered.
+                () = stop.cancelled(), if !submissions.is_closed() => submissions.close(),
+            }
+        }
+        while on_their_way.next().await.is_some() {}
+    }
+
+    /// Adds a group, and answers each.
+    async fn store(&self, group: Vec<Submission>, took: &metrics::Histogram) {
+        let begun = Instant::now();
+        let mut pipeline = redis::Pipeline::with_capacity(group.len());
+        for one in &group {
+            pipeline.cmd("XADD").arg(&self.queue).arg("*").arg(FIELD).arg(&one.entry);
+        }
+        pipeline.ignore_errors();
+        let adding = async { pipeline.query_async::<Vec<RedisResult<Value>>>(&mut self.link.clone()).await };
+        let outcome = match tokio::time::timeout(ANSWER_WITHIN, adding).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        };
+        took.record(begun.elapsed());
+        match outcome {
+            Ok(outcomes) => {
+                self.backlog.added(outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u64);
+                for (one, outcome) in group.into_iter().zip(outcomes) {
+                    // A requester that hung up sends again, and history has it once.
+                    one.answer.send(outcome.map(drop).map_err(refusal)).ok();
+                }
+            }
+            Err(error) => {
+                for one in group {
+                    one.answer.send(Err(refusal(error.clone()))).ok();
+                }
+            }
+        }
+    }
+}
+
+/// What a device is told of an error.
+fn refusal(error: RedisError) -> IntakeError {
+    let answered = matches!(error.kind(), redis::ErrorKind::Server(_) | redis::ErrorKind::Extension);
+    match error.code() {
+        Some("OOM") => IntakeError::Full,
+        _ if answered => IntakeError::Store(error.into()),
+        _ => IntakeError::Unknown(error.into()),
+    }
+}

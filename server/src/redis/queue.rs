@@ -1,0 +1,219 @@
+//! The queue of one shard as workers see it: a consumer group that delivers each entry to
+//! one of them, and keeps it until it is said to be done.
+
+use super::{entry::FIELD, keys, link::Link};
+use redis::{RedisResult, Script, streams::StreamReadReply};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+/// Every worker is one of these consumers.
+pub(super) const GROUP: &str = "archive";
+
+/// An entry's id within its shard: the time it was added, and a number.
+pub type EntryId = Arc<str>;
+
+#[derive(Clone)]
+pub struct Queue {
+    link: Link,
+    shard: u8,
+    stream: String,
+    consumer: Arc<str>,
+}
+
+/// An entry that was delivered to this consumer.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    pub shard: u8,
+    pub id: EntryId,
+    pub bytes: Vec<u8>,
+}
+
+impl Delivered {
+    /// Milliseconds since 1970, by the clock of Redis.
+    pub fn added_ms(&self) -> Option<i64> {
+        self.id.split_once('-')?.0.parse().ok()
+    }
+}
+
+/// An entry that was delivered and is not done.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    pub id: EntryId,
+    pub deliveries: u64,
+}
+
+/// KEYS: queue, dead, tries. ARGV: group, id, tries, error, time. Nothing where another
+/// consumer was first. The entry's own fields come last, as they were.
+static BURY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+local was_pending = redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 1
+redis.call('HDEL', KEYS[3], ARGV[2])
+if not entry or not was_pending then return 0 end
+redis.call('XADD', KEYS[2], '*', 'id', ARGV[2], 'tries', ARGV[3], 'error', ARGV[4], 'at', ARGV[5], unpack(entry[2]))
+redis.call('XDEL', KEYS[1], ARGV[2])
+return 1
+",
+    )
+});
+
+/// KEYS: queue. ARGV: group, milliseconds, and a consumer that goes however short it was
+/// idle. Consumers that hold nothing are forgotten once they are idle for so long.
+static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local forgotten = 0
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local is = {}
+  for i = 1, #consumer, 2 do is[consumer[i]] = consumer[i + 1] end
+  if is.pending == 0 and (is.idle > tonumber(ARGV[2]) or is.name == ARGV[3]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], is.name)
+    forgotten = forgotten + 1
+  end
+end
+return forgotten
+",
+    )
+});
+
+impl Queue {
+    pub fn new(link: Link, shard: u8, consumer: &str) -> Self {
+        Self { link, shard, stream: keys::queue(shard), consumer: consumer.into() }
+    }
+
+    /// Makes the group where there is none; it begins with the oldest entry.
+    pub async fn join(&self) -> RedisResult<()> {
+        let mut create = redis::cmd("XGROUP");
+        create.arg("CREATE").arg(&self.stream).arg(GROUP).arg(0).arg("MKSTREAM");
+        match create.exec_async(&mut self.link.clone()).await {
+            Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// New entries, as soon as there is one; none after `wait`.
+    pub async fn next(&self, count: usize, wait: Duration) -> RedisResult<Vec<Delivered>> {
+        let mut read = redis::cmd("XREADGROUP");
+        read.arg("GROUP").arg(GROUP).arg(&*self.consumer).arg("COUNT").arg(count);
+        read.arg("BLOCK").arg(wait.as_millis() as u64).arg("STREAMS").arg(&self.stream).arg(">");
+        let reply: Option<StreamReadReply> = read.query_async(&mut self.link.clone()).await?;
+        let entries = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids);
+        Ok(entries.map(|entry| self.delivered(&entry.id, entry.get(FIELD))).collect())
+    }
+
+    fn delivered(&self, id: &str, bytes: Option<Vec<u8>>) -> Delivered {
+        // One without the field does not decode, and is dealt with as that.
+        Delivered { shard: self.shard, id: id.into(), bytes: bytes.unwrap_or_default() }
+    }
+
+    /// Entries after this one that this consumer holds, the oldest first.
+    pub async fn own(&self, after: Option<&EntryId>, count: usize) -> RedisResult<Vec<Pending>> {
+        self.pending(None, after, count, Some(&self.consumer)).await
+    }
+
+    /// Entries after this one that no consumer has moved for so long, the oldest first.
+    pub async fn stale(
+        &self,
+        idle: Duration,
+        after: Option<&EntryId>,
+        count: usize,
+    ) -> RedisResult<Vec<Pending>> {
+        self.pending(Some(idle), after, count, None).await
+    }
+
+    async fn pending(
+        &self,
+        idle: Option<Duration>,
+        after: Option<&EntryId>,
+        count: usize,
+        consumer: Option<&str>,
+    ) -> RedisResult<Vec<Pending>> {
+        let mut ask = redis::cmd("XPENDING");
+        ask.arg(&self.stream).arg(GROUP);
+        if let Some(idle) = idle {
+            ask.arg("IDLE").arg(idle.as_millis() as u64);
+        }
+        ask.arg(after.map_or_else(|| "-".to_owned(), |id| format!("({id}")))
+            .arg("+")
+            .arg(count)
+            .arg(consumer);
+        let found: Vec<(String, String, u64, u64)> = ask.query_async(&mut self.link.clone()).await?;
+        let pending =
+            |(id, _, _, deliveries): (String, String, u64, u64)| Pending { id: id.into(), deliveries };
+        Ok(found.into_iter().map(pending).collect())
+    }
+
+    /// Takes these over from whoever holds them, where nobody has moved them for so long.
+    pub async fn claim(&self, ids: &[EntryId], idle: Duration) -> RedisResult<Vec<Delivered>> {
+        type Claimed = Option<(String, Vec<Vec<u8>>)>;
+        let mut claim = redis::cmd("XCLAIM");
+        claim.arg(&self.stream).arg(GROUP).arg(&*self.consumer).arg(idle.as_millis() as u64);
+        claim.arg(names(ids));
+        let claimed: Vec<Claimed> = claim.query_async(&mut self.link.clone()).await?;
+        let delivered = |(id, fields): (String, Vec<Vec<u8>>)| {
+            let mut pairs = fields.chunks_exact(2);
+            let bytes = pairs.find(|pair| pair[0] == FIELD.as_bytes()).map(|pair| pair[1].clone());
+            self.delivered(&id, bytes)
+        };
+        Ok(claimed.into_iter().flatten().map(delivered).collect())
+    }
+
+    /// Tells the other consumers that these are being moved. Does not count as a delivery.
+    pub async fn keep(&self, ids: &[EntryId]) -> RedisResult<()> {
+        let mut claim = redis::cmd("XCLAIM");
+        claim.arg(&self.stream).arg(GROUP).arg(&*self.consumer).arg(0);
+        claim.arg(names(ids));
+        claim.arg("JUSTID").exec_async(&mut self.link.clone()).await
+    }
+
+    /// These are in the archive: they leave the queue.
+    pub async fn done(&self, ids: &[EntryId]) -> RedisResult<()> {
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("XACK").arg(&self.stream).arg(GROUP);
+        pipeline.arg(names(ids));
+        pipeline.cmd("XDEL").arg(&self.stream);
+        pipeline.arg(names(ids));
+        pipeline.cmd("HDEL").arg(keys::tries(self.shard));
+        pipeline.arg(names(ids));
+        pipeline.query_async::<redis::Value>(&mut self.link.clone()).await.map(drop)
+    }
+
+    /// The archive refused this one alone, as often as is answered.
+    pub async fn refused(&self, id: &EntryId) -> RedisResult<u64> {
+        let mut count = redis::cmd("HINCRBY");
+        count.arg(keys::tries(self.shard)).arg(&**id).arg(1);
+        count.query_async(&mut self.link.clone()).await
+    }
+
+    /// Gives an entry up: in one step it leaves the queue and is among the dead.
+    pub async fn bury(&self, id: &EntryId, tries: u64, error: &str, at_ms: i64) -> RedisResult<()> {
+        let mut call = BURY.prepare_invoke();
+        call.key(&self.stream).key(keys::dead(self.shard)).key(keys::tries(self.shard));
+        call.arg(GROUP).arg(&**id).arg(tries).arg(error).arg(at_ms);
+        call.invoke_async::<u64>(&mut self.link.clone()).await.map(drop)
+    }
+
+    /// Forgets consumers that hold nothing and were not seen for so long.
+    pub async fn forget_consumers(&self, idle: Duration) -> RedisResult<()> {
+        self.forget(idle, "").await
+    }
+
+    /// This consumer goes; what it still holds is left for the others.
+    pub async fn leave(&self) -> RedisResult<()> {
+        self.forget(Duration::from_secs(3600), &self.consumer).await
+    }
+
+    async fn forget(&self, idle: Duration, consumer: &str) -> RedisResult<()> {
+        let mut call = FORGET.prepare_invoke();
+        call.key(&self.stream).arg(GROUP).arg(idle.as_millis() as u64).arg(consumer);
+        call.invoke_async::<u64>(&mut self.link.clone()).await.map(drop)
+    }
+}
+
+fn names(ids: &[EntryId]) -> Vec<&str> {
+    ids.iter().map(|id| &**id).collect()
+}

@@ -1,0 +1,127 @@
+//! Workers move what was taken from the queue into the archive.
+//!
+//! Any number of them, on any machine. Each entry is delivered to one of them and stays in
+//! Redis until that one says that the archive has it:
+//!
+//! - [`reader`]: one a shard; reads what is new, and takes over what a dead worker held
+//! - [`store`]: gathers entries of all shards into batches; the archive has them, then they
+//!   leave the queue
+//! - [`hands`]: what this worker holds, which it tells the others while it lasts
+//! - [`args`], [`dead`]: `sentinel worker`, `sentinel dead`
+//!
+//! So an entry is stored at least once, and as the archive keeps each fix once, exactly
+//! once. While the archive is away everything waits. What the archive refuses alone, again
+//! and again, goes to the dead letters with its error and no longer stands in the way.
+
+pub mod args;
+pub mod dead;
+mod hands;
+mod reader;
+mod store;
+
+use crate::{
+    ports::{ArchiveWriter, EngineError},
+    redis::{Address, Link, Queue, shard::SHARDS},
+};
+use futures::future::{join, try_join_all};
+use hands::Hands;
+use reader::Reader;
+use std::{sync::Arc, time::Duration};
+use store::Storing;
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Entries on their way from the readers to the archive; how many bytes is bounded in `hands`.
+const QUEUED_MAX: usize = 1024;
+
+pub struct Worker {
+    pub address: Address,
+    pub writer: Arc<dyn ArchiveWriter>,
+    pub options: WorkerOptions,
+}
+
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Its name among the consumers. One that starts again under the same name goes on at
+    /// once with what it held; two that run at a time must not share one.
+    pub name: String,
+    /// How long a worker may be silent before others take over what it holds.
+    pub idle: Duration,
+    /// How often they look.
+    pub look_every: Duration,
+    /// How long a batch may gather.
+    pub gather: Duration,
+    /// How often the archive may refuse an entry before it is given up.
+    pub tries: u64,
+}
+
+impl WorkerOptions {
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            idle: Duration::from_secs(30),
+            look_every: Duration::from_secs(10),
+            gather: Duration::from_millis(20),
+            tries: 5,
+        }
+    }
+}
+
+impl Worker {
+    /// Works until `stop`, then stores what it holds, as far as the archive takes it.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), EngineError> {
+        let Self { address, writer, options } = self;
+        let stop = stop.child_token();
+        // Connections end after everything that uses them.
+        let tasks = TaskTracker::new();
+        let connections = CancellationToken::new();
+        let _end_connections = connections.clone().drop_guard();
+        let open = || Link::open(&address, &tasks, connections.clone());
+        let link = open().await?;
+        // A read that waits holds its connection up, so each reader has its own.
+        let reading = try_join_all((0..SHARDS).map(|_| open())).await?;
+
+        let queues: Vec<Queue> =
+            (0..SHARDS).map(|shard| Queue::new(link.clone(), shard, &options.name)).collect();
+        let hands = Arc::new(Hands::default());
+        let storing = Storing {
+            writer,
+            queues: queues.clone(),
+            hands: hands.clone(),
+            options: options.clone(),
+            stop: stop.clone(),
+        };
+        let storing = Arc::new(storing);
+        let (out, delivered) = mpsc::channel(QUEUED_MAX);
+        let mut readers = JoinSet::new();
+        for (shard, link) in (0..SHARDS).zip(reading) {
+            let queue = Queue::new(link, shard, &options.name);
+            let (out, storing) = (out.clone(), storing.clone());
+            readers.spawn(
+                Reader { queue, shard, out, storing, options: options.clone(), stop: stop.clone() }.run(),
+            );
+        }
+        drop(out);
+        let keeping = hands::keep(&hands, &queues, options.idle / 3);
+        let reading = async {
+            let mut outcome = Ok(());
+            while let Some(ended) = readers.join_next().await {
+                if ended.is_err() {
+                    // Without one of them a shard would wait for ever.
+                    stop.cancel();
+                    outcome = ended.map_err(EngineError::during("reading the queue"));
+                }
+            }
+            outcome
+        };
+        let outcome = tokio::select! {
+            (outcome, ()) = join(reading, storing.run(delivered)) => outcome,
+            () = keeping => Ok(()),
+        };
+        for queue in &queues {
+            // Where Redis is away, the others forget it some time.
+            queue.leave().await.ok();
+        }
+        outcome
+    }
+}

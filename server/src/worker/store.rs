@@ -1,0 +1,250 @@
+//! From the readers into the archive, in batches; and only then out of the queue.
+
+use super::{
+    WorkerOptions,
+    hands::{Hands, Held},
+};
+use crate::{
+    clock::Clock,
+    ports::{ArchiveWriter, StoreError},
+    redis::{Delivered, Entry, EntryId, Queue},
+};
+use futures::{StreamExt as _, stream};
+use sentinel_model::{Fix, UnitId};
+use std::{
+    collections::{BTreeMap, HashMap},
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// A batch ends with this many bytes: some ten thousand fixes.
+const BATCH_BYTES: usize = 512 * 1024;
+/// Batches that are stored at once.
+const AT_ONCE: usize = 4;
+/// Entries of a batch that were refused, and are tried alone at once.
+const ALONE_AT_ONCE: usize = 8;
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
+/// How often it is said that the archive is still away.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+pub struct Storing {
+    pub writer: Arc<dyn ArchiveWriter>,
+    /// One a shard.
+    pub queues: Vec<Queue>,
+    pub hands: Arc<Hands>,
+    pub options: WorkerOptions,
+    pub stop: CancellationToken,
+}
+
+type Batch = Vec<(UnitId, Vec<Fix>)>;
+
+enum Outcome {
+    Stored,
+    Refused(String),
+    /// The worker stops while the archive is away.
+    Left,
+}
+
+impl Storing {
+    /// Until there are no more readers.
+    pub async fn run(self: Arc<Self>, mut delivered: mpsc::Receiver<Held>) {
+        let mut storing = JoinSet::new();
+        while let Some(batch) = self.gather(&mut delivered).await {
+            while storing.len() >= AT_ONCE
+                && let Some(ended) = storing.join_next().await
+            {
+                self.see(ended);
+            }
+            let this = self.clone();
+            storing.spawn(async move { this.batch(batch).await });
+        }
+        while let Some(ended) = storing.join_next().await {
+            self.see(ended);
+        }
+    }
+
+    /// A batch that ended in a panic stays in this worker's hands, so nobody is ended by it
+    /// again before this one ends: then the next one takes it over, and counts.
+    fn see(&self, ended: Result<(), tokio::task::JoinError>) {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            tracing::error!("storing a batch ended in a panic; the worker stops");
+            self.stop.cancel();
+        }
+    }
+
+    async fn gather(&self, delivered: &mut mpsc::Receiver<Held>) -> Option<Vec<Held>> {
+        let first = delivered.recv().await?;
+        let mut bytes = first.entry.bytes.len();
+        let mut batch = vec![first];
+        let until = tokio::time::sleep(self.options.gather);
+        tokio::pin!(until);
+        while bytes < BATCH_BYTES {
+            tokio::select! {
+                next = delivered.recv() => match next {
+                    Some(next) => {
+                        bytes += next.entry.bytes.len();
+                        batch.push(next);
+                    }
+                    None => break,
+                },
+                () = &mut until => break,
+            }
+        }
+        Some(batch)
+    }
+
+    /// Stores these, or finds those that cannot be stored.
+    pub async fn batch(&self, batch: Vec<Held>) {
+        let mut entries = Vec::with_capacity(batch.len());
+        let mut decoded = Vec::with_capacity(batch.len());
+        for held in &batch {
+            match Entry::from_bytes(&held.entry.bytes) {
+                Ok(entry) => {
+                    entries.push(&held.entry);
+                    decoded.push(entry);
+                }
+                Err(error) => self.give_up(&held.entry, 0, &chain(&error)).await,
+            }
+        }
+        let mut ready = Some(by_unit(decoded));
+        let mut refused = Vec::new();
+        let mut pieces = vec![entries.as_slice()];
+        while let Some(piece) = pieces.pop() {
+            match (self.store(piece, ready.take()).await, piece) {
+                (Outcome::Stored, _) => self.done(piece).await,
+                (Outcome::Left, _) => return,
+                (Outcome::Refused(error), [entry]) => refused.push((*entry, error)),
+                (Outcome::Refused(_), _) => {
+                    let (first, rest) = piece.split_at(piece.len() / 2);
+                    pieces.extend([rest, first]);
+                }
+            }
+        }
+        let alone = |(entry, error)| self.alone(entry, error);
+        stream::iter(refused).for_each_concurrent(ALONE_AT_ONCE, alone).await;
+    }
+
+    /// An entry that was refused alone: again and again, and then no more.
+    async fn alone(&self, entry: &Delivered, mut error: String) {
+        for here in 1.. {
+            // Counted in Redis too, where it survives this worker.
+            let tries = self.queue(entry).refused(&entry.id).await.unwrap_or(here).max(here);
+            if tries >= self.options.tries {
+                return self.give_up(entry, tries, &error).await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff(tries)) => {}
+                () = self.stop.cancelled() => return,
+            }
+            match self.store(&[entry], None).await {
+                Outcome::Stored => return self.done(&[entry]).await,
+                Outcome::Refused(again) => error = again,
+                Outcome::Left => return,
+            }
+        }
+    }
+
+    /// As often as it takes while the archive is away.
+    async fn store(&self, entries: &[&Delivered], mut ready: Option<Batch>) -> Outcome {
+        if entries.is_empty() {
+            return Outcome::Stored;
+        }
+        let mut said = None::<Instant>;
+        for tries in 1.. {
+            let batch = ready.take().unwrap_or_else(|| by_unit(entries.iter().filter_map(decoded)));
+            match self.writer.store(batch).await {
+                Ok(()) => return Outcome::Stored,
+                Err(StoreError::Refused(error)) => return Outcome::Refused(chain(&error)),
+                Err(StoreError::Away(error)) => {
+                    if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
+                        said = Some(Instant::now());
+                        tracing::warn!(
+                            error = chain(&error),
+                            "the archive is away; what was taken waits in the queue"
+                        );
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff(tries)) => {}
+                () = self.stop.cancelled() => return Outcome::Left,
+            }
+        }
+        Outcome::Left
+    }
+
+    fn queue(&self, entry: &Delivered) -> &Queue {
+        &self.queues[usize::from(entry.shard)]
+    }
+
+    /// Out of the queue, as the archive has them.
+    async fn done(&self, entries: &[&Delivered]) {
+        let now = Clock::system().now().0;
+        let lag = metrics::histogram!("sentinel_archive_lag_seconds");
+        let mut shards = BTreeMap::<u8, Vec<EntryId>>::new();
+        for entry in entries {
+            if let Some(added) = entry.added_ms() {
+                lag.record(Duration::from_millis(now.saturating_sub(added).try_into().unwrap_or(0)));
+            }
+            shards.entry(entry.shard).or_default().push(entry.id.clone());
+        }
+        metrics::counter!("sentinel_archive_entries_total").increment(entries.len() as u64);
+        for (shard, ids) in shards {
+            if let Err(error) = self.queues[usize::from(shard)].done(&ids).await {
+                // They come again, and the archive has them once.
+                tracing::warn!(%error, shard, "what is archived could not be taken out of the queue");
+            }
+            self.hands.release(shard, &ids);
+        }
+    }
+
+    async fn give_up(&self, entry: &Delivered, tries: u64, error: &str) {
+        tracing::error!(
+            unit = ?Entry::unit_of(&entry.bytes).map(|unit| unit.to_string()),
+            shard = entry.shard, id = %entry.id, tries, error,
+            "an entry cannot be archived; see `sentinel dead list`"
+        );
+        metrics::counter!("sentinel_archive_given_up_total").increment(1);
+        if let Err(error) = self.queue(entry).bury(&entry.id, tries, error, Clock::system().now().0).await {
+            tracing::warn!(%error, "it could not be put among the dead letters; it is tried again");
+        }
+        self.hands.release(entry.shard, [&entry.id]);
+    }
+}
+
+/// Again; that it decodes is known.
+fn decoded(entry: &&Delivered) -> Option<Entry> {
+    Entry::from_bytes(&entry.bytes).ok()
+}
+
+/// Fixes of each unit, in the order in which they were taken.
+fn by_unit(entries: impl IntoIterator<Item = Entry>) -> Batch {
+    let mut units = HashMap::<UnitId, Vec<Fix>>::new();
+    for Entry { unit, fixes } in entries {
+        units.entry(unit).or_default().extend(fixes);
+    }
+    units.into_iter().collect()
+}
+
+fn backoff(tries: u64) -> Duration {
+    let doubled = 2u32.saturating_pow(u32::try_from(tries - 1).unwrap_or(u32::MAX));
+    RETRY_AFTER.saturating_mul(doubled).min(RETRY_AFTER_MAX)
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain.push_str(": ");
+        chain.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    chain
+}
