@@ -23,6 +23,7 @@ mod scripts;
 pub mod shard;
 
 pub use address::{Address, AddressError};
+pub use backlog::waiting;
 pub use bus::RedisBus;
 pub use dead::{DeadId, DeadLetter, DeadLetters};
 pub use entry::{Entry, EntryError};

@@ -151,7 +151,7 @@ impl Queue {
         type Claimed = Option<(String, Vec<Vec<u8>>)>;
         let mut claim = redis::cmd("XCLAIM");
         claim.arg(&self.stream).arg(GROUP).arg(&*self.consumer).arg(idle.as_millis() as u64);
-        ids.iter().for_each(|id| drop(claim.arg(&**id)));
+        claim.arg(names(ids));
         let claimed: Vec<Claimed> = claim.query_async(&mut self.link.clone()).await?;
         let delivered = |(id, fields): (String, Vec<Vec<u8>>)| {
             let mut pairs = fields.chunks_exact(2);
@@ -165,7 +165,7 @@ impl Queue {
     pub async fn keep(&self, ids: &[EntryId]) -> RedisResult<()> {
         let mut claim = redis::cmd("XCLAIM");
         claim.arg(&self.stream).arg(GROUP).arg(&*self.consumer).arg(0);
-        ids.iter().for_each(|id| drop(claim.arg(&**id)));
+        claim.arg(names(ids));
         claim.arg("JUSTID").exec_async(&mut self.link.clone()).await
     }
 
@@ -174,11 +174,11 @@ impl Queue {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         pipeline.cmd("XACK").arg(&self.stream).arg(GROUP);
-        ids.iter().for_each(|id| drop(pipeline.arg(&**id)));
+        pipeline.arg(names(ids));
         pipeline.cmd("XDEL").arg(&self.stream);
-        ids.iter().for_each(|id| drop(pipeline.arg(&**id)));
+        pipeline.arg(names(ids));
         pipeline.cmd("HDEL").arg(keys::tries(self.shard));
-        ids.iter().for_each(|id| drop(pipeline.arg(&**id)));
+        pipeline.arg(names(ids));
         pipeline.query_async::<redis::Value>(&mut self.link.clone()).await.map(drop)
     }
 
@@ -212,4 +212,8 @@ impl Queue {
         call.key(&self.stream).arg(GROUP).arg(idle.as_millis() as u64).arg(consumer);
         call.invoke_async::<u64>(&mut self.link.clone()).await.map(drop)
     }
+}
+
+fn names(ids: &[EntryId]) -> Vec<&str> {
+    ids.iter().map(|id| &**id).collect()
 }

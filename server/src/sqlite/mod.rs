@@ -43,7 +43,7 @@ pub const HISTORY_SCHEMA: Migrations = Migrations {
 
 /// A fix with nothing but a time and a place, for the tests of this engine.
 #[cfg(test)]
-fn plain_fix(time: i64) -> sentinel_model::Fix {
+pub(crate) fn plain_fix(time: i64) -> sentinel_model::Fix {
     use sentinel_model::Time;
     sentinel_model::Fix {
         time: Time(time),

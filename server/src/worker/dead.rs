@@ -47,6 +47,11 @@ pub struct Which {
     yes: bool,
 }
 
+enum Act {
+    Requeue,
+    Drop,
+}
+
 impl QueueArgs {
     async fn letters(&self, stop: &CancellationToken) -> anyhow::Result<DeadLetters> {
         Ok(DeadLetters::new(Link::open(&self.redis_url, &TaskTracker::new(), stop.clone()).await?))
@@ -60,14 +65,13 @@ pub async fn run(command: DeadCommand, stop: CancellationToken) -> anyhow::Resul
         DeadCommand::List { queue, json } => list(&queue.letters(&stop).await?, json).await,
         DeadCommand::Requeue(which) => {
             let letters = which.queue.letters(&stop).await?;
-            let done =
-                each(&letters, &which, "is back in the queue", async |id| letters.requeue(id).await).await?;
+            let done = each(&letters, &which, Act::Requeue).await?;
             println!("{done} put back into the queue");
             Ok(())
         }
         DeadCommand::Drop(which) => {
             let letters = which.queue.letters(&stop).await?;
-            let done = each(&letters, &which, "is dropped", async |id| letters.drop(id).await).await?;
+            let done = each(&letters, &which, Act::Drop).await?;
             println!("{done} dropped");
             Ok(())
         }
@@ -75,18 +79,17 @@ pub async fn run(command: DeadCommand, stop: CancellationToken) -> anyhow::Resul
 }
 
 /// Does it with those that are asked for; of all, with those that are there when it begins.
-async fn each(
-    letters: &DeadLetters,
-    which: &Which,
-    what: &str,
-    act: impl AsyncFn(&DeadId) -> redis::RedisResult<bool>,
-) -> anyhow::Result<u64> {
+async fn each(letters: &DeadLetters, which: &Which, act: Act) -> anyhow::Result<u64> {
     const FAILED: &str = "a dead letter could not be moved";
+    let act = async |id: &DeadId| match act {
+        Act::Requeue => letters.requeue(id).await,
+        Act::Drop => letters.drop(id).await,
+    };
     let mut done = 0;
     for id in &which.ids {
         anyhow::ensure!(
             act(id).await.context(FAILED)?,
-            "there is no dead letter {id}; {done} before it {what}"
+            "there is no dead letter {id}; {done} before it are done"
         );
         done += 1;
     }

@@ -45,15 +45,6 @@ pub struct Reader {
     pub stop: CancellationToken,
 }
 
-/// Whose pending entries are looked at.
-#[derive(Clone, Copy)]
-enum Whose {
-    /// Its own, of before it was started again.
-    Own,
-    /// Of workers that have said nothing for long.
-    Silent,
-}
-
 impl Reader {
     pub async fn run(self) {
         // None at the start and after an interruption.
@@ -81,9 +72,9 @@ impl Reader {
         if looked_at.is_none_or(|at| at.elapsed() >= self.options.look_every) {
             self.queue.join().await?;
             if looked_at.is_none() {
-                self.take_over(Whose::Own).await?;
+                self.take_over(true).await?;
             }
-            self.take_over(Whose::Silent).await?;
+            self.take_over(false).await?;
             self.queue.forget_consumers(FORGET_AFTER).await?;
             *looked_at = Some(Instant::now());
         }
@@ -93,17 +84,15 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes what is pending and in nobody's hands, the oldest first.
-    async fn take_over(&self, whose: Whose) -> RedisResult<()> {
-        let idle = match whose {
-            Whose::Own => Duration::ZERO,
-            Whose::Silent => self.options.idle,
-        };
-        let mut after: Option<EntryId> = None;
+    /// Takes what is pending and in nobody's hands, the oldest first: what this consumer has
+    /// from before, or what nobody has moved for long.
+    async fn take_over(&self, own: bool) -> RedisResult<()> {
+        let idle = if own { Duration::ZERO } else { self.options.idle };
+        let mut after = None;
         loop {
-            let some: Vec<Pending> = match whose {
-                Whose::Own => self.queue.own(after.as_ref(), AT_ONCE).await?,
-                Whose::Silent => self.queue.stale(idle, after.as_ref(), AT_ONCE).await?,
+            let some = match own {
+                true => self.queue.own(after.as_ref(), AT_ONCE).await?,
+                false => self.queue.stale(idle, after.as_ref(), AT_ONCE).await?,
             };
             let Some(last) = some.last() else { return Ok(()) };
             after = Some(last.id.clone());

@@ -7,6 +7,7 @@ mod intake;
 mod mongo;
 mod positions;
 mod positions_expiry;
+mod queue;
 mod redis;
 mod registry;
 mod rooms;
