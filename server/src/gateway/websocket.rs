@@ -25,6 +25,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 
 /// A client's frames are small; larger ones are no part of the protocol.
 const CLIENT_FRAME_MAX: usize = 4096;
@@ -35,6 +36,7 @@ const FRAMES: &str = "the types are subscribe, unsubscribe and ping, \
 const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Silence after which a client counts as gone.
 const CLIENT_SILENT: Duration = Duration::from_secs(70);
+const SEES_NOTHING: &str = "this server is cut off from what moves; come back";
 const SIGN_IN_ENDED: &str = "the sign-in or key behind this stream has ended";
 /// How long one frame may take to leave before the reader counts as too slow.
 const SEND_PATIENCE: Duration = Duration::from_secs(15);
@@ -94,6 +96,7 @@ impl Conversation {
     async fn run(mut self) {
         let mut heartbeat = tokio::time::interval_at((Instant::now() + HEARTBEAT).into(), HEARTBEAT);
         let stop = self.sentinel.stop.clone();
+        let mut blind = self.sentinel.hub.blind();
         let end = loop {
             let step = tokio::select! {
                 () = stop.cancelled() => Err(End::Close(close::RESTART, "the server is going down; come back")),
@@ -102,6 +105,7 @@ impl Conversation {
                 () = ended(self.ending.as_ref()) => {
                     Err(End::Close(close::UNAUTHORIZED, SIGN_IN_ENDED))
                 }
+                () = is_true(&mut blind) => Err(End::Close(close::RESTART, SEES_NOTHING)),
                 _ = heartbeat.tick() => self.beat().await,
             };
             if let Err(end) = step {
@@ -165,6 +169,7 @@ impl Conversation {
             Err(JoinError::Stopping) => {
                 Err(End::Close(close::RESTART, "the server is going down; come back"))
             }
+            Err(JoinError::Blind) => Err(End::Close(close::RESTART, SEES_NOTHING)),
             Err(JoinError::Engine(error)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, scope = %subscribe.scope, "a room could not be opened");
                 Err(End::Close(close::RESTART, "the stream could not be opened; come back"))
@@ -212,6 +217,12 @@ async fn next(session: &mut Option<Session>) -> Vec<Frame> {
     match session {
         Some(session) => session.next().await,
         None => std::future::pending().await,
+    }
+}
+
+async fn is_true(told: &mut watch::Receiver<bool>) {
+    if told.wait_for(|told| *told).await.is_err() {
+        std::future::pending().await
     }
 }
 

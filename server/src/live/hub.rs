@@ -6,7 +6,8 @@
 //!
 //! While the bus is cut off, what is open stays open and shows what it has; what is not
 //! cannot be opened. Once the bus is back every room is mended and every position of
-//! those in it read again.
+//! those in it read again. A cut that lasts is not sat out: subscribers are sent away, so
+//! that none takes what stands still for what is, and come back here or to a node that sees.
 
 use super::{
     frame::{EncodedUnit, postcard_of},
@@ -36,6 +37,8 @@ const LINGER: Duration = Duration::from_secs(30);
 /// How long an engine may take before it counts as failing: one that is cut off may wait
 /// instead of answering.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long subscribers are kept while nothing comes through.
+const SAT_OUT: Duration = Duration::from_secs(3);
 /// How long what failed waits to be tried again: the first time, and at most.
 pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MOST: Duration = Duration::from_secs(5);
@@ -62,6 +65,7 @@ pub struct Hub {
     /// must not let go of what its successor has just begun to watch.
     pub(super) watching: tokio::sync::Mutex<()>,
     cut_off: watch::Sender<Option<Time>>,
+    blind: watch::Sender<bool>,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
 }
@@ -70,6 +74,8 @@ pub struct Hub {
 pub enum JoinError {
     #[error("the room could not be opened")]
     Engine(#[from] EngineError),
+    #[error("this node has been cut off from the others for a while")]
+    Blind,
     #[error("the server is stopping")]
     Stopping,
 }
@@ -98,12 +104,14 @@ impl Hub {
             settle: Notify::new(),
             watching: tokio::sync::Mutex::default(),
             cut_off: watch::Sender::default(),
+            blind: watch::Sender::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
         hub.bus.attach(Arc::new(Ear(Arc::downgrade(&hub))));
         hub.tasks.spawn(hub.clone().keep_channels());
         hub.tasks.spawn(hub.clone().close_empty_rooms());
+        hub.tasks.spawn(hub.clone().tell_of_long_cuts());
         hub
     }
 
@@ -118,6 +126,29 @@ impl Hub {
     /// Since when nothing comes through the bus; what subscribers see may be old.
     pub fn cut_off_since(&self) -> Option<Time> {
         *self.cut_off.borrow()
+    }
+
+    /// Whether it has been cut off for so long that nobody should look on.
+    pub fn blind(&self) -> watch::Receiver<bool> {
+        self.blind.subscribe()
+    }
+
+    async fn tell_of_long_cuts(self: Arc<Self>) {
+        let mut cut_off = self.cut_off.subscribe();
+        let telling = async {
+            // The hub itself sends, so it cannot end.
+            while cut_off.wait_for(Option::is_some).await.is_ok() {
+                if tokio::time::timeout(SAT_OUT, cut_off.wait_for(Option::is_none)).await.is_err() {
+                    self.blind.send_replace(true);
+                    cut_off.wait_for(Option::is_none).await.ok();
+                    self.blind.send_replace(false);
+                }
+            }
+        };
+        tokio::select! {
+            () = telling => {}
+            () = self.stop.cancelled() => {}
+        }
     }
 
     /// Waits before something that failed is tried again: longer each time, and for as long
@@ -142,6 +173,9 @@ impl Hub {
     pub async fn join(self: &Arc<Self>, grant: ScopeGrant, wanted: Wanted) -> Result<Session, JoinError> {
         if self.stop.is_cancelled() {
             return Err(JoinError::Stopping);
+        }
+        if *self.blind.borrow() {
+            return Err(JoinError::Blind);
         }
         let scope = grant.scope();
         let room = {

@@ -108,7 +108,7 @@ fn chores(
             move || {
                 let (archive, now) = (archive.clone(), clock.now());
                 async move {
-                    archive.compact(now).await?;
+                    while archive.compact(now).await? > 0 {}
                     archive.drop_replaced(now).await
                 }
             }

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let without = |args: WorkerArgs| format!("{:#}", args.settle().err().expect("refused"));
+        let without = |args: WorkerArgs| format!("{:#}", args.settle().expect_err("refused"));
         assert!(without(WorkerArgs::default()).contains("--redis-url"));
         let redis_url = Some("redis://a".into());
         assert!(without(WorkerArgs { redis_url, ..WorkerArgs::default() }).contains("--mongodb-url"));

@@ -115,3 +115,18 @@ async fn a_hub_that_is_cut_off_stops_nevertheless() {
     assert!(matches!(error, JoinError::Stopping), "{error:?}");
     drop(viewer);
 }
+
+#[tokio::test]
+async fn a_cut_that_lasts_is_told_to_whoever_looks_on_and_nobody_is_let_in_until_it_is_over() {
+    let stage = Stage::set().await;
+    let mut viewer = stage.view(STATION_5).await;
+    let blind = stage.hub.blind();
+    stage.bus.cut(false);
+    assert!(!*blind.borrow(), "a short one is sat out");
+    eventually("it is told", || *blind.borrow()).await;
+    let error = stage.subscribe(&mut viewer, Encoding::Json).await.expect_err("nobody sees anything");
+    assert!(matches!(error, JoinError::Blind), "{error:?}");
+    stage.bus.resume();
+    eventually("it is over", || !*blind.borrow()).await;
+    stage.subscribe(&mut viewer, Encoding::Json).await.expect("joins");
+}
