@@ -1,7 +1,7 @@
 //! Starts the real services that tests and load runs need: on free ports, in temporary folders,
 //! gone when dropped, and gone as well when the process that started them is killed.
 //!
-//! - [`Redis`], [`RedisCluster`]: redis-server with an append-only file.
+//! - [`Redis`], [`RedisCluster`], [`RedisSentinel`]: redis-server with an append-only file.
 //! - [`Mongo`]: a server that speaks MongoDB's protocol; [`Database`]: a fresh database on one.
 //! - `server`: one process with its folder, its port, its watchdog; `port`, `installed`: what it needs.
 //!
@@ -21,12 +21,14 @@ mod mongo;
 mod port;
 mod redis;
 mod redis_cluster;
+mod redis_sentinel;
 mod server;
 
 pub use mongo::{Database, Kind, Mongo};
 pub use port::free as free_port;
 pub use redis::{Appendfsync, Redis, RedisOptions};
 pub use redis_cluster::RedisCluster;
+pub use redis_sentinel::RedisSentinel;
 
 use std::{ffi::OsString, io::Write as _};
 
@@ -43,6 +45,11 @@ pub fn redis_with(options: RedisOptions) -> Option<Redis> {
 /// Three Redis masters of the test's own; they take two to five seconds to agree.
 pub fn redis_cluster() -> Option<RedisCluster> {
     started("redis-server", Redis::installed(), RedisCluster::start)
+}
+
+/// A Redis master of the test's own with a replica, watched over by a Redis Sentinel.
+pub fn redis_sentinel() -> Option<RedisSentinel> {
+    started("redis-server", Redis::installed(), RedisSentinel::start)
 }
 
 /// A fresh database on whatever speaks MongoDB's protocol: `TEST_MONGODB_URI` where it is set, else

@@ -112,8 +112,12 @@ impl Redis {
     /// # Panics
     /// Where redis-cli does not succeed, as with a Redis that was killed.
     pub fn cli(&self, arguments: &[&str]) -> String {
+        Self::cli_of(self.port(), arguments)
+    }
+
+    pub(crate) fn cli_of(port: u16, arguments: &[&str]) -> String {
         let output = Command::new("redis-cli")
-            .args(["-p", &self.port().to_string()])
+            .args(["-p", &port.to_string()])
             .args(arguments)
             .output()
             .expect("redis-cli is installed with redis-server");
@@ -131,7 +135,7 @@ impl Redis {
 }
 
 /// Anything but "I am loading": a Redis that wants a password is up as well.
-fn answers(port: u16) -> bool {
+pub(crate) fn answers(port: u16) -> bool {
     let ping = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;

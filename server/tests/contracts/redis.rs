@@ -1,9 +1,17 @@
 //! Engines over a Redis of the test's own, or over the cluster that the tests of a process
 //! have one after the other, emptied each time: making one takes seconds.
 
+use sentinel_model::{PatrolId, Scope, live::Event};
+use sentinel_server::ports::{Bus as _, BusSink, PositionFrame};
 use sentinel_server::redis::{Address, Link, RedisBus, RedisPositions, RedisRooms, seek_lease};
 use sentinel_services::{Redis, RedisCluster};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -96,4 +104,51 @@ async fn a_lease_is_one_holder_s_at_a_time_and_goes_on_when_it_is_given_back() {
     second.wait_for(|held| *held).await.expect("it tells");
     assert!(!*first.borrow());
     stops[1].cancel();
+}
+
+/// Counts what a node hears.
+#[derive(Default)]
+struct Ear {
+    positions: AtomicUsize,
+    resumed: AtomicUsize,
+}
+
+impl BusSink for Ear {
+    fn position(&self, _: PatrolId, _: PositionFrame) {
+        self.positions.fetch_add(1, Relaxed);
+    }
+    fn event(&self, _: Scope, _: &Arc<str>, _: Arc<Event>) {}
+    fn records(&self, _: u64) {}
+    fn interrupted(&self) {}
+    fn resumed(&self) {
+        self.resumed.fetch_add(1, Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_sentinel_a_node_goes_on_with_the_replica_that_takes_the_master_s_place() {
+    let made = tokio::task::spawn_blocking(sentinel_services::redis_sentinel).await.expect("starts");
+    let Some(sentinel) = made else { return };
+    let address: Address = sentinel.address().parse().expect("an address");
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let _stops = stop.clone().drop_guard();
+    let link = Link::open(&address, &tasks, stop.clone()).await.expect("connects");
+    let bus = RedisBus::start(&address, link, &tasks, stop).expect("listens");
+    bus.up().await.expect("listens");
+    let ear = Arc::<Ear>::default();
+    bus.attach(ear.clone());
+    let patrol = PatrolId(7);
+    bus.watch_patrol(patrol).await.expect("watches");
+    let frame = PositionFrame { time: crate::NOW, unit: vec![1, 2, 3].into() };
+    bus.publish_position(patrol, frame.clone()).await.expect("published");
+    crate::eventually("a position", || ear.positions.load(Relaxed) == 1).await;
+    sentinel.master.kill();
+    crate::eventually("it listens again", || ear.resumed.load(Relaxed) == 1).await;
+    let published = async {
+        while bus.publish_position(patrol, frame.clone()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), published).await.expect("it publishes again");
+    crate::eventually("the next position", || ear.positions.load(Relaxed) >= 2).await;
 }
