@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const BINARY = process.env.SENTINEL_BIN ?? join(ROOT, 'target/release/sentinel');
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export const BINARY = process.env.SENTINEL_BIN ?? join(ROOT, 'target/release/sentinel');
 const LOGS = join(ROOT, 'target/e2e-server-logs');
 export const READY_WITHIN_MS = 30_000;
 
@@ -22,17 +22,24 @@ function freePort(): Promise<number> {
   });
 }
 
+/** How a server is started beside its address and its folder. */
+export interface Options {
+  flags?: string[];
+  env?: Record<string, string>;
+}
+
 export class Server {
   private process: ChildProcess | undefined;
   private output = '';
   private constructor(
     readonly url: string,
     private readonly data: string,
+    private readonly options: Options,
   ) {}
 
-  static async start(): Promise<Server> {
+  static async start(options: Options = { flags: ['--demo'] }): Promise<Server> {
     const data = mkdtempSync(join(tmpdir(), 'sentinel-e2e-'));
-    const server = new Server(`http://127.0.0.1:${await freePort()}`, data);
+    const server = new Server(`http://127.0.0.1:${await freePort()}`, data, options);
     await server.up();
     return server;
   }
@@ -42,8 +49,10 @@ export class Server {
     mkdirSync(LOGS, { recursive: true });
     const log = createWriteStream(join(LOGS, `${new URL(this.url).port}.log`), { flags: 'a' });
     const listen = new URL(this.url).host;
-    const child = spawn(BINARY, ['serve', '--demo', '--listen', listen, '--data', this.data], {
+    const { flags = [], env = {} } = this.options;
+    const child = spawn(BINARY, ['serve', '--listen', listen, '--data', this.data, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
     });
     this.process = child;
     this.output = '';
