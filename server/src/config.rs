@@ -141,6 +141,8 @@ pub struct Config {
     pub unit_rate: UnitRate,
     pub patrol_by_fix: bool,
     pub silence: Silence,
+    /// How long a room stays open after its last subscriber left.
+    pub room_linger: Duration,
     pub map: MapSettings,
     pub tls: Option<TlsFiles>,
     pub secure_cookies: bool,
@@ -185,6 +187,7 @@ impl ServeArgs {
                 self.stale_after.or(file.stale_after),
                 self.offline_after.or(file.offline_after),
             )?,
+            room_linger: crate::live::LINGER,
             map: MapSettings {
                 tile_url: self.tile_url.or(file.tile_url),
                 tile_attribution: self.tile_attribution.or(file.tile_attribution),

@@ -69,6 +69,7 @@ pub async fn start(
         rooms.clone(),
         positions.clone(),
         config.silence,
+        config.room_linger,
     );
     let patrols = Arc::new(Patrols {
         clock: clock.clone(),

@@ -1,6 +1,6 @@
 //! The rooms of this node.
 //!
-//! A room is open while somebody on this node is in it, and for [`LINGER`] after.
+//! A room is open while somebody on this node is in it, and for a while after ([`LINGER`]).
 //! Opening it, and mending it where the bus has lost something, is told in `mend`; which
 //! patrols are listened to and where they are, in `channels`.
 //!
@@ -32,8 +32,9 @@ use std::{
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long a room stays open after its last subscriber left.
-const LINGER: Duration = Duration::from_secs(30);
+/// How long a room stays open after its last subscriber left, at least: whoever comes back
+/// finds it as it was.
+pub const LINGER: Duration = Duration::from_secs(30);
 /// How long an engine may take before it counts as failing: one that is cut off may wait
 /// instead of answering.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,6 +43,8 @@ const SAT_OUT: Duration = Duration::from_secs(3);
 /// How long what failed waits to be tried again: the first time, and at most.
 pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MOST: Duration = Duration::from_secs(5);
+/// How long it waits at most for the bus to say that it is there again.
+const UNTOLD: Duration = Duration::from_secs(30);
 
 pub struct Hub {
     pub(super) clock: Clock,
@@ -88,6 +91,7 @@ impl Hub {
         rooms: Arc<dyn Rooms>,
         positions: Arc<dyn Positions>,
         silence: Silence,
+        linger: Duration,
     ) -> Arc<Self> {
         let hub = Arc::new(Self {
             clock,
@@ -110,7 +114,7 @@ impl Hub {
         });
         hub.bus.attach(Arc::new(Ear(Arc::downgrade(&hub))));
         hub.tasks.spawn(hub.clone().keep_channels());
-        hub.tasks.spawn(hub.clone().close_empty_rooms());
+        hub.tasks.spawn(hub.clone().close_empty_rooms(linger));
         hub.tasks.spawn(hub.clone().tell_of_long_cuts());
         hub
     }
@@ -158,7 +162,7 @@ impl Hub {
         *wait = (*wait * 2).min(BACKOFF_MOST);
         let mut cut_off = self.cut_off.subscribe();
         // Tried now and then all the same: nothing is to hang on one word from the bus.
-        tokio::time::timeout(LINGER, cut_off.wait_for(Option::is_none)).await.ok();
+        tokio::time::timeout(UNTOLD, cut_off.wait_for(Option::is_none)).await.ok();
     }
 
     /// Ends the hub's tasks; sessions are told by their sockets' own stop.
@@ -274,11 +278,11 @@ impl Hub {
         PositionFrame { time: location.time, unit: postcard_of(&live_unit(member, Some(location), status)) }
     }
 
-    async fn close_empty_rooms(self: Arc<Self>) {
+    async fn close_empty_rooms(self: Arc<Self>, linger: Duration) {
         let closing = async {
             let mut idle: HashSet<Scope> = HashSet::new();
             let mut closed: HashSet<Scope> = HashSet::new();
-            let mut ticks = tokio::time::interval(LINGER);
+            let mut ticks = tokio::time::interval(linger);
             loop {
                 ticks.tick().await;
                 let empty: HashSet<Scope> =

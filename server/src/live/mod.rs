@@ -23,6 +23,6 @@ mod session;
 pub mod status;
 
 pub use frame::{Encoding, Frame};
-pub use hub::{Hub, JoinError};
+pub use hub::{Hub, JoinError, LINGER};
 pub use room::live_unit;
 pub use session::{Ending, Session, Wanted};

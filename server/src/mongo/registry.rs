@@ -204,6 +204,10 @@ impl Registry for MongoRegistry {
         self.load_records(now).await.map_err(EngineError::during("loading the records"))
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn commit(&self, at: u64, changes: Vec<Change>) -> Result<Commit, EngineError> {
         self.commit_changes(at, changes).await.map_err(EngineError::during("committing records"))
     }

@@ -75,8 +75,9 @@ impl RedisBus {
         let hearing = ear.clone();
         let opener = address.opener().map_err(EngineError::during("connecting to Redis"))?;
         let line = Line::keep(opener, Some(Arc::new(move |push| hearing.hear(push))), tasks, stop.clone());
-        let listening =
-            Arc::new(Listening { line, watched: tokio::sync::Mutex::default(), ear: ear.clone() });
+        // Every node hears at once of what any other changes: a right that was taken away, say.
+        let watched = tokio::sync::Mutex::new(BTreeSet::from([keys::RECORDS.to_owned()]));
+        let listening = Arc::new(Listening { line, watched, ear: ear.clone() });
         tasks.spawn(listening.clone().keep(stop));
         Ok(Self { link, keys: keys::Rooms::new(address.is_cluster()), ear, listening })
     }

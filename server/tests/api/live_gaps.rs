@@ -151,6 +151,7 @@ impl Stage {
             rooms.clone(),
             positions.clone(),
             silence,
+            sentinel_server::live::LINGER,
         );
         Self { server, hub, rooms, bus, positions, member }
     }

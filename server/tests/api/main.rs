@@ -5,6 +5,7 @@ mod encodings;
 mod ingest;
 mod ingest_shown;
 mod ingest_whom;
+#[path = "../shared/isolation/mod.rs"]
 mod isolation;
 mod live;
 mod live_gaps;
@@ -14,5 +15,7 @@ mod live_turmoil;
 mod ops;
 mod patrols;
 mod reads;
+#[path = "../shared/server.rs"]
 mod server;
+#[path = "../shared/socket.rs"]
 mod socket;

@@ -9,7 +9,7 @@ use sentinel_server::{
         secret,
     },
     clock::Clock,
-    config::ServeArgs,
+    config::{Config, ServeArgs},
     http,
     ports::{Change, Home, KeyRecord, ScopeRecord, UnitRecord, UserRecord},
     state::Sentinel,
@@ -90,7 +90,7 @@ pub struct Server {
     pub sentinel: Arc<Sentinel>,
     pub address: SocketAddr,
     pub clock: Turned,
-    args: ServeArgs,
+    config: Config,
     stop: CancellationToken,
     serving: JoinHandle<()>,
     running: Running,
@@ -130,16 +130,17 @@ impl Server {
 
     pub async fn start_with(args: ServeArgs) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let server = Self::over(folder, args, Turned::new()).await;
+        let config = args.settle().expect("settles");
+        let server = Self::over(folder, config, Turned::new()).await;
         server.change(city()).await;
         server
     }
 
-    async fn over(folder: Arc<tempfile::TempDir>, args: ServeArgs, clock: Turned) -> Self {
+    /// One over these settings; where they name no shared engines, over the folder.
+    pub async fn over(folder: Arc<tempfile::TempDir>, config: Config, clock: Turned) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it has an address");
-        let args = ServeArgs { data: Some(folder.path().to_owned()), listen: Some(address), ..args };
-        let config = args.clone().settle().expect("settles");
+        let config = Config { data: folder.path().to_owned(), listen: address, ..config };
         let stop = CancellationToken::new();
         let running =
             wiring::start(&config, clock.clock(), metrics(), stop.clone()).await.expect("it starts");
@@ -148,7 +149,7 @@ impl Server {
         let serving = tokio::spawn(http::listen::serve(listener, None, router, stop.clone()));
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        Self { sentinel, address, clock, args, stop, serving, running, folder, client }
+        Self { sentinel, address, clock, config, stop, serving, running, folder, client }
     }
 
     /// Asks the server to stop, as SIGTERM does.
@@ -158,15 +159,20 @@ impl Server {
 
     /// Stops, and starts again over the same folder; the clock goes on.
     pub async fn restart(self) -> Self {
-        let Self { sentinel, clock, args, stop, serving, running, folder, .. } = self;
+        let (folder, config, clock) = (self.folder.clone(), self.config.clone(), self.clock.clone());
+        self.end().await;
+        Self::over(folder, config, clock).await
+    }
+
+    pub async fn end(self) {
+        let Self { sentinel, stop, serving, running, .. } = self;
         stop.cancel();
         serving.await.expect("it ends");
         running.end().await;
         // Sockets that were told to go may still hold it for a moment.
         let held = Arc::downgrade(&sentinel);
         drop(sentinel);
-        eventually("the first server is gone", || async { held.strong_count() == 0 }).await;
-        Self::over(folder, args, clock).await
+        eventually("the server is gone", || async { held.strong_count() == 0 }).await;
     }
 
     pub async fn change(&self, changes: Vec<Change>) {
