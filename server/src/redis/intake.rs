@@ -13,11 +13,12 @@ use super::{
     entry::{Entry, FIELD},
     keys,
     link::Link,
+    queue::Queue,
     shard::{self, SHARDS},
 };
 use crate::ports::{EngineError, Intake, IntakeError, Receipt};
 use async_trait::async_trait;
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{StreamExt as _, future::try_join_all, stream::FuturesUnordered};
 use redis::{RedisError, RedisResult, Value};
 use sentinel_model::{Fix, UnitId};
 use std::{
@@ -92,6 +93,12 @@ impl RedisIntake {
         stop: CancellationToken,
     ) -> Result<Self, EngineError> {
         let durability = Arc::new(Durability::check(&link, limits.allow_volatile).await?);
+        // Before the first entry: once Redis is full, workers could not make it.
+        let joining = (0..SHARDS).map(|shard| {
+            let queue = Queue::new(link.clone(), shard, "");
+            async move { queue.join().await }
+        });
+        try_join_all(joining).await.map_err(EngineError::during("making the queue"))?;
         let backlog = Arc::new(Backlog::new(limits.backlog));
         tasks.spawn({
             let (durability, link, stop) = (durability.clone(), link.clone(), stop.clone());

@@ -44,6 +44,22 @@ pub struct Pending {
     pub deliveries: u64,
 }
 
+/// Ids that one script is given: Lua passes on a few thousand.
+const AT_ONCE: usize = 1000;
+
+/// KEYS: queue, tries. ARGV: group, ids. A script and no transaction, as Redis takes nothing
+/// within a transaction once its memory is full, and then this is what makes room.
+static DONE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local ids = {unpack(ARGV, 2)}
+redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
+redis.call('HDEL', KEYS[2], unpack(ids))
+return redis.call('XDEL', KEYS[1], unpack(ids))
+",
+    )
+});
+
 /// KEYS: queue, dead, tries. ARGV: group, id, tries, error, time. Nothing where another
 /// consumer was first. The entry's own fields come last, as they were.
 static BURY: LazyLock<Script> = LazyLock::new(|| {
@@ -84,12 +100,13 @@ impl Queue {
         Self { link, shard, stream: keys::queue(shard), consumer: consumer.into() }
     }
 
-    /// Makes the group where there is none; it begins with the oldest entry.
+    /// Makes the group where there is none; it begins with the oldest entry. Redis refuses
+    /// that when its memory is full, also of a group that is there: then reading shows it.
     pub async fn join(&self) -> RedisResult<()> {
         let mut create = redis::cmd("XGROUP");
         create.arg("CREATE").arg(&self.stream).arg(GROUP).arg(0).arg("MKSTREAM");
         match create.exec_async(&mut self.link.clone()).await {
-            Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
+            Err(error) if matches!(error.code(), Some("BUSYGROUP" | "OOM")) => Ok(()),
             outcome => outcome,
         }
     }
@@ -171,15 +188,12 @@ impl Queue {
 
     /// These are in the archive: they leave the queue.
     pub async fn done(&self, ids: &[EntryId]) -> RedisResult<()> {
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        pipeline.cmd("XACK").arg(&self.stream).arg(GROUP);
-        pipeline.arg(names(ids));
-        pipeline.cmd("XDEL").arg(&self.stream);
-        pipeline.arg(names(ids));
-        pipeline.cmd("HDEL").arg(keys::tries(self.shard));
-        pipeline.arg(names(ids));
-        pipeline.query_async::<redis::Value>(&mut self.link.clone()).await.map(drop)
+        for some in ids.chunks(AT_ONCE) {
+            let mut call = DONE.prepare_invoke();
+            call.key(&self.stream).key(keys::tries(self.shard)).arg(GROUP).arg(names(some));
+            call.invoke_async::<u64>(&mut self.link.clone()).await?;
+        }
+        Ok(())
     }
 
     /// The archive refused this one alone, as often as is answered.

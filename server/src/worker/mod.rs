@@ -115,7 +115,7 @@ impl Worker {
             outcome
         };
         let outcome = tokio::select! {
-            (outcome, ()) = join(reading, storing.run(delivered)) => outcome,
+            (read, stored) = join(reading, storing.run(delivered)) => read.and(stored),
             () = keeping => Ok(()),
         };
         for queue in &queues {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    ports::{ArchiveWriter, StoreError},
+    ports::{ArchiveWriter, EngineError, StoreError},
     redis::{Delivered, Entry, EntryId, Queue},
 };
 use futures::{StreamExt as _, stream};
@@ -17,7 +17,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 /// A batch ends with this many bytes: some ten thousand fixes.
@@ -50,32 +53,34 @@ enum Outcome {
 }
 
 impl Storing {
-    /// Until there are no more readers.
-    pub async fn run(self: Arc<Self>, mut delivered: mpsc::Receiver<Held>) {
+    /// Until there are no more readers. A batch that ends in a panic ends the worker: its
+    /// entries stay in these hands until then, and whoever takes them over is warned by
+    /// their count of deliveries.
+    pub async fn run(self: Arc<Self>, mut delivered: mpsc::Receiver<Held>) -> Result<(), EngineError> {
+        let mut outcome = Ok(());
+        let mut see = |ended: Result<(), JoinError>| {
+            if let Err(error) = ended {
+                outcome = Err(EngineError::new("storing a batch", error));
+            }
+        };
         let mut storing = JoinSet::new();
         while let Some(batch) = self.gather(&mut delivered).await {
             while storing.len() >= AT_ONCE
                 && let Some(ended) = storing.join_next().await
             {
-                self.see(ended);
+                see(ended);
             }
             let this = self.clone();
-            storing.spawn(async move { this.batch(batch).await });
+            storing.spawn(async move {
+                let stop_at_a_panic = this.stop.clone().drop_guard();
+                this.batch(batch).await;
+                stop_at_a_panic.disarm();
+            });
         }
         while let Some(ended) = storing.join_next().await {
-            self.see(ended);
+            see(ended);
         }
-    }
-
-    /// A batch that ended in a panic stays in this worker's hands, so nobody is ended by it
-    /// again before this one ends: then the next one takes it over, and counts.
-    fn see(&self, ended: Result<(), tokio::task::JoinError>) {
-        if let Err(error) = ended
-            && error.is_panic()
-        {
-            tracing::error!("storing a batch ended in a panic; the worker stops");
-            self.stop.cancel();
-        }
+        outcome
     }
 
     async fn gather(&self, delivered: &mut mpsc::Receiver<Held>) -> Option<Vec<Held>> {
@@ -196,9 +201,16 @@ impl Storing {
         }
         metrics::counter!("sentinel_archive_entries_total").increment(entries.len() as u64);
         for (shard, ids) in shards {
-            if let Err(error) = self.queues[usize::from(shard)].done(&ids).await {
-                // They come again, and the archive has them once.
-                tracing::warn!(%error, shard, "what is archived could not be taken out of the queue");
+            for tries in 1.. {
+                let Err(error) = self.queues[usize::from(shard)].done(&ids).await else { break };
+                if tries == 1 {
+                    tracing::warn!(%error, shard, "what is archived could not be taken out of the queue yet");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(backoff(tries)) => {}
+                    // Whoever takes them over stores them again, and the archive has them once.
+                    () = self.stop.cancelled() => return,
+                }
             }
             self.hands.release(shard, &ids);
         }

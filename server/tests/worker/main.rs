@@ -1,0 +1,7 @@
+//! Workers between a real Redis and an archive that can be made to fail: everything that
+//! was accepted is archived once, whatever happens in between.
+
+mod dead;
+mod faults;
+mod stage;
+mod work;
