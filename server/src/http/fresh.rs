@@ -27,6 +27,16 @@ pub async fn look_again(State(sentinel): State<Arc<Sentinel>>, request: Request,
     if refused && sentinel.directory.freshen().await { next.run(again).await } else { response }
 }
 
+/// Before something is changed: a change cannot be tried twice, and changes are few. Not for
+/// positions, which are many.
+pub async fn look_before(State(sentinel): State<Arc<Sentinel>>, request: Request, next: Next) -> Response {
+    let given = Access::is_given(request.headers(), request.uri().query());
+    if given && !request.method().is_safe() {
+        sentinel.directory.freshen().await;
+    }
+    next.run(request).await
+}
+
 /// Of a request that only reads, so that asking twice changes nothing.
 fn copy(request: &Request) -> Option<Request> {
     let headers = request.headers();

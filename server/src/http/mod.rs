@@ -50,6 +50,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(login::routes())
+        .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
         .layer(from_fn(answer::negotiate));
     Router::new()
         .merge(locations::routes())

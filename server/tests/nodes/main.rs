@@ -10,7 +10,6 @@ mod stories;
 mod subscriptions;
 mod town;
 
-#[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]
 #[path = "../shared/isolation/mod.rs"]
 mod isolation;
 #[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]

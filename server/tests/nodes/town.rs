@@ -40,10 +40,6 @@ impl Ground {
         Some(Self { redis, clock: Turned::new(), config, folder, _database: database })
     }
 
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
     pub async fn node(&self) -> Server {
         Server::over(self.folder.clone(), self.config.clone(), self.clock.clone()).await
     }
