@@ -42,9 +42,9 @@ pub const HISTORY_SCHEMA: Migrations = Migrations {
     "],
 };
 
-/// A fix with nothing but a time and a place, for the tests of this engine.
+/// A fix with nothing but a time and a place, for tests of engines.
 #[cfg(test)]
-fn plain_fix(time: i64) -> sentinel_model::Fix {
+pub(crate) fn plain_fix(time: i64) -> sentinel_model::Fix {
     use sentinel_model::Time;
     sentinel_model::Fix {
         time: Time(time),
