@@ -41,7 +41,7 @@ pub const HISTORY_SCHEMA: Migrations = Migrations {
     "],
 };
 
-/// A fix with nothing but a time and a place, for the tests of this engine.
+/// A fix with nothing but a time and a place, for tests of engines.
 #[cfg(test)]
 pub(crate) fn plain_fix(time: i64) -> sentinel_model::Fix {
     use sentinel_model::Time;

@@ -3,5 +3,7 @@
 
 mod dead;
 mod faults;
+mod figures;
+mod refused;
 mod stage;
 mod work;
