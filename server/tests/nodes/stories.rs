@@ -12,7 +12,7 @@ fn nothing_ever_crosses_a_scope_between_nodes_and_everything_inside_arrives() {
     if Ground::lay().is_none() {
         return;
     }
-    tell_stories(12, || async {
+    tell_stories(8, || async {
         let ground = Ground::lay().expect("the services are installed");
         let town = Rc::new(Town::empty(ground, 3, 1).await);
         let nodes = town.nodes.iter().map(|node| node.sentinel.clone()).collect();

@@ -138,6 +138,8 @@ impl Town {
     }
 
     pub async fn end(self) {
+        // They may wait for the queue, a second at most: meanwhile the nodes end.
+        self.workers.iter().for_each(|worker| worker.stop.cancel());
         for node in self.nodes {
             node.end().await;
         }

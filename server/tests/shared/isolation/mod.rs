@@ -127,9 +127,11 @@ fn story() -> impl Strategy<Value = Story> {
         })
 }
 
-/// Tells so many stories, or as many as `SENTINEL_STORIES` says, each on a ground of its own.
-pub fn tell_stories<F: Future<Output = Ground>>(cases: u32, lay: impl Fn() -> F) {
-    let cases = std::env::var("SENTINEL_STORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
+/// Tells one in `share` of as many stories as `SENTINEL_STORIES` says, else of 60, each on a
+/// ground of its own.
+pub fn tell_stories<F: Future<Output = Ground>>(share: u32, lay: impl Fn() -> F) {
+    let wanted: u32 = std::env::var("SENTINEL_STORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let cases = wanted.div_ceil(share);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     // The same stories each time: a failure on one machine is one on every other.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
