@@ -15,6 +15,7 @@ mod live_turmoil;
 mod ops;
 mod patrols;
 mod reads;
+mod scope_is_law;
 #[path = "../shared/server.rs"]
 mod server;
 #[path = "../shared/socket.rs"]

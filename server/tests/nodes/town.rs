@@ -1,6 +1,9 @@
 //! Nodes and workers in this process, over a Redis of the test's own and a fresh database.
 
-use crate::server::{Server, Turned, city, eventually};
+use crate::{
+    isolation::ground::know_the_same,
+    server::{Server, Turned, city, eventually},
+};
 use sentinel_server::{
     config::{Config, ServeArgs, WorkerConfig},
     wiring,
@@ -93,6 +96,14 @@ impl Town {
     }
 
     pub async fn on(ground: Ground, nodes: usize, workers: usize) -> Self {
+        let town = Self::empty(ground, nodes, workers).await;
+        town.nodes[0].change(city()).await;
+        town.settled().await;
+        town
+    }
+
+    /// Without the city.
+    pub async fn empty(ground: Ground, nodes: usize, workers: usize) -> Self {
         let mut town = Self { ground, nodes: Vec::new(), workers: Vec::new(), listening: Vec::new() };
         for _ in 0..nodes {
             town.nodes.push(town.ground.node().await);
@@ -109,8 +120,6 @@ impl Town {
         for n in 0..workers {
             town.worker(&format!("worker-{n}")).await;
         }
-        town.nodes[0].change(city()).await;
-        town.settled().await;
         town
     }
 
@@ -123,12 +132,14 @@ impl Town {
     /// Waits until every node has heard of what any of them has committed.
     pub async fn settled(&self) {
         eventually("all nodes know the same", || async {
-            self.nodes.windows(2).all(|pair| knows_the_same(&pair[0], &pair[1]))
+            self.nodes.windows(2).all(|pair| know_the_same(&pair[0].sentinel, &pair[1].sentinel))
         })
         .await;
     }
 
     pub async fn end(self) {
+        // They may wait for the queue, a second at most: meanwhile the nodes end.
+        self.workers.iter().for_each(|worker| worker.stop.cancel());
         for node in self.nodes {
             node.end().await;
         }
@@ -158,19 +169,6 @@ impl Town {
     pub fn clients(&self) -> Vec<Client> {
         self.ground.redis.cli(&["CLIENT", "LIST"]).lines().map(Client::of).collect()
     }
-}
-
-fn knows_the_same(a: &Server, b: &Server) -> bool {
-    let [a, b] = [a, b].map(|node| {
-        let directory = &node.sentinel.directory;
-        let units = directory.units(None, usize::MAX, |_| true);
-        let units: Vec<_> = units.iter().map(|unit| (unit.record.clone(), unit.patrol)).collect();
-        let (mut keys, mut users) = (directory.keys(), directory.users());
-        keys.sort_by(|one, other| one.id.cmp(&other.id));
-        users.sort_by(|one, other| one.username.cmp(&other.username));
-        (units, keys, users, directory.scopes())
-    });
-    a == b
 }
 
 /// A connection, as CLIENT LIST shows it.

@@ -129,11 +129,16 @@ impl Server {
     }
 
     pub async fn start_with(args: ServeArgs) -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        let config = args.settle().expect("settles");
-        let server = Self::over(folder, config, Turned::new()).await;
+        let server = Self::start_empty_with(args).await;
         server.change(city()).await;
         server
+    }
+
+    /// One that knows of nothing.
+    pub async fn start_empty_with(args: ServeArgs) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let config = args.settle().expect("settles");
+        Self::over(folder, config, Turned::new()).await
     }
 
     /// One over these settings; where they name no shared engines, over the folder.

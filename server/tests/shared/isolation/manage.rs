@@ -16,12 +16,16 @@ impl World {
         let unit = &self.units[n];
         let station = move_to.map(|n| self.stations[usize::from(n) % self.stations.len()]);
         let path = format!("/api/v1/units/{}", unit.id);
+        let node = self.ground.next().clone();
         let (status, answer) = match station {
             Some(to) => {
                 let body = json!({"name": "moved", "station": to.station()});
-                self.send(&who.credential, Method::PATCH, &path, Some(body)).await
+                self.send_to(&node, &who.credential, Method::PATCH, &path, Some(body)).await
             }
-            None => self.send(&who.credential, Method::POST, &format!("{path}/token"), None).await,
+            None => {
+                let path = format!("{path}/token");
+                self.send_to(&node, &who.credential, Method::POST, &path, None).await
+            }
         };
         let expected = if who.ended {
             StatusCode::UNAUTHORIZED
@@ -37,7 +41,7 @@ impl World {
         if status != StatusCode::OK {
             return;
         }
-        let entry = self.sentinel.directory.unit(&unit.id).expect("it is there");
+        let entry = node.directory.unit(&unit.id).expect("it is there");
         let account = &mut self.units[n];
         account.record = entry.record.clone();
         account.homes = account.record.homes.iter().map(|home| (home.from, home.path)).collect();

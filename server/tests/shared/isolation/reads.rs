@@ -18,13 +18,14 @@ pub async fn check(world: &World, caller: usize, scope: u8, ago_s: i64, limit: u
     let who = &world.callers[caller];
     let asking = Asking { world, who };
     let named = world.scopes[usize::from(scope) % world.scopes.len()];
-    let at = Time(world.clock.now().0 - ago_s * 1000);
+    let at = Time(world.ground.clock.now().0 - ago_s * 1000);
     if who.ended {
         for path in ["/api/v1/units", "/api/v1/scopes", "/api/v1/stats"] {
             assert_eq!(asking.get(path).await.0, StatusCode::UNAUTHORIZED);
         }
         return;
     }
+    world.ground.archived().await;
     asking.lists(named, limit).await;
     asking.units().await;
     asking.nearby().await;

@@ -1,13 +1,11 @@
 //! A server, and beside it a plain account of what happened there.
 
-use super::{Step, Story, reads, watcher::Watcher};
-use crate::server::{DEADLINE, PASSWORD, START, Turned, id, user};
+use super::{Step, Story, ground::Ground, reads, watcher::Watcher};
+use crate::server::{DEADLINE, PASSWORD, START, id, user};
 use axum::{
-    Router,
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode, Uri, header},
 };
-use metrics_exporter_prometheus::PrometheusBuilder;
 use sentinel_model::{
     Level, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId,
     live::{LiveUnit, Subscribe},
@@ -17,32 +15,24 @@ use sentinel_server::{
         Caller,
         secret::{self, Kind},
     },
-    config::ServeArgs,
     http,
     live::{Encoding, Wanted},
     patrols::Started,
     ports::{Change, Home, KeyRecord, ScopeRecord, UnitRecord},
     state::Sentinel,
-    wiring::{self, Running},
 };
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// Fixes from further ahead than this are shown when they were received.
 const AHEAD_MS: i64 = 300_000;
 
 pub struct World {
-    pub sentinel: Arc<Sentinel>,
-    router: Router,
-    running: Running,
-    stop: CancellationToken,
-    _folder: tempfile::TempDir,
-    pub clock: Turned,
+    pub ground: Ground,
     pub stations: Vec<ScopePath>,
     pub scopes: Vec<Scope>,
     pub callers: Vec<Somebody>,
@@ -124,16 +114,7 @@ impl Somebody {
 }
 
 impl World {
-    pub async fn make(story: &Story) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let clock = Turned::new();
-        let args = ServeArgs { data: Some(folder.path().to_owned()), ..ServeArgs::default() };
-        let (config, stop) = (args.settle().expect("settles"), CancellationToken::new());
-        let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let running = wiring::start(&config, clock.clock(), metrics, stop.clone()).await.expect("it starts");
-        let sentinel = running.sentinel.clone();
-        let router = http::router(sentinel.clone());
-
+    pub async fn make(story: &Story, ground: Ground) -> Self {
         let stations = stations(&story.stations);
         let (scopes, mut changes) = hierarchy(&stations);
         let pick = |n: u8| scopes[usize::from(n) % scopes.len()];
@@ -199,19 +180,9 @@ impl World {
                 by_hand: false,
             });
         }
-        sentinel.directory.put(changes).await.expect("commits");
-        let mut world = Self {
-            sentinel,
-            router,
-            running,
-            stop,
-            _folder: folder,
-            clock,
-            stations,
-            scopes,
-            callers,
-            units,
-        };
+        ground.next().directory.put(changes).await.expect("commits");
+        ground.agree().await;
+        let mut world = Self { ground, stations, scopes, callers, units };
         for n in 0..story.people.len() {
             let body = json!({"username": format!("person{n}"), "password": PASSWORD});
             let (_, answer) = world.send("", Method::POST, "/api/v1/auth/login", Some(body)).await;
@@ -221,14 +192,24 @@ impl World {
     }
 
     pub async fn end(self) {
-        let Self { running, stop, callers, .. } = self;
+        let Self { ground, callers, .. } = self;
         drop(callers);
-        stop.cancel();
-        running.end().await;
+        ground.end().await;
     }
 
     pub async fn send(
         &self,
+        credential: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        self.send_to(self.ground.next(), credential, method, path, body).await
+    }
+
+    pub async fn send_to(
+        &self,
+        node: &Arc<Sentinel>,
         credential: &str,
         method: Method,
         path: &str,
@@ -239,8 +220,10 @@ impl World {
             request = request.header(header::AUTHORIZATION, format!("Bearer {credential}"));
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let answer =
-            self.router.clone().oneshot(request.body(body).expect("a request")).await.expect("answers");
+        let answer = http::router(node.clone())
+            .oneshot(request.body(body).expect("a request"))
+            .await
+            .expect("answers");
         let status = answer.status();
         let bytes = axum::body::to_bytes(answer.into_body(), 1 << 24).await.expect("a body");
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
@@ -259,7 +242,7 @@ impl World {
                 self.callers[caller].watcher = None;
             }
             Step::Revoke { caller } => self.revoke(caller).await,
-            Step::Turn { seconds } => self.clock.turn(seconds),
+            Step::Turn { seconds } => self.ground.clock.turn(seconds),
             Step::Read { caller, scope, ago_s, limit } => {
                 let caller = usize::from(caller) % self.callers.len();
                 reads::check(self, caller, scope, ago_s, limit).await;
@@ -272,7 +255,7 @@ impl World {
         let n = self.units.len();
         let account = &mut self.units[usize::from(unit) % n];
         let before = account.active().copied();
-        let started = self.sentinel.patrols.start(&account.id, Some(path), Started::ByHand).await;
+        let started = self.ground.next().patrols.start(&account.id, Some(path), Started::ByHand).await;
         let (patrol, new) = started.expect("it starts");
         assert_eq!(new, before.is_none_or(|duty| duty.path != path));
         if new {
@@ -288,21 +271,24 @@ impl World {
         let n = self.units.len();
         let account = &mut self.units[usize::from(unit) % n];
         let Some(duty) = account.patrols.last_mut().filter(|duty| duty.to.is_none()) else { return };
-        let ended = self.sentinel.patrols.end(duty.id).await.expect("it ends");
+        let ended = self.ground.next().patrols.end(duty.id).await.expect("it ends");
         duty.to = ended.ended_at;
         account.by_hand = true;
     }
 
     async fn post(&mut self, unit: u8, seconds: &[i64]) {
         let unit = usize::from(unit) % self.units.len();
-        let now = self.clock.now();
+        let node = self.ground.next().clone();
+        let now = self.ground.clock.now();
         let times: Vec<Time> = seconds.iter().map(|s| Time(now.0 + s * 1000)).collect();
         let fixes: Vec<Value> = times.iter().map(|t| crate::server::fix(*t, latitude(*t), 76.25)).collect();
         let account = &self.units[unit];
         let body = Some(json!({"location": fixes}));
-        let (status, answer) = self.send(&account.token, Method::POST, "/api/v1/locations", body).await;
+        let (status, answer) =
+            self.send_to(&node, &account.token, Method::POST, "/api/v1/locations", body).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
-        let new: BTreeSet<&Time> = times.iter().filter(|t| !account.fixes.contains_key(t)).collect();
+        let is_new = |time: &&Time| !self.ground.knows_duplicates() || !account.fixes.contains_key(time);
+        let new: BTreeSet<&Time> = times.iter().filter(is_new).collect();
         assert_eq!(answer["accepted"], new.len());
         let account = &mut self.units[unit];
         account.fixes.extend(times.iter().map(|t| (*t, latitude(*t))));
@@ -311,11 +297,11 @@ impl World {
         account.marker = account.marker.max(believed.into_iter().max());
         // Received between then and now; when exactly, only the server knows.
         if let Some(ahead) = ahead.into_iter().max()
-            && account.marker.is_none_or(|marker| marker < self.clock.now())
+            && account.marker.is_none_or(|marker| marker < self.ground.clock.now())
         {
-            let held = self.sentinel.positions.get(&account.id).await.expect("reads").expect("it was heard");
+            let held = node.positions.get(&account.id).await.expect("reads").expect("it was heard");
             if held.latitude == latitude(ahead) && account.marker.is_none_or(|marker| marker < held.time) {
-                assert!((now..=self.clock.now()).contains(&held.time), "{held:?}");
+                assert!((now..=self.ground.clock.now()).contains(&held.time), "{held:?}");
                 account.shown.insert(held.time, held.latitude);
                 account.marker = Some(held.time);
             } else {
@@ -324,7 +310,7 @@ impl World {
         }
 
         // The first word of a unit that nobody took on or off duty puts it on duty at home.
-        let active = self.sentinel.directory.unit(&account.id).and_then(|entry| entry.patrol);
+        let active = node.directory.unit(&account.id).and_then(|entry| entry.patrol);
         if account.active().is_none() {
             assert_eq!(active.is_some(), !account.by_hand, "{}", account.id);
             if let Some(active) = active {
@@ -338,11 +324,12 @@ impl World {
         let path = self.stations[usize::from(station) % self.stations.len()];
         let n = self.units.len();
         let account = &mut self.units[usize::from(unit) % n];
-        account.record = self.sentinel.directory.unit(&account.id).expect("it is there").record.clone();
-        let from = self.sentinel.clock.now();
+        let node = self.ground.next();
+        account.record = node.directory.unit(&account.id).expect("it is there").record.clone();
+        let from = node.clock.now();
         account.record.homes.push(Home { from, path });
         account.homes.push((from, path));
-        self.sentinel.directory.put(vec![Change::PutUnit(account.record.clone())]).await.expect("commits");
+        node.directory.put(vec![Change::PutUnit(account.record.clone())]).await.expect("commits");
     }
 
     async fn revoke(&mut self, caller: u8) {
@@ -351,7 +338,7 @@ impl World {
         // At least one stays.
         let Some(change) = somebody.revoke.take().filter(|_| usize::from(caller) % n != 0) else { return };
         // Through the API it is an administrator who does this; here the story may have none.
-        self.sentinel.directory.put(vec![change]).await.expect("commits");
+        self.ground.next().directory.put(vec![change]).await.expect("commits");
         somebody.ended = true;
         if let Some(watcher) = somebody.watcher.take() {
             let ended = tokio::time::timeout(DEADLINE, watcher.ended());
@@ -365,12 +352,13 @@ impl World {
         let index = usize::from(caller) % n;
         let before = self.callers[index].watcher.take().filter(|watcher| resume && watcher.scope == scope);
         let somebody = &self.callers[index];
-        let Some(caller) = self.caller(somebody) else {
+        let node = self.ground.next();
+        let Some(caller) = caller_of(node, somebody) else {
             assert!(somebody.ended);
             return;
         };
         assert!(!somebody.ended, "{} was revoked", somebody.name);
-        let granted = caller.view(&self.sentinel.directory, scope);
+        let granted = caller.view(&node.directory, scope);
         let expected = somebody.sees && self.lies_within(scope, somebody.scope);
         assert_eq!(granted.is_ok(), expected, "{} and {scope}", somebody.name);
         let Ok(grant) = granted else { return };
@@ -378,17 +366,9 @@ impl World {
         let (epoch, offset) = since.clone().unzip();
         let subscribe = Subscribe { scope, interval_ms: None, epoch, offset };
         let encoding = if binary { Encoding::Postcard } else { Encoding::Json };
-        let session = self.sentinel.hub.join(grant, Wanted::of(&subscribe, encoding)).await.expect("joins");
+        let session = node.hub.join(grant, Wanted::of(&subscribe, encoding)).await.expect("joins");
         let held = before.map(Watcher::into_held);
         self.callers[index].watcher = Some(Watcher::begin(session, scope, held));
-    }
-
-    /// Who the server takes somebody for.
-    fn caller(&self, somebody: &Somebody) -> Option<Caller> {
-        let mut headers = HeaderMap::new();
-        let bearer = format!("Bearer {}", somebody.credential).parse().expect("a header value");
-        headers.insert(header::AUTHORIZATION, bearer);
-        self.sentinel.access.caller(&Method::GET, &Uri::from_static("/"), &headers).ok().flatten()
     }
 
     /// Waits until every open stream has told all that its scope holds, and checks what it told.
@@ -437,6 +417,14 @@ impl World {
         self.stations.iter().filter(|path| path.within(scope)).all(|path| path.within(within))
             && scope.level >= within.level
     }
+}
+
+/// Who a node takes somebody for.
+fn caller_of(node: &Sentinel, somebody: &Somebody) -> Option<Caller> {
+    let mut headers = HeaderMap::new();
+    let bearer = format!("Bearer {}", somebody.credential).parse().expect("a header value");
+    headers.insert(header::AUTHORIZATION, bearer);
+    node.access.caller(&Method::GET, &Uri::from_static("/"), &headers).ok().flatten()
 }
 
 fn somebody(name: String, scope: Scope, sees: bool, revoke: Option<Change>) -> Somebody {
