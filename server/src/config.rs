@@ -53,9 +53,12 @@ pub struct ServeArgs {
     #[arg(long, env = "SENTINEL_ALLOW_VOLATILE_REDIS", value_name = "true|false")]
     pub allow_volatile_redis: Option<bool>,
 
-    /// Of a file that serve and worker share: the worker's name
+    /// Of a file that serve and worker share: the worker's name, and where it tells how it is
     #[arg(skip)]
     pub worker_name: Option<String>,
+    #[arg(skip)]
+    #[serde(deserialize_with = "listening_in_file")]
+    pub worker_listen: Option<SocketAddr>,
 
     /// Make a demo city in an empty data folder, and drive its units
     #[arg(long, env = "SENTINEL_DEMO", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
@@ -105,7 +108,7 @@ pub struct ServeArgs {
 }
 
 /// An address of this machine with its port; `localhost` is the loopback's.
-fn listening(text: &str) -> Result<SocketAddr, String> {
+pub fn listening(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();
     let loopback = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let address = loopback.as_deref().unwrap_or(text).parse();
@@ -212,6 +215,8 @@ impl ServeArgs {
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
     pub shared: Shared,
+    /// Where it tells how it is, if anywhere.
+    pub listen: Option<SocketAddr>,
     pub name: String,
     pub silence: Silence,
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::Context;
 use axum::Router;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sentinel_fleet::{
     city::{DEMO_PASSWORD, kochi},
     simulate::{self, SimulateArgs},
@@ -23,15 +23,11 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Edges of the time histograms: from what a durable answer takes to what nobody waits for.
-const SECONDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
+const SECONDS: [f64; 11] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
 
 pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let config = args.settle()?;
-    let metrics = PrometheusBuilder::new()
-        .set_buckets(&SECONDS)
-        .and_then(PrometheusBuilder::install_recorder)
-        .context("metrics could not be set up")?;
-    http::ops::describe();
+    let metrics = metrics()?;
     allow_many_connections();
     let tls = config.tls.clone().map(Tls::open).transpose()?;
     // The port first: a second Sentinel on it is noticed before it touches the data.
@@ -72,6 +68,16 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Begins to count, once in a process.
+pub fn metrics() -> anyhow::Result<PrometheusHandle> {
+    let metrics = PrometheusBuilder::new()
+        .set_buckets(&SECONDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .context("metrics could not be set up")?;
+    http::ops::describe();
+    Ok(metrics)
+}
+
 /// Every connection is an open file, and the usual limit of 1024 is a default, not a
 /// decision: whoever decided on one has set the hard limit.
 fn allow_many_connections() {
@@ -80,7 +86,7 @@ fn allow_many_connections() {
     }
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let why = match error.kind() {
             ErrorKind::AddrInUse => "the port is taken",

@@ -3,6 +3,7 @@
 use super::{error::ApiError, input::Peer};
 use crate::{
     auth::{Access, MaybeSigned, Signed},
+    ports::{Condition, Health},
     state::Sentinel,
 };
 use axum::{
@@ -12,6 +13,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::page::Stats;
 use serde_json::json;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
@@ -27,19 +29,22 @@ pub fn routes() -> Router<Arc<Sentinel>> {
 /// Whether requests should be sent here: no longer once the process is stopping, nor
 /// where it cannot make positions safe.
 async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
-    let condition = sentinel.health.condition().await;
-    let trouble = if sentinel.stop.is_cancelled() {
-        Some("stopping".into())
+    let mut condition = sentinel.health.condition().await;
+    if sentinel.stop.is_cancelled() {
+        condition.trouble = Some("stopping".into());
     } else if !sentinel.intake.is_alive() {
-        Some("the intake has ended; the log says why; start Sentinel again".into())
-    } else {
-        condition.trouble
-    };
+        condition.trouble = Some("the intake has ended; the log says why; start Sentinel again".into());
+    }
+    readiness(condition)
+}
+
+fn readiness(condition: Condition) -> impl IntoResponse {
+    let Condition { engines, trouble, degraded } = condition;
     let status = if trouble.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = trouble.unwrap_or_else(|| "ready".into());
-    let mut answer = json!({ "status": word, "engines": condition.engines });
-    if !condition.degraded.is_empty() {
-        answer["degraded"] = json!(condition.degraded);
+    let mut answer = json!({ "status": word, "engines": engines });
+    if !degraded.is_empty() {
+        answer["degraded"] = json!(degraded);
     }
     (status, Json(answer))
 }
@@ -70,7 +75,28 @@ async fn metrics(
     metrics::counter!("sentinel_fixes_total", "outcome" => "rejected")
         .absolute(counts.rejected.load(Relaxed));
     sentinel.metrics.run_upkeep();
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sentinel.metrics.render()))
+    Ok(as_metrics(sentinel.metrics.render()))
+}
+
+/// A worker's own addresses: there is nobody to sign in, so they are for this machine, or
+/// for a network of the operator's.
+pub fn of_worker(metrics: PrometheusHandle, health: Arc<dyn Health>) -> Router {
+    let ready = move || {
+        let health = health.clone();
+        async move { readiness(health.condition().await) }
+    };
+    let metrics = move || async move {
+        metrics.run_upkeep();
+        as_metrics(metrics.render())
+    };
+    Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+fn as_metrics(text: String) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
 /// What each number of `/metrics` is, for its readers.
@@ -84,6 +110,17 @@ pub fn describe() {
         "sentinel_fixes_total",
         "Fixes posted since the start, by what became of them."
     );
+    metrics::describe_gauge!("sentinel_dead_letters", "Posts that the archive would not take.");
+    metrics::describe_histogram!(
+        "sentinel_archive_lag_seconds",
+        "Seconds from a post's place in the queue to its place in the archive."
+    );
+    metrics::describe_counter!("sentinel_archive_entries_total", "Posts that were moved to the archive.");
+    metrics::describe_counter!(
+        "sentinel_archive_taken_over_total",
+        "Posts that a worker took over from one that had ended."
+    );
+    metrics::describe_counter!("sentinel_archive_given_up_total", "Posts that became dead letters.");
     metrics::describe_histogram!("sentinel_request_seconds", "Seconds from a request to its answer.");
     metrics::describe_histogram!(
         "sentinel_commit_seconds",

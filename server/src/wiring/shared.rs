@@ -72,6 +72,22 @@ struct NodeHealth {
     mongo: Mongo,
 }
 
+/// A worker's: without Redis or the database it waits, and nothing is lost by that.
+pub struct WorkerHealth {
+    pub bus: Arc<RedisBus>,
+    pub mongo: Mongo,
+}
+
+#[async_trait]
+impl Health for WorkerHealth {
+    async fn condition(&self) -> Condition {
+        let redis = (!self.bus.is_listening()).then(|| "Redis cannot be reached: the queue waits".to_owned());
+        let database = self.mongo.ping().await.is_err();
+        let database = database.then(|| "MongoDB cannot be reached: the queue waits".to_owned());
+        Condition { engines: self.mongo.describe(), trouble: redis.or(database), degraded: Vec::new() }
+    }
+}
+
 #[async_trait]
 impl Health for NodeHealth {
     async fn condition(&self) -> Condition {

@@ -1,18 +1,21 @@
 //! A worker: it moves the queue into the archive, and while it holds the lease it keeps the
 //! house that all nodes live in.
 
-use super::shared::Base;
+use super::shared::{Base, WorkerHealth};
 use crate::{
     clock::Clock,
     config::{Shared, WorkerConfig},
     directory::Directory,
     housekeeping::{self, Chore},
+    http,
     live::status::StatusWatch,
     patrols::{Patrols, Starts},
-    ports::{ArchiveWriter, Bus as _, BusSink, PositionFrame},
-    redis::seek_lease,
+    ports::{ArchiveWriter, Bus as _, BusSink, EngineError, PositionFrame},
+    redis::{DeadLetters, seek_lease},
+    serve,
     worker::{Worker, WorkerOptions},
 };
+use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::{PatrolId, Scope, live::Event};
 use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,13 +24,28 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const HOUSEKEEPING: &str = "housekeeping";
 
 /// Works until `stop`.
-pub async fn work(config: WorkerConfig, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
-    let WorkerConfig { shared, name, silence } = config;
+pub async fn work(
+    config: WorkerConfig,
+    clock: Clock,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let WorkerConfig { shared, listen, name, silence } = config;
+    let listener = match listen {
+        Some(address) => Some(serve::listen(address).await?),
+        None => None,
+    };
     // What is under way when `stop` comes is still finished over these.
     let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
     let _ends = engines_stop.clone().drop_guard();
     let base = Base::open(&shared, &tasks, &engines_stop).await?;
     let writer: Arc<dyn ArchiveWriter> = base.archive.clone();
+
+    if let Some(listener) = listener {
+        let health = Arc::new(WorkerHealth { bus: base.bus.clone(), mongo: base.mongo.clone() });
+        let router = http::ops::of_worker(metrics, health);
+        tasks.spawn(http::listen::serve(listener, None, router, stop.clone()));
+    }
 
     let directory = Directory::load(base.registry.clone(), base.bus.clone(), clock.now()).await?;
     let directory = Arc::new(directory);
@@ -94,6 +112,19 @@ fn chores(
             move || {
                 let (registry, now) = (registry.clone(), clock.now());
                 async move { registry.fold(now).await.map(drop) }
+            }
+        }),
+        Chore::new("counting dead letters", seconds(10), {
+            let link = base.link.clone();
+            move || {
+                let letters = DeadLetters::new(link.clone());
+                async move {
+                    let count =
+                        letters.count().await.map_err(EngineError::during("counting dead letters"))?;
+                    #[expect(clippy::cast_precision_loss, reason = "a count")]
+                    metrics::gauge!("sentinel_dead_letters").set(count as f64);
+                    Ok(())
+                }
             }
         }),
         Chore::new("forgetting positions that are old", seconds(2), {

@@ -3,10 +3,10 @@
 use crate::{
     clock::Clock,
     config::{self, Given, ServeArgs, WorkerConfig},
-    wiring,
+    serve, wiring,
 };
 use anyhow::Context;
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 use tokio_util::sync::CancellationToken;
 
 /// What `sentinel worker` takes. Its TOML file may be the one of `sentinel serve`.
@@ -23,6 +23,11 @@ pub struct WorkerArgs {
     /// The MongoDB that keeps the history
     #[arg(long, env = "SENTINEL_MONGODB_URL", value_name = "URL", hide_env_values = true)]
     pub mongodb_url: Option<String>,
+
+    /// Address and port of its own /healthz, /readyz and /metrics, for this machine or the
+    /// operator's network [default: none]
+    #[arg(long, env = "SENTINEL_WORKER_LISTEN", value_name = "ADDRESS:PORT", value_parser = config::listening)]
+    pub listen: Option<SocketAddr>,
 
     /// Seconds that a unit is found nearby after its last position, as the nodes have it [default: 300]
     #[arg(long, env = "SENTINEL_POSITION_TTL", value_name = "SECONDS")]
@@ -68,7 +73,7 @@ impl WorkerArgs {
             self.stale_after.or(file.stale_after),
             self.offline_after.or(file.offline_after),
         )?;
-        Ok(WorkerConfig { shared, name, silence })
+        Ok(WorkerConfig { shared, listen: self.listen.or(file.worker_listen), name, silence })
     }
 }
 
@@ -80,7 +85,7 @@ fn default_name() -> String {
 pub async fn run(args: WorkerArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let config = args.settle()?;
     tracing::info!(redis = %config.shared.redis, mongodb = ?config.shared.mongodb, name = config.name, "this worker empties the queue");
-    wiring::work(config, Clock::system(), stop).await?;
+    wiring::work(config, Clock::system(), serve::metrics()?, stop).await?;
     tracing::info!("stopped; what this worker could not archive waits in the queue");
     Ok(())
 }

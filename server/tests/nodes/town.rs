@@ -4,6 +4,7 @@ use crate::{
     isolation::ground::know_the_same,
     server::{Server, Turned, city, eventually},
 };
+use metrics_exporter_prometheus::PrometheusBuilder;
 use sentinel_server::{
     config::{Config, ServeArgs, WorkerConfig},
     wiring,
@@ -49,9 +50,10 @@ impl Ground {
 
     pub fn worker(&self, name: &str) -> Worker {
         let shared = self.config.shared.clone().expect("they share their engines");
-        let config = WorkerConfig { shared, name: name.into(), silence: self.config.silence };
+        let config = WorkerConfig { shared, listen: None, name: name.into(), silence: self.config.silence };
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
         let stop = CancellationToken::new();
-        let working = tokio::spawn(wiring::work(config, self.clock.clock(), stop.clone()));
+        let working = tokio::spawn(wiring::work(config, self.clock.clock(), metrics, stop.clone()));
         Worker { stop, working }
     }
 
