@@ -19,7 +19,7 @@ use std::{
 };
 
 /// How long anything may take that is waited for, on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(240);
 /// What a process may hold at most, in a debug build: it must not grow with what is posted.
 const MEMORY_MAX_MB: u64 = 500;
 
