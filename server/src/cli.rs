@@ -1,6 +1,7 @@
 //! The program's commands.
 
 use crate::{
+    backup::{self, BackupArgs, RestoreArgs},
     config::ServeArgs,
     logs, serve, users,
     worker::{self, args::WorkerArgs, dead::DeadCommand},
@@ -44,6 +45,12 @@ enum Command {
     /// Entries of the queue that the archive would not take
     #[command(subcommand)]
     Dead(DeadCommand),
+    /// Write everything that an installation holds into one file
+    #[command(after_help = backup::HELP)]
+    Backup(BackupArgs),
+    /// Fill an empty installation from such a file, whatever engines it came from
+    #[command(after_help = backup::HELP)]
+    Restore(RestoreArgs),
     /// Drive made-up units through the demo city
     Simulate(Box<simulate::SimulateArgs>),
     /// Post a recorded fleet's fixes again, at any speed, and audit what the server kept
@@ -68,6 +75,8 @@ impl Cli {
             Command::Serve(args) => serve::run(*args, stop).await,
             Command::Worker(args) => worker::args::run(*args, stop).await,
             Command::Dead(command) => worker::dead::run(command, stop).await,
+            Command::Backup(args) => backup::backup(args, stop).await,
+            Command::Restore(args) => backup::restore(args, stop).await,
             Command::Simulate(args) => simulate::run(*args, stop).await,
             Command::Replay(args) => replay::run(*args, stop).await,
             Command::Load(args) => load::run(*args, stop).await,

@@ -1,8 +1,10 @@
 //! How an installation is set up: flags, then `SENTINEL_*` variables, then a TOML file,
 //! then defaults.
 
+mod place;
 mod shared;
 
+pub use place::{Place, PlaceArgs};
 pub use shared::{Given, MongoUri, POSITION_TTL, Shared};
 
 use crate::{auth::proxies::Proxies, ingest::limits::UnitRate, live::status::Silence, tls::TlsFiles};

@@ -11,10 +11,12 @@
 //! - [`geo`]: distances on the globe
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
 //!   [`crate::redis`] and [`mongo`] those that many nodes share
+//! - [`backup`]: all of an installation into a file, and back into any kind of engines
 //! - [`worker`]: from the queue that many nodes share into the archive
 //! - [`wiring`]: the one place that names engines and puts the parts together
 
 pub mod auth;
+pub mod backup;
 pub mod block;
 pub mod cli;
 pub mod clock;

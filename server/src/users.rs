@@ -1,33 +1,28 @@
-//! `sentinel user add`: the first account, and others, without a running server.
+//! `sentinel user add`: the first account, and others, from a shell.
 
 use crate::{
     auth::password::{self, PasswordCost, hash_now},
     clock::Clock,
-    data_folder::DataFolder,
-    directory::Directory,
-    memory::MemoryBus,
+    config::{Place, PlaceArgs},
     ports::{Change, ScopeRecord, UserRecord},
-    sqlite::SqliteRegistry,
+    wiring::Offline,
 };
 use anyhow::Context;
 use sentinel_model::{Level, Role, Scope, UserName};
-use std::{
-    io::{BufRead, IsTerminal},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::io::{BufRead, IsTerminal};
 
 #[derive(clap::Subcommand)]
 pub enum UserCommand {
-    /// Make an account; the password is asked for, or read as one line of standard input
+    /// Make an account; the password is asked for, or read as one line of standard input.
+    /// A data folder must be in no server's use; with --redis-url and --mongodb-url, nodes
+    /// may run and know the account in seconds
     Add(AddArgs),
 }
 
 #[derive(clap::Args)]
 pub struct AddArgs {
-    /// The server's data folder; stop the server first
-    #[arg(long, env = "SENTINEL_DATA", default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// The name to sign in with
     username: UserName,
     /// admin, commander, dispatcher, chief or viewer
@@ -47,12 +42,15 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
-    let folder = DataFolder::take(&args.data)?;
-    let registry = SqliteRegistry::open(&folder.records())?;
-    // Nobody runs beside it, so nobody is told.
-    let bus = Arc::new(MemoryBus::new(""));
-    let directory = Directory::load(Arc::new(registry), bus, Clock::system().now()).await?;
-    let directory = Arc::new(directory);
+    let place = args.place.clone().settle()?;
+    let installation = Offline::open(&place).await?;
+    let outcome = add(&args, &place, &installation).await;
+    installation.end().await;
+    outcome
+}
+
+async fn add(args: &AddArgs, place: &Place, installation: &Offline) -> anyhow::Result<()> {
+    let directory = installation.directory(&Clock::system()).await?;
     let taken = || {
         anyhow::anyhow!(
             "there is an account {0} already; with the server running, an admin changes it by PATCH /api/v1/users/{0}",
@@ -65,9 +63,8 @@ pub async fn run(UserCommand::Add(args): UserCommand) -> anyhow::Result<()> {
     }
     anyhow::ensure!(
         directory.scope(args.scope).is_some() || args.scope.level == Level::District,
-        "there is no {} in {}; begin with --scope district:1",
-        args.scope,
-        args.data.display()
+        "there is no {} in {place}; begin with --scope district:1",
+        args.scope
     );
     let password = ask_password(&args.username)?;
     let user = UserRecord {

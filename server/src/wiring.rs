@@ -1,10 +1,12 @@
 //! Puts the parts together. Here alone engines are named ([`engines`]).
 
 mod engines;
+mod offline;
 mod recover;
 mod shared;
 mod worker;
 
+pub use offline::Offline;
 pub use worker::work;
 
 use crate::{

@@ -60,7 +60,7 @@ pub fn random_id() -> String {
     hex(&rand::random::<[u8; 8]>())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).map(char::from).collect()
 }
 

@@ -57,9 +57,7 @@ impl MongoArchive {
     /// it can ([`expires_by_itself`](Self::expires_by_itself)).
     pub async fn open(mongo: &Mongo, retention: Option<Duration>) -> Result<Self, EngineError> {
         let making = async {
-            mongo.make_collection(Self::SEGMENTS).await?;
-            Writer::prepare(mongo).await?;
-            mongo.make_index(Self::SEGMENTS, doc! { "unit": 1, "first": 1, "last": 1 }, None).await?;
+            Self::prepare(mongo).await?;
             expire_after(mongo, retention).await
         };
         let expires: Result<bool, MongoError> = making.await;
@@ -68,6 +66,24 @@ impl MongoArchive {
             writer: Arc::new(Writer::new(mongo)),
             expires: expires.map_err(EngineError::during("preparing the history"))?,
         })
+    }
+
+    /// The same for who only passes by: what expires when is left as it is, and reads miss
+    /// nothing that was stored before, wherever the URI would have history read.
+    pub async fn visit(mongo: &Mongo) -> Result<Self, EngineError> {
+        Self::prepare(mongo).await.map_err(EngineError::during("preparing the history"))?;
+        Ok(Self {
+            segments: mongo.settled_collection(Self::SEGMENTS),
+            writer: Arc::new(Writer::new(mongo)),
+            expires: false,
+        })
+    }
+
+    async fn prepare(mongo: &Mongo) -> Result<(), MongoError> {
+        mongo.make_collection(Self::SEGMENTS).await?;
+        Writer::prepare(mongo).await?;
+        let of_unit = doc! { "unit": 1, "first": 1, "last": 1 };
+        mongo.make_index(Self::SEGMENTS, of_unit, None).await.map(drop)
     }
 
     /// Whether the server itself drops what has expired. If not, a worker does, by

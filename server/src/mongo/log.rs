@@ -44,7 +44,7 @@ pub enum LogError {
     #[error("the records did not come to rest for reading them")]
     Restless,
     #[error("the stored secret {0:?} has not 32 bytes")]
-    Secret(&'static str),
+    Secret(String),
 }
 
 impl From<mongodb::error::Error> for LogError {

@@ -43,6 +43,13 @@ struct SecretDoc {
     bytes: Binary,
 }
 
+impl SecretDoc {
+    fn new(name: &str, secret: [u8; 32]) -> Self {
+        let bytes = Binary { subtype: BinarySubtype::Generic, bytes: secret.to_vec() };
+        Self { name: name.into(), bytes }
+    }
+}
+
 impl MongoRegistry {
     const RECORDS: &str = "records";
     const SECRETS: &str = "secrets";
@@ -175,8 +182,7 @@ impl MongoRegistry {
 
     async fn read_secret(&self, name: &'static str) -> Result<[u8; 32], LogError> {
         let secrets = self.secrets.clone();
-        let bytes = rand::random::<[u8; 32]>().to_vec();
-        let fresh = SecretDoc { name: name.into(), bytes: Binary { subtype: BinarySubtype::Generic, bytes } };
+        let fresh = SecretDoc::new(name, rand::random());
         let stored = within(SOON, async move {
             match secrets.find_one(doc! { "_id": name }).await? {
                 Some(stored) => Ok(Some(stored)),
@@ -190,7 +196,30 @@ impl MongoRegistry {
         })
         .await?;
         let bytes = stored.and_then(|stored| stored.bytes.bytes.try_into().ok());
-        bytes.ok_or(LogError::Secret(name))
+        bytes.ok_or_else(|| LogError::Secret(name.into()))
+    }
+
+    async fn read_secrets(&self) -> Result<Vec<(String, [u8; 32])>, LogError> {
+        let secrets = self.secrets.clone();
+        let by_name = doc! { "_id": 1 };
+        let stored: Vec<SecretDoc> =
+            within(SOON, async move { secrets.find(doc! {}).sort(by_name).await?.try_collect().await })
+                .await?;
+        let read = |SecretDoc { name, bytes }| match bytes.bytes.try_into() {
+            Ok(secret) => Ok((name, secret)),
+            Err(_) => Err(LogError::Secret(name)),
+        };
+        stored.into_iter().map(read).collect()
+    }
+
+    async fn write_secret(&self, name: &str, secret: [u8; 32]) -> Result<(), LogError> {
+        let secrets = self.secrets.clone();
+        let wanted = SecretDoc::new(name, secret);
+        let which = doc! { "_id": name };
+        let written =
+            within(SOON, async move { secrets.replace_one(which, wanted).upsert(true).await.map(drop) })
+                .await;
+        Ok(written?)
     }
 }
 
@@ -260,5 +289,15 @@ impl Registry for MongoRegistry {
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {
         self.read_secret(name).await.map_err(EngineError::during("reading the installation's secret"))
+    }
+
+    async fn secrets(&self) -> Result<Vec<(String, [u8; 32])>, EngineError> {
+        self.read_secrets().await.map_err(EngineError::during("reading the installation's secrets"))
+    }
+
+    async fn put_secret(&self, name: &str, secret: [u8; 32]) -> Result<(), EngineError> {
+        self.write_secret(name, secret)
+            .await
+            .map_err(EngineError::during("storing the installation's secret"))
     }
 }

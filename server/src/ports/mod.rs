@@ -9,6 +9,7 @@ mod bus;
 mod health;
 mod intake;
 mod positions;
+mod queue;
 mod registry;
 mod rooms;
 
@@ -17,6 +18,7 @@ pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition};
 pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Receipt};
 pub use positions::{NearbyQuery, Positions, Put};
+pub use queue::{DeadEntry, QueueContents, QueueEntry};
 pub use registry::{
     Change, Commit, Committed, Home, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, UnitRecord,
     UserRecord,

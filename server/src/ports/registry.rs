@@ -40,6 +40,13 @@ pub trait Registry: Send + Sync + 'static {
 
     /// The installation's secret of that name, made at first asking: 32 random bytes.
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError>;
+
+    /// Every secret that was made, by name.
+    async fn secrets(&self) -> Result<Vec<(String, [u8; 32])>, EngineError>;
+
+    /// Makes a secret what it is in another installation, in place of one that was made
+    /// here. Who has read that one goes on with it.
+    async fn put_secret(&self, name: &str, secret: [u8; 32]) -> Result<(), EngineError>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@
 mod address;
 mod backlog;
 mod bus;
+mod contents;
 mod dead;
 mod durability;
 mod entry;
@@ -25,6 +26,7 @@ pub mod shard;
 pub use address::{Address, AddressError};
 pub use backlog::waiting;
 pub use bus::RedisBus;
+pub use contents::RedisContents;
 pub use dead::{DeadId, DeadLetter, DeadLetters};
 pub use entry::{Entry, EntryError};
 pub use intake::{QueueLimits, RedisIntake};

@@ -71,7 +71,7 @@ enum RecordError {
     #[error("patrol {0} is another unit's already, so it cannot be unit {1}'s")]
     PatrolTaken(PatrolId, UnitId),
     #[error("the stored secret {0:?} has not 32 bytes")]
-    Secret(&'static str),
+    Secret(String),
     #[error("the thread that owns the records has stopped")]
     Stopped,
 }
@@ -207,10 +207,34 @@ impl Registry for SqliteRegistry {
                 .query_row("SELECT bytes FROM secret WHERE name = ?1", [name], |row| row.get(0))
                 .optional()?;
             tx.commit()?;
-            stored.and_then(|bytes| bytes.try_into().ok()).ok_or(RecordError::Secret(name))
+            stored.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| RecordError::Secret(name.into()))
         })
         .await
     }
+
+    async fn secrets(&self) -> Result<Vec<(String, [u8; 32])>, EngineError> {
+        self.readers.read("reading the installation's secrets", |db| Ok(secrets(db)?)).await
+    }
+
+    async fn put_secret(&self, name: &str, secret: [u8; 32]) -> Result<(), EngineError> {
+        let name = name.to_owned();
+        self.run("storing the installation's secret", move |db| {
+            db.execute("INSERT OR REPLACE INTO secret (name, bytes) VALUES (?1, ?2)", params![name, secret])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn secrets(db: &Connection) -> Result<Vec<(String, [u8; 32])>, RecordError> {
+    let mut query = db.prepare("SELECT name, bytes FROM secret ORDER BY name")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.map(|row| {
+        let (name, bytes): (String, Vec<u8>) = row?;
+        let secret = bytes.try_into().map_err(|_| RecordError::Secret(name.clone()))?;
+        Ok((name, secret))
+    })
+    .collect()
 }
 
 fn apply(tx: &Transaction<'_>, change: &Change) -> Result<(), RecordError> {

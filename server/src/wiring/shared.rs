@@ -28,13 +28,35 @@ impl Base {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, EngineError> {
-        let link = Link::open(&shared.redis, tasks, stop.clone()).await?;
         let mongo = Mongo::connect(shared.mongodb.as_str(), None).await?;
+        let archive = MongoArchive::open(&mongo, shared.retention).await?;
+        Self::over(mongo, archive, shared, tasks, stop).await
+    }
+
+    /// For a command beside nodes and workers: how long history is kept is theirs to say.
+    pub async fn visit(
+        shared: &Shared,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, EngineError> {
+        let mongo = Mongo::connect(shared.mongodb.as_str(), None).await?;
+        let archive = MongoArchive::visit(&mongo).await?;
+        Self::over(mongo, archive, shared, tasks, stop).await
+    }
+
+    async fn over(
+        mongo: Mongo,
+        archive: MongoArchive,
+        shared: &Shared,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, EngineError> {
+        let link = Link::open(&shared.redis, tasks, stop.clone()).await?;
         let bus = Arc::new(RedisBus::start(&shared.redis, link.clone(), tasks, stop.clone())?);
         bus.up().await?;
         Ok(Self {
             registry: Arc::new(MongoRegistry::open(&mongo).await?),
-            archive: Arc::new(MongoArchive::open(&mongo, shared.retention).await?),
+            archive: Arc::new(archive),
             bus,
             rooms: Arc::new(RedisRooms::new(link.clone(), shared.redis.is_cluster())),
             positions: Arc::new(RedisPositions::new(link.clone(), shared.position_ttl)),

@@ -36,6 +36,7 @@ macro_rules! registry_contract {
                 patrols_of_a_moment_are_those_active_then
                 a_dropped_session_is_gone_and_an_expired_one_not_loaded
                 a_secret_is_made_once
+                secrets_are_taken_along_to_another_installation
                 commits_from_many_tasks_are_all_kept
             );
         }
@@ -365,6 +366,19 @@ pub async fn a_secret_is_made_once(store: &impl Store) {
     assert_ne!(registry.secret("other").await.expect("made"), made);
     drop(registry);
     assert_eq!(store.open().await.secret("jwt").await.expect("reads"), made);
+}
+
+pub async fn secrets_are_taken_along_to_another_installation(store: &impl Store) {
+    let registry = store.open().await;
+    assert_eq!(registry.secrets().await.expect("reads"), []);
+    let made = registry.secret("jwt").await.expect("made");
+    registry.put_secret("jwt", [9; 32]).await.expect("stored");
+    registry.put_secret("another", made).await.expect("stored");
+    drop(registry);
+    let registry = store.open().await;
+    assert_eq!(registry.secret("jwt").await.expect("reads"), [9; 32]);
+    let all = registry.secrets().await.expect("reads");
+    assert_eq!(all, [("another".to_owned(), made), ("jwt".to_owned(), [9; 32])]);
 }
 
 pub async fn commits_from_many_tasks_are_all_kept(store: &impl Store) {

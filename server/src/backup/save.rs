@@ -1,0 +1,151 @@
+//! From an installation into a file, beside nodes and workers that run.
+//!
+//! What is read when matters, as fixes move on meanwhile: first what waits in the queue, then
+//! the archive, so that a fix is met on one side at least. Patrols are read before the
+//! records are read a second time, so that every station and unit they name is there.
+
+use super::{
+    format::{Counts, DeadLine, Header, Line, Secret, VERSION},
+    progress::Progress,
+    target::{Target, as_text},
+};
+use crate::{
+    clock::Clock,
+    ports::{Archive, Change, EngineError, QueueEntry, Records, TimeRange},
+    wiring::Offline,
+};
+use anyhow::ensure;
+use futures::TryStreamExt as _;
+use sentinel_model::{Fix, Time, UnitId};
+use std::{collections::HashSet, path::Path};
+use tokio_util::sync::CancellationToken;
+
+/// Fixes in memory at once, unless more have one time.
+const PAGE: usize = 5_000;
+
+pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyhow::Result<Counts> {
+    let mut saving = Saving {
+        from,
+        stop,
+        target: Target::create(file)?,
+        records: HashSet::new(),
+        units: Vec::new(),
+        progress: Progress::of("backup"),
+    };
+    let by = env!("CARGO_PKG_VERSION").to_owned();
+    let header = Header { version: VERSION, made_at: Clock::system().now(), by };
+    saving.target.write(&Line::SentinelBackup(header))?;
+    for (name, bytes) in from.registry.secrets().await? {
+        saving.target.write(&Line::Secret(Secret::of(name, &bytes)))?;
+    }
+    saving.records().await?;
+    saving.patrols().await?;
+    saving.records().await?;
+    saving.queue().await?;
+    saving.history().await?;
+    saving.target.finish()
+}
+
+struct Saving<'a> {
+    from: &'a Offline,
+    stop: &'a CancellationToken,
+    target: Target,
+    /// The lines of those that are written.
+    records: HashSet<Vec<u8>>,
+    units: Vec<UnitId>,
+    progress: Progress,
+}
+
+impl Saving<'_> {
+    fn go_on(&self) -> anyhow::Result<()> {
+        ensure!(!self.stop.is_cancelled(), "interrupted");
+        Ok(())
+    }
+
+    /// The records that are not written as they are, without patrols.
+    async fn records(&mut self) -> anyhow::Result<()> {
+        let Records { scopes, units, users, keys, sessions, .. } =
+            self.from.registry.load(Clock::system().now()).await?;
+        let known: HashSet<UnitId> = self.units.iter().cloned().collect();
+        self.units.extend(units.iter().map(|unit| unit.id.clone()).filter(|unit| !known.contains(unit)));
+        let all = (scopes.into_iter().map(Change::PutScope))
+            .chain(units.into_iter().map(Change::PutUnit))
+            .chain(users.into_iter().map(Change::PutUser))
+            .chain(keys.into_iter().map(Change::PutKey))
+            .chain(sessions.into_iter().map(Change::PutSession));
+        for record in all {
+            let line = Line::Record(record);
+            if self.records.insert(as_text(&line)?) {
+                self.target.write(&line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those that have ended too.
+    async fn patrols(&mut self) -> anyhow::Result<()> {
+        for unit in &self.units {
+            self.go_on()?;
+            for patrol in self.from.registry.patrols_of(unit, TimeRange::ALL).await? {
+                self.target.write(&Line::Record(Change::PutPatrol(patrol)))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn queue(&mut self) -> anyhow::Result<()> {
+        let Some(queue) = &self.from.queue else { return Ok(()) };
+        let mut contents = queue.contents();
+        while let Some(entry) = contents.try_next().await? {
+            self.go_on()?;
+            match entry {
+                QueueEntry::Waiting { unit, fixes } => {
+                    for fix in fixes {
+                        self.target.write(&Line::Queued(unit.clone(), fix))?;
+                    }
+                }
+                QueueEntry::Dead(letter) => self.target.write(&Line::Dead(DeadLine::from(letter)))?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn history(&mut self) -> anyhow::Result<()> {
+        for unit in std::mem::take(&mut self.units) {
+            let mut next = Some(Time(i64::MIN));
+            while let Some(from) = next {
+                self.go_on()?;
+                let (page, behind) = page(&*self.from.archive, &unit, from, PAGE).await?;
+                for fix in page {
+                    self.target.write(&Line::Fix(unit.clone(), fix))?;
+                }
+                self.progress.fixes(self.target.counts().fixes, None);
+                next = behind;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fixes of a unit from a time on, and from when on there may be more. Fixes of one time are
+/// never parted, as a page begins with all of its time.
+pub(super) async fn page(
+    archive: &dyn Archive,
+    unit: &UnitId,
+    from: Time,
+    about: usize,
+) -> Result<(Vec<Fix>, Option<Time>), EngineError> {
+    let mut limit = about;
+    loop {
+        let mut page = archive.fixes(unit, TimeRange { from, ..TimeRange::ALL }, limit).await?;
+        let Some(last) = page.last().map(|fix| fix.time).filter(|_| page.len() >= limit) else {
+            return Ok((page, None));
+        };
+        let whole = page.partition_point(|fix| fix.time < last);
+        if whole > 0 {
+            page.truncate(whole);
+            return Ok((page, Some(last)));
+        }
+        limit = limit.saturating_mul(2);
+    }
+}
