@@ -24,7 +24,7 @@ const LOG_HELP: &str = "The log goes to standard error:
   SENTINEL_LOG_FORMAT  text or json [default: text]";
 
 /// Variables of the build and the tests, which are not the program's but no mistakes either.
-const OTHERS_VARIABLES: [&str; 7] = [
+const OTHERS_VARIABLES: [&str; 9] = [
     "SENTINEL_SETUP",
     "SENTINEL_SHOTS",
     "SENTINEL_CHROMIUM",
@@ -32,6 +32,8 @@ const OTHERS_VARIABLES: [&str; 7] = [
     "SENTINEL_STORIES",
     "SENTINEL_TURMOILS",
     "SENTINEL_CRASH_CYCLES",
+    "SENTINEL_FAULT_SECONDS",
+    "SENTINEL_SERVICES",
 ];
 
 #[derive(Subcommand)]

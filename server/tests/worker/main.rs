@@ -3,7 +3,6 @@
 
 mod dead;
 mod faults;
-mod figures;
 mod refused;
 mod stage;
 mod work;

@@ -1,7 +1,9 @@
-//! Not tests: what the queue does per second on this machine, beside Redis itself.
-//! `cargo test --test worker -- --ignored --nocapture figures`
+//! What the queue does on this machine, beside Redis itself: `cargo bench --bench queue`.
 
-use crate::stage::{Stage, fix, unit};
+#[expect(dead_code, reason = "shared with the worker's tests, which need more of it")]
+#[path = "../tests/worker/stage.rs"]
+mod stage;
+
 use async_trait::async_trait;
 use futures::future::join_all;
 use parking_lot::Mutex;
@@ -11,6 +13,7 @@ use sentinel_server::{
     ports::{ArchiveWriter, Intake as _, StoreError},
     worker::Worker,
 };
+use stage::{Stage, fix, unit};
 use std::{
     process::Command,
     sync::Arc,
@@ -35,8 +38,6 @@ async fn accepted_per_second(stage: &Stage, fixes: i64, submissions: usize) -> f
     (submissions / SUBMITTERS * SUBMITTERS) as f64 / begun.elapsed().as_secs_f64()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures; needs a quiet machine"]
 async fn figures() {
     let Some(stage) = Stage::new().await else { return };
     let port = stage.redis.port().to_string();
@@ -71,8 +72,6 @@ impl ArchiveWriter for Lag {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures; needs a quiet machine"]
 async fn lag_at_two_thousand_fixes_a_second() {
     const FIXES: i64 = 10_000;
     let Some(stage) = Stage::new().await else { return };
@@ -96,4 +95,10 @@ async fn lag_at_two_thousand_fixes_a_second() {
     lag.sort_unstable();
     let at = |percent: usize| lag[lag.len() * percent / 100 - 1];
     println!("received to stored: median {} ms, p99 {} ms, longest {} ms", at(50), at(99), at(100));
+}
+
+#[tokio::main]
+async fn main() {
+    figures().await;
+    lag_at_two_thousand_fixes_a_second().await;
 }
