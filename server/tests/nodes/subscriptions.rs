@@ -65,9 +65,11 @@ async fn subscriptions_go_up_and_down_with_sockets_patrols_and_rights() {
 
     let [one, other] = sockets;
     drop(one);
-    // Longer than an empty room stays.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    town.listens_to("one of two sockets went", [3, 4, 1]).await;
+    // Another room that empties later and closes: by then the station's would have, too.
+    let zone4 = Socket::subscribed(b, &b.sign_in("zone4").await, zone(4)).await;
+    town.listens_to("the other zone and its patrol", [3, 6, 1]).await;
+    drop(zone4);
+    town.listens_to("one of a station's two sockets went, which changes nothing", [3, 4, 1]).await;
     drop(other);
     town.listens_to("and the other", [3, 1, 1]).await;
     assert!(town.clients().iter().all(|client| client.psub == 0 && client.ssub == 0), "no pattern anywhere");

@@ -1,9 +1,6 @@
 //! What somebody may change of units, and what the answers to it tell.
 
-use super::{
-    reads::check_whole,
-    world::{Account, World},
-};
+use super::{account::Account, reads::check_whole, world::World};
 use axum::http::{Method, StatusCode};
 use sentinel_model::{Unit, UnitStatus};
 use serde_json::{Value, json};

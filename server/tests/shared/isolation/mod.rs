@@ -6,7 +6,9 @@
 //! see what is worked out there anew, from that account alone. [`ground`] says what differs
 //! where several nodes share their engines: not who may see what.
 
+mod account;
 pub mod ground;
+mod hierarchy;
 mod manage;
 mod reads;
 mod watcher;

@@ -1,6 +1,9 @@
 //! All that somebody can ask, against what the account says they may know.
 
-use super::world::{Account, Somebody, World};
+use super::{
+    account::Account,
+    world::{Somebody, World},
+};
 use axum::http::{Method, StatusCode};
 use sentinel_model::{
     Page, RouteAnswer, Scope, Time, Unit, fix::Nearby, scope::ScopeNode, unit::HistoryAnswer,

@@ -1,13 +1,20 @@
 //! A server, and beside it a plain account of what happened there.
 
-use super::{Step, Story, ground::Ground, reads, watcher::Watcher};
+use super::{
+    Step, Story,
+    account::{Account, Duty, latitude},
+    ground::Ground,
+    hierarchy::{hierarchy, stations},
+    reads,
+    watcher::Watcher,
+};
 use crate::server::{DEADLINE, PASSWORD, START, id, user};
 use axum::{
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode, Uri, header},
 };
 use sentinel_model::{
-    Level, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId,
+    PatrolId, Permission, Role, Scope, ScopePath, Time,
     live::{LiveUnit, Subscribe},
 };
 use sentinel_server::{
@@ -18,7 +25,7 @@ use sentinel_server::{
     http,
     live::{Encoding, Wanted},
     patrols::Started,
-    ports::{Change, Home, KeyRecord, ScopeRecord, UnitRecord},
+    ports::{Change, Home, KeyRecord, UnitRecord},
     state::Sentinel,
 };
 use serde_json::{Value, json};
@@ -49,62 +56,6 @@ pub struct Somebody {
     pub ended: bool,
     revoke: Option<Change>,
     pub watcher: Option<Watcher>,
-}
-
-/// What happened to a unit.
-pub struct Account {
-    pub id: UnitId,
-    pub token: String,
-    pub record: UnitRecord,
-    pub homes: Vec<(Time, ScopePath)>,
-    pub patrols: Vec<Duty>,
-    /// Every fix by device time, with its latitude.
-    pub fixes: BTreeMap<Time, f64>,
-    /// Latitudes of fixes from far ahead, by the time at which they were shown instead.
-    shown: BTreeMap<Time, f64>,
-    pub marker: Option<Time>,
-    by_hand: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub struct Duty {
-    pub id: PatrolId,
-    pub path: ScopePath,
-    pub from: Time,
-    pub to: Option<Time>,
-}
-
-impl Account {
-    pub fn active(&self) -> Option<&Duty> {
-        self.patrols.last().filter(|duty| duty.to.is_none())
-    }
-
-    /// The station it is under now.
-    pub fn path(&self) -> ScopePath {
-        self.active().map_or_else(|| self.home(), |duty| duty.path)
-    }
-
-    pub fn home(&self) -> ScopePath {
-        self.homes.last().expect("it has one").1
-    }
-
-    /// The station it was under at a moment.
-    pub fn path_at(&self, at: Time) -> ScopePath {
-        let on = self.patrols.iter().find(|duty| duty.from <= at && duty.to.is_none_or(|to| at < to));
-        let home = self.homes.iter().rev().find(|(from, _)| *from <= at).or(self.homes.first());
-        on.map(|duty| duty.path).or(home.map(|(_, path)| *path)).expect("it has a home")
-    }
-
-    /// The latitude that belongs to a time at which the unit was shown.
-    pub fn latitude_at(&self, shown: Time) -> f64 {
-        self.shown.get(&shown).copied().unwrap_or_else(|| self.fixes[&shown])
-    }
-
-    /// Moments at which the station may have changed.
-    pub fn turns(&self) -> impl Iterator<Item = Time> {
-        let homes = self.homes.iter().map(|(from, _)| *from);
-        homes.chain(self.patrols.iter().flat_map(|duty| [Some(duty.from), duty.to]).flatten())
-    }
 }
 
 impl Somebody {
@@ -438,41 +389,4 @@ fn somebody(name: String, scope: Scope, sees: bool, revoke: Option<Change>) -> S
         revoke,
         watcher: None,
     }
-}
-
-/// A unit's place, known from the time; with seven decimals, as phones send it.
-fn latitude(time: Time) -> f64 {
-    (90_000_000 + time.0 % 10_000_019) as f64 / 1e7
-}
-
-/// Numbers are given per level, so that `zone:1` and `station:1` are different things.
-fn stations(drawn: &[(u8, u8, u8)]) -> Vec<ScopePath> {
-    let (mut zones, mut divisions) = (BTreeMap::new(), BTreeMap::new());
-    let mut paths = Vec::new();
-    for (station, (district, zone, division)) in (1u32..).zip(drawn) {
-        let next = zones.len() as u32 + 1;
-        let zone_id = *zones.entry((district, zone)).or_insert(next);
-        let next = divisions.len() as u32 + 1;
-        let division_id = *divisions.entry((district, zone, division)).or_insert(next);
-        paths.push(ScopePath {
-            district: u32::from(*district) + 1,
-            zone: zone_id,
-            division: division_id,
-            station,
-        });
-    }
-    paths
-}
-
-fn hierarchy(stations: &[ScopePath]) -> (Vec<Scope>, Vec<Change>) {
-    let mut records = BTreeMap::new();
-    for path in stations {
-        let mut parent = None;
-        for scope in path.scopes() {
-            let path = (scope.level == Level::Station).then_some(*path);
-            records.insert(scope, ScopeRecord { scope, name: scope.to_string(), parent, path, site: None });
-            parent = Some(scope);
-        }
-    }
-    (records.keys().copied().collect(), records.into_values().map(Change::PutScope).collect())
 }
