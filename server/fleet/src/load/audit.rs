@@ -12,6 +12,7 @@ use super::{
 use anyhow::Context;
 use sentinel_model::{RouteAnswer, RoutePoint};
 use serde::Serialize;
+use std::time::{Duration, Instant};
 
 /// Fixes in one window.
 const WINDOW_FIXES: u64 = 5_000;
@@ -19,6 +20,9 @@ const WINDOW_FIXES: u64 = 5_000;
 const MAX_POINTS: u64 = 2 * WINDOW_FIXES;
 /// Largest difference of a coordinate that is only rounding, degrees: half of what is sent.
 const ROUNDING_DEG: f64 = 6e-7;
+/// How long history may take to hold what was answered, from when it is looked at first.
+pub const FOLLOWS_WITHIN: Duration = Duration::from_secs(60);
+pub const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How many findings are told in words.
 const EXAMPLES: usize = 5;
 
@@ -66,6 +70,26 @@ impl Findings {
         if self.examples.len() < EXAMPLES {
             self.examples.push(example());
         }
+    }
+}
+
+/// Audits until nothing answered is missing any more: where history is kept elsewhere, what
+/// was answered waits in a queue first. What has not followed after [`FOLLOWS_WITHIN`] is
+/// missing. Blocks.
+pub fn audit_once_it_follows(
+    course: &Course,
+    ledger: &Ledger,
+    ids: &[String],
+    connections: usize,
+    api: impl Fn() -> Api + Sync,
+) -> anyhow::Result<Findings> {
+    let begun = Instant::now();
+    loop {
+        let found = audit(course, ledger, ids, connections, &api)?;
+        if found.missing == 0 || begun.elapsed() > FOLLOWS_WITHIN {
+            return Ok(found);
+        }
+        std::thread::sleep(LOOK_AGAIN_AFTER);
     }
 }
 
