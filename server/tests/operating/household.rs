@@ -1,9 +1,12 @@
 //! What an installation comes to hold while people live with it.
 
-use crate::program::{Node, sentinel, told};
+use crate::{
+    answers::ALWAYS,
+    program::{Node, sentinel, told},
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reqwest::{Client, Method, StatusCode, header};
-use sentinel_model::Time;
+use sentinel_model::{RouteAnswer, Time};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -169,6 +172,25 @@ impl Household {
         }
     }
 
+    /// Waits until history has all that was posted.
+    pub async fn until_archived(&self, server: &Node) {
+        let waiting = async {
+            for (unit, posted) in &self.posted {
+                let path = format!("/api/v1/units/{unit}/route?{ALWAYS}&max_points=2");
+                loop {
+                    let answer = Client::new().get(server.url(&path)).bearer_auth(&self.key);
+                    let route: RouteAnswer =
+                        answer.send().await.expect("answers").json().await.expect("a route");
+                    if route.total == posted.len() as u64 {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("all of it is archived");
+    }
+
     fn fix(&mut self, after_ms: i64, lat: f64, lon: f64) -> Value {
         let coords = json!({
             "latitude": lat, "longitude": lon, "speed": self.random.random_range(0.0..30.0),
@@ -227,7 +249,7 @@ fn odd(begun: Time) -> Vec<Value> {
     let at = |ms: i64| begun.plus_ms(ms);
     let place = |lat: f64, lon: f64| json!({"latitude": lat, "longitude": lon});
     let mut fixes = vec![
-        json!({"timestamp": at(1), "coords": place(9.123_456_789_012_345_6, 76.000_000_000_000_01)}),
+        json!({"timestamp": at(1), "coords": place(9.123_456_789_012_345, 76.000_000_000_000_01)}),
         json!({"timestamp": at(2), "coords": place(0.0, 0.0)}),
         json!({"timestamp": at(3), "coords": place(-0.0, -179.999_999_999_999_97)}),
         json!({"timestamp": at(4), "coords": place(1e-300, 5e-324), "event": "motionchange"}),
