@@ -6,7 +6,7 @@ use std::{
     fs,
     io::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -27,18 +27,20 @@ pub struct Balancer {
     _process: Running,
 }
 
-/// Whether a program is installed; says the test that does not happen, as the crate for
-/// services does.
-pub fn is_there(program: &str) -> bool {
+/// A program that is installed; where it is not, says the test that does not happen, as the
+/// crate for services does.
+pub fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !there {
+    // Where Debian has servers, which only root looks for there.
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = folders.map(|folder| folder.join(program)).find(|file| file.is_file());
+    if found.is_none() {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("unnamed");
         let line = format!("SKIPPED: {test} needs {program}: run ./setup.sh\n");
         std::io::stderr().write_all(line.as_bytes()).ok();
     }
-    there
+    found
 }
 
 impl Kind {
@@ -54,16 +56,15 @@ impl Kind {
 impl Balancer {
     /// None, loudly, where it is not installed.
     pub fn start(kind: Kind, nodes: [&str; 3], folder: &Path) -> Option<Self> {
-        if !is_there(kind.program()) || !is_there("openssl") {
-            return None;
-        }
+        let program = installed(kind.program())?;
+        installed("openssl")?;
         let [plain, secure, redirecting] = free_addresses();
         make_certificate(folder);
         let ports = Ports { plain, secure, redirecting };
         let mut command = match kind {
-            Kind::Nginx => nginx(nodes, &ports, folder),
-            Kind::HaProxy => haproxy(nodes, &ports, folder),
-            Kind::Caddy => caddy(nodes, &ports, folder),
+            Kind::Nginx => nginx(&program, nodes, &ports, folder),
+            Kind::HaProxy => haproxy(&program, nodes, &ports, folder),
+            Kind::Caddy => caddy(&program, nodes, &ports, folder),
         };
         let log = folder.join("balancer.log");
         command.stdin(Stdio::null()).stdout(appended(&log)).stderr(appended(&log));
@@ -118,7 +119,7 @@ fn at_nodes(nodes: [&str; 3]) -> [(&'static str, String); 3] {
     [("127.0.0.1:3001", a), ("127.0.0.1:3002", b), ("127.0.0.1:3003", c)]
 }
 
-fn nginx(nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
+fn nginx(program: &Path, nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
     let here = folder.display();
     let Ports { plain, secure, redirecting } = ports;
     let mut changes = at_nodes(nodes).to_vec();
@@ -138,12 +139,12 @@ fn nginx(nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
          http {{\naccess_log off;\n{temporary}include {here}/sentinel.conf;\n}}\n"
     );
     fs::write(folder.join("nginx.conf"), whole).expect("writes");
-    let mut command = Command::new("nginx");
+    let mut command = Command::new(program);
     command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(folder.join("nginx.conf"));
     command
 }
 
-fn haproxy(nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
+fn haproxy(program: &Path, nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
     let Ports { plain, secure, redirecting } = ports;
     let mut changes = at_nodes(nodes).to_vec();
     changes.extend([
@@ -154,12 +155,12 @@ fn haproxy(nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
         ("/etc/haproxy/sentinel.pem", folder.join("both.pem").display().to_string()),
     ]);
     fs::write(folder.join("haproxy.cfg"), shipped("haproxy.cfg", &changes)).expect("writes");
-    let mut command = Command::new("haproxy");
+    let mut command = Command::new(program);
     command.arg("-db").arg("-f").arg(folder.join("haproxy.cfg"));
     command
 }
 
-fn caddy(nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
+fn caddy(program: &Path, nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
     let here = folder.display();
     let site = "{$SENTINEL_SITE:sentinel.example} {";
     let with_certificate = format!("{site}\n\ttls {here}/cert.pem {here}/key.pem");
@@ -167,7 +168,7 @@ fn caddy(nodes: [&str; 3], ports: &Ports, folder: &Path) -> Command {
     let options = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n";
     let plainly = format!("\nhttp://{} {{\n\timport sentinel\n}}\n", ports.plain);
     fs::write(folder.join("Caddyfile"), options.to_owned() + &text + &plainly).expect("writes");
-    let mut command = Command::new("caddy");
+    let mut command = Command::new(program);
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(folder.join("Caddyfile"));
     command
         .env("SENTINEL_SITE", format!("https://sentinel.example:{}", ports.secure.port()))

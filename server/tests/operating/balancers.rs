@@ -9,7 +9,7 @@ use crate::{
 };
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest::{Client, StatusCode, header};
-use sentinel_model::RouteAnswer;
+use sentinel_model::{RouteAnswer, Time};
 use serde_json::{Value, json};
 use std::{
     io::Write as _,
@@ -113,13 +113,17 @@ struct Site {
     jwt: String,
     unit_token: String,
     client: Client,
+    /// A minute ago; each position has a time of its own after it.
+    begun: Time,
 }
 
 impl Site {
     /// One station with one unit, made through the balancer.
     async fn prepare(balancer: &Balancer) -> Self {
         let client = Client::builder().timeout(PATIENCE).build().expect("a client");
-        let mut site = Self { url: balancer.url(""), jwt: String::new(), unit_token: String::new(), client };
+        let begun = sentinel_server::clock::Clock::system().now().plus_ms(-60_000);
+        let (url, jwt, unit_token) = (balancer.url(""), String::new(), String::new());
+        let mut site = Self { url, jwt, unit_token, client, begun };
         let began = Instant::now();
         // Some balancers ask their nodes first.
         while site.get("/healthz").await.0 != StatusCode::OK {
@@ -155,7 +159,7 @@ impl Site {
     /// The unit's n-th position, as a device posts it: until it is answered.
     async fn post(&self, n: u32) {
         let body = json!({
-            "timestamp": sentinel_server::clock::Clock::system().now(),
+            "timestamp": self.begun.plus_ms(i64::from(n)),
             "coords": {"latitude": latitude(n), "longitude": 76.25},
         });
         let began = Instant::now();
