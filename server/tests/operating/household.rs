@@ -249,7 +249,7 @@ fn odd(begun: Time) -> Vec<Value> {
     let at = |ms: i64| begun.plus_ms(ms);
     let place = |lat: f64, lon: f64| json!({"latitude": lat, "longitude": lon});
     let mut fixes = vec![
-        json!({"timestamp": at(1), "coords": place(9.123_456_789_012_345, 76.000_000_000_000_01)}),
+        json!({"timestamp": at(1), "coords": place(9.123_456_789_012_346, 76.000_000_000_000_01)}),
         json!({"timestamp": at(2), "coords": place(0.0, 0.0)}),
         json!({"timestamp": at(3), "coords": place(-0.0, -179.999_999_999_999_97)}),
         json!({"timestamp": at(4), "coords": place(1e-300, 5e-324), "event": "motionchange"}),
