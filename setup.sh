@@ -3,7 +3,7 @@
 #
 #   ./setup.sh            everything: what `make build` needs, and what the tests need besides
 #   ./setup.sh build      only what `make build` needs
-#   ./setup.sh services   only the servers that tests start: Redis, and what speaks MongoDB's protocol
+#   ./setup.sh services   only the servers that tests start: Redis, what speaks MongoDB's protocol, balancers
 #
 # Safe to repeat; says nothing but "ready" when there is nothing to do. The ordinary way
 # is tried first (rustup's wasm target, Playwright's own Chromium). Where their download
@@ -161,7 +161,7 @@ browser() {
   $which >/dev/null || die "the browser tests need Chromium; as root:" "apt-get install chromium" "or set SENTINEL_CHROMIUM to one that is there."
 }
 
-# --- servers that tests start: Redis, and two that speak MongoDB's protocol --------------------
+# --- servers that tests start: Redis, two that speak MongoDB's protocol, balancers --------------
 # What cannot be had is said and done without: the tests that need it are counted as skipped.
 
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/sentinel"
@@ -174,6 +174,7 @@ missing() { printf 'setup: MISSING %s: tests that need it will be SKIPPED\n     
 services() {
   redis || missing "redis-server and redis-cli" "Debian, as root: apt-get install redis-server    macOS: brew install redis"
   ferretdb || missing "FerretDB $FERRETDB (MongoDB's protocol, on SQLite)" "It is built with Go 1.22 or newer (go.dev); TEST_MONGODB_URI names a MongoDB to use in its place."
+  balancers || missing "nginx, haproxy and caddy" "Debian, as root: apt-get install nginx-light haproxy caddy    macOS: brew install nginx haproxy caddy"
   mongo_java || missing "mongo-java-server $MONGO_JAVA (MongoDB's protocol, in memory)" "It needs a JDK 11 or newer and Maven; TEST_MONGODB_URI names a MongoDB to use in its place."
 }
 
@@ -188,11 +189,22 @@ apt_install_stopped() {
     printf '#!/bin/sh\nexit 101\n' | as_root tee $policy && as_root chmod +x $policy || return 1
     ours=yes
   fi
-  apt_install "$1" || code=$?
+  apt_install "$@" || code=$?
   [ -z "$ours" ] || as_root rm -f $policy
-  [ $code != 0 ] || as_root update-rc.d "$1" disable || true
+  if [ $code = 0 ]; then
+    for service in "${@%-light}"; do
+      as_root update-rc.d "$service" disable || as_root systemctl disable "$service" || true
+    done
+  fi
   return $code
 }
+
+balancers() {
+  have_balancers && return
+  have apt-get && try "Debian's nginx, haproxy and caddy, without starting their services" apt_install_stopped nginx-light haproxy caddy openssl && have_balancers
+}
+# Debian has servers where only root looks for programs.
+have_balancers() { local PATH="$PATH:/usr/sbin"; have openssl && have nginx && have haproxy && have caddy; }
 
 ferretdb() {
   [ -x "$CACHE/ferretdb-$FERRETDB/ferretdb" ] && return

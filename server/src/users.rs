@@ -15,7 +15,7 @@ use std::io::{BufRead, IsTerminal};
 pub enum UserCommand {
     /// Make an account; the password is asked for, or read as one line of standard input.
     /// A data folder must be in no server's use; with --redis-url and --mongodb-url, nodes
-    /// may run and know the account in seconds
+    /// may run, and know the account at once
     Add(AddArgs),
 }
 

@@ -1,13 +1,10 @@
 //! The program's commands and servers, as an operator runs them.
 
-use crate::household::Household;
-use sentinel_model::RouteAnswer;
 use std::{
     fs::File,
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
 };
 
 /// A command of the program, with nothing of this environment's own settings.
@@ -49,6 +46,12 @@ pub fn told(command: &mut Command, line: &str) -> String {
 /// A process that is killed when it is dropped.
 pub struct Running(Child);
 
+impl Running {
+    pub fn of(child: Child) -> Self {
+        Self(child)
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.kill().ok();
@@ -56,7 +59,7 @@ impl Drop for Running {
     }
 }
 
-fn appended(log: &Path) -> File {
+pub fn appended(log: &Path) -> File {
     File::options().create(true).append(true).open(log).expect("a log")
 }
 
@@ -75,8 +78,12 @@ pub struct Node {
 impl Node {
     /// Starts it and waits until it says where it is. Nobody is ever silent for too long.
     pub fn start(place: &[String], log: &Path) -> Self {
+        Self::start_with(place, &[], log)
+    }
+
+    pub fn start_with(place: &[String], flags: &[&str], log: &Path) -> Self {
         let mut command = sentinel("serve");
-        command.args(place).args(["--listen", "127.0.0.1:0", "--unit-rate-limit", "off"]);
+        command.args(place).args(flags).args(["--listen", "127.0.0.1:0", "--unit-rate-limit", "off"]);
         command.args(["--stale-after", "86400", "--offline-after", "86400"]);
         let mut child = command.stdout(Stdio::piped()).stderr(appended(log)).spawn().expect("it starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
@@ -92,29 +99,15 @@ impl Node {
         format!("{}{path}", self.address)
     }
 
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     /// As a service manager stops it.
     pub fn stop(mut self) {
         let pid = self.process.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
         assert!(self.process.0.wait().expect("it ends").success());
-    }
-
-    /// Waits until history has all that was posted.
-    pub async fn until_archived(&self, household: &Household) {
-        let waiting = async {
-            for (unit, posted) in &household.posted {
-                let path = format!("/api/v1/units/{unit}/route?{}&max_points=2", crate::answers::ALWAYS);
-                loop {
-                    let answer = reqwest::Client::new().get(self.url(&path)).bearer_auth(&household.key);
-                    let answer = answer.send().await.expect("answers");
-                    let route: RouteAnswer = answer.json().await.expect("a route");
-                    if route.total == posted.len() as u64 {
-                        break;
-                    }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("all of it is archived");
     }
 }

@@ -71,9 +71,12 @@ impl Answers {
     #[track_caller]
     pub fn assert_equal(&self, other: &Self) {
         assert!(self.0.keys().eq(other.0.keys()), "not the same was asked");
-        for ((asked, answer), expected) in self.0.iter().zip(other.0.values()) {
+        let pairs = self.0.iter().zip(other.0.values());
+        let differ: Vec<_> = pairs.filter(|((_, answer), expected)| answer != expected).collect();
+        let asked: Vec<_> = differ.iter().map(|((asked, _), _)| asked).collect();
+        if let Some(((_, answer), expected)) = differ.first() {
             let short = |text: &str| text.chars().take(2000).collect::<String>();
-            assert!(answer == expected, "{asked}:\n{}\nand not\n{}", short(answer), short(expected));
+            panic!("{asked:?}, the first:\n{}\nand not\n{}", short(answer), short(expected));
         }
     }
 }

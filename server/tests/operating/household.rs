@@ -1,9 +1,12 @@
 //! What an installation comes to hold while people live with it.
 
-use crate::program::{Node, sentinel, told};
+use crate::{
+    answers::ALWAYS,
+    program::{Node, sentinel, told},
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reqwest::{Client, Method, StatusCode, header};
-use sentinel_model::Time;
+use sentinel_model::{RouteAnswer, Time};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -167,6 +170,25 @@ impl Household {
             let fixes = (0..10).map(|step| self.fix(255_000_000 + step * 1000, 9.96, 76.31)).collect();
             self.post(node, &format!("CAR-{n}"), fixes).await;
         }
+    }
+
+    /// Waits until history has all that was posted.
+    pub async fn until_archived(&self, server: &Node) {
+        let waiting = async {
+            for (unit, posted) in &self.posted {
+                let path = format!("/api/v1/units/{unit}/route?{ALWAYS}&max_points=2");
+                loop {
+                    let answer = Client::new().get(server.url(&path)).bearer_auth(&self.key);
+                    let route: RouteAnswer =
+                        answer.send().await.expect("answers").json().await.expect("a route");
+                    if route.total == posted.len() as u64 {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("all of it is archived");
     }
 
     fn fix(&mut self, after_ms: i64, lat: f64, lon: f64) -> Value {

@@ -1,45 +1,20 @@
 //! Moving house: what an embedded installation holds is there again over Redis and MongoDB,
 //! and back in a folder, whatever was asked of it before.
 
-mod answers;
-mod household;
-mod program;
-mod refusals;
-
-use answers::{Answers, lines_of};
-use household::Household;
-use program::{Node, sentinel, succeeds, worker};
-use sentinel_services::{Database, Kind, Redis};
+use crate::{
+    Shared,
+    answers::{Answers, lines_of},
+    household::Household,
+    of_folder,
+    program::{Node, sentinel, succeeds, worker},
+};
 use std::path::Path;
 
-/// The engines that nodes share, on servers of the test's own.
-struct Shared {
-    redis: Redis,
-    mongo: Database,
-}
-
-impl Shared {
-    fn start() -> Option<Self> {
-        // Much is asked of history: of a server that reads by index.
-        let mongo = sentinel_services::mongo_of(Kind::JavaServer)?;
-        Some(Self { redis: sentinel_services::redis()?, mongo })
-    }
-
-    fn flags(&self) -> Vec<String> {
-        let url = |flag: &str, url: &str| [flag.to_owned(), url.to_owned()];
-        [url("--redis-url", &self.redis.url()), url("--mongodb-url", self.mongo.uri())].concat()
-    }
-}
-
-fn of_folder(folder: &Path) -> Vec<String> {
-    vec!["--data".into(), folder.display().to_string()]
-}
-
-fn backup(place: &[String], file: &Path) -> String {
+pub fn backup(place: &[String], file: &Path) -> String {
     succeeds(sentinel("backup").args(place).arg(file))
 }
 
-fn restore(place: &[String], file: &Path) -> String {
+pub fn restore(place: &[String], file: &Path) -> String {
     succeeds(sentinel("restore").args(place).arg(file))
 }
 
@@ -75,14 +50,14 @@ async fn an_installation_moves_to_redis_and_mongodb_and_back_with_nothing_lost()
     // Life goes on there; what the archive does not have yet, or would not take, comes along.
     household.add_somebody_beside_nodes(&shared.flags(), &nodes[0]).await;
     household.live_on(&nodes[0]).await;
-    nodes[1].until_archived(&household).await;
+    household.until_archived(&nodes[1]).await;
     drop(hand);
     household.post_some_more(&nodes[2]).await;
     shared.redis.cli(&["XADD", "in:{3}", "*", "b", "no entry"]);
     let said = backup(&shared.flags(), &at("3.gz"));
     assert!(said.contains("120 that waited") && said.contains("1 dead letters"), "{said}");
     let hand = worker(&shared.flags(), &at("log"));
-    nodes[1].until_archived(&household).await;
+    household.until_archived(&nodes[1]).await;
     let after = Answers::of(&nodes[1], &household).await;
     drop((nodes, hand));
 

@@ -1,9 +1,9 @@
 //! Backups that are not sound, and places that are not empty: nothing is written.
 
 use crate::{
-    backup, of_folder,
+    moving::{backup, restore},
+    of_folder,
     program::{ran, sentinel, succeeds, told},
-    restore,
 };
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use std::{

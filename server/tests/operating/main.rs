@@ -1,0 +1,36 @@
+//! What operators do: move house, put balancers in front, run units of the service manager.
+
+mod answers;
+mod balancer;
+mod balancers;
+mod household;
+mod moving;
+mod program;
+mod refusals;
+mod units;
+
+use sentinel_services::{Database, Kind, Redis};
+use std::path::Path;
+
+/// The engines that nodes share, on servers of the test's own.
+struct Shared {
+    redis: Redis,
+    mongo: Database,
+}
+
+impl Shared {
+    fn start() -> Option<Self> {
+        // Much is asked of history: of a server that reads by index.
+        let mongo = sentinel_services::mongo_of(Kind::JavaServer)?;
+        Some(Self { redis: sentinel_services::redis()?, mongo })
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let url = |flag: &str, url: &str| [flag.to_owned(), url.to_owned()];
+        [url("--redis-url", &self.redis.url()), url("--mongodb-url", self.mongo.uri())].concat()
+    }
+}
+
+fn of_folder(folder: &Path) -> Vec<String> {
+    vec!["--data".into(), folder.display().to_string()]
+}
