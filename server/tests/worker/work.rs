@@ -132,7 +132,8 @@ async fn above_its_bound_the_queue_takes_no_more_until_workers_have_made_room() 
         assert!(accepted < 1000, "it grows without bound");
     };
     assert!(matches!(refused, IntakeError::Full), "{refused:?}");
-    assert!(accepted > 100, "{accepted}");
+    // Its length is read now and then, so it may take somewhat more than its bound, never less.
+    assert!(accepted >= 100, "{accepted}");
     let _worker = stage.worker("w");
     accept_at_last(&intake, &of, &[fix(-1)]).await;
     stage.settled().await;
