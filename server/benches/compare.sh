@@ -13,10 +13,14 @@
 #   SECONDS_EACH  seconds of each turn  (8)
 #   CONNECTIONS   kept-alive ones       (64; redis-py refuses beyond 100 at once)
 #   VENV          where the peer's packages are, or go  (~/.cache/sentinel-peer-venv)
+#   SCALED_OUT=1  Sentinel over Redis too, on core 0 with it, and mongo-java-server; the peer
+#                 keeps no history, so Sentinel's worker and database rest during turns and
+#                 empty the queue between them
+#   SERVICES      starts those two                      (target/debug/sentinel-services)
 #
 # A round is: the peer with Redis syncing each write (appendfsync always: like Sentinel, an
-# answer means "on disk"), the peer with Redis syncing each second, Sentinel. Then the same
-# with batches of 100. At the end Sentinel's history must hold exactly what it answered.
+# answer means "on disk"), the peer with Redis syncing each second, Sentinel (over Redis: with
+# each). Then the same with batches of 100. At the end Sentinel's history must hold exactly what it answered.
 set -euo pipefail
 
 peer=${1:?usage: compare.sh PEER_DIR [RESULT.md]}
@@ -28,6 +32,7 @@ rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-8}
 connections=${CONNECTIONS:-64}
 venv=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/sentinel-peer-venv}
+services=${SERVICES:-$root/target/debug/sentinel-services}
 units=100
 password=sentinel-demo
 redis_port=7391 peer_port=7392 sentinel_port=7393
@@ -47,8 +52,12 @@ fi
 
 work=$(mktemp -d)
 pids=()
+hold=
 cleanup() {
+  [ -z "${resting:-}" ] || kill -CONT $resting 2>/dev/null || true
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  # The services end when their standard input does.
+  [ -z "$hold" ] || eval "exec $hold>&-"
   wait 2>/dev/null || true
   rm -rf "$work"
 }
@@ -72,8 +81,23 @@ peer_pids=($!)
   "$venv/bin/uvicorn" app:app --port $peer_port --workers 1 --no-access-log --log-level warning) >"$work/peer.log" 2>&1 &
 pids+=($!)
 peer_pids+=($!)
+where=(--data "$work/data")
+own_redis=
+if [ -n "${SCALED_OUT:-}" ]; then
+  where=()
+  coproc SERVED { exec taskset -c 0 "$services" redis mongo-java-server 2>"$work/services.log"; }
+  hold=${SERVED[1]}
+  read -r -t 60 _ SENTINEL_REDIS_URL <&"${SERVED[0]}"
+  read -r -t 60 _ SENTINEL_MONGODB_URL <&"${SERVED[0]}"
+  export SENTINEL_REDIS_URL SENTINEL_MONGODB_URL
+  for child in $(pgrep -P "$SERVED_PID"); do
+    case $(cat "/proc/$child/comm") in redis-server) own_redis=$child ;; *) own_database=$child ;; esac
+  done
+  # It rests during turns; between them it may have all of the machine.
+  taskset -acp "0-$(($(nproc) - 1))" "$own_database" >/dev/null
+fi
 serve() {
-  taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$sentinel_port --data "$work/data" \
+  taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$sentinel_port "${where[@]}" \
     --unit-rate-limit off "$@" >>"$work/sentinel.log" 2>&1 &
   sentinel_pid=$!
   wait_for "Sentinel" "$sentinel_url/readyz"
@@ -84,6 +108,11 @@ kill "$sentinel_pid"
 wait "$sentinel_pid" || true
 serve
 pids+=("$sentinel_pid")
+if [ -n "$own_redis" ]; then
+  "$sentinel" worker >>"$work/sentinel.log" 2>&1 &
+  pids+=($!)
+  resting="$! $own_database"
+fi
 wait_for "the peer" "http://127.0.0.1:$peer_port/docs"
 python3 "$here/sentinel_api.py" $sentinel_url $password prepare $units "$work/tokens"
 
@@ -141,11 +170,36 @@ peer_turn() { # name, policy, batch, script
   fi
 }
 
-sentinel_turn() { # batch, script
-  turn "Sentinel" "$1" "$sentinel_pid" -s "$2" "$sentinel_url/api/v1/locations" -- "$work/tokens" "$base"
-  answered=$((answered + $(tail -n1 "$rows" | cut -f6) * $1))
-  under_way=$((${under_way:-0} + connections * $1))
+# What of Sentinel's queue waits for its worker.
+waiting() {
+  local shard sum=0
+  for shard in $(seq 0 15); do sum=$((sum + $(redis-cli -u "$SENTINEL_REDIS_URL" xlen "in:{$shard}"))); done
+  echo $sum
+}
+
+one_sentinel_turn() { # name, batch, script
+  # shellcheck disable=SC2086 # several pids
+  [ -z "$own_redis" ] || kill -STOP $resting
+  turn "$1" "$2" "$sentinel_pid $own_redis" -s "$3" "$sentinel_url/api/v1/locations" -- "$work/tokens" "$base"
+  if [ -n "$own_redis" ]; then
+    # shellcheck disable=SC2086
+    kill -CONT $resting
+    while (($(waiting) > 0)); do sleep 0.2; done
+  fi
+  answered=$((answered + $(tail -n1 "$rows" | cut -f6) * $2))
+  under_way=$((${under_way:-0} + connections * $2))
   base=$((base + 300))
+}
+
+sentinel_turn() { # batch, script
+  if [ -z "$own_redis" ]; then
+    one_sentinel_turn "Sentinel" "$@"
+    return
+  fi
+  for policy in always everysec; do
+    redis-cli -u "$SENTINEL_REDIS_URL" config set appendfsync $policy >/dev/null
+    one_sentinel_turn "Sentinel, appendfsync $policy" "$@"
+  done
 }
 
 # Milliseconds for the disk to keep one write of 16 KiB: what every durable answer waits for.
@@ -211,11 +265,15 @@ for (batch, name), of in sorted(runs.items()):
     median = lambda i: statistics.median(column(i))
     print(f"| {batch} | {name} | {spread(column(RATE))} | {spread(column(PER_CPU))} | {median(RATE) * batch:,.0f} "
           f"| {median(P50):.2f} | {median(P99):.2f} | {median(BUSY):.0f} % |")
+def beside(batch, peer):
+    alike = runs.get((batch, peer.replace("peer", "Sentinel")))
+    return alike or runs[(batch, "Sentinel")]
+
 print("\n| fixes in a post | Sentinel beside | times its posts/s | times its posts per CPU second |")
 print("| --- | --- | --- | --- |")
 for (batch, name), of in sorted(runs.items()):
-    own = runs[(batch, "Sentinel")]
-    if name != "Sentinel":
+    if name.startswith("peer"):
+        own = beside(batch, name)
         print(f"| {batch} | {name} | {ratio(own, of, RATE)} | {ratio(own, of, PER_CPU)} |")
 PY
   echo

@@ -1,7 +1,7 @@
 //! What `sentinel load` can be asked for.
 
 use sentinel_model::UnitId;
-use std::path::PathBuf;
+use std::{num::ParseIntError, path::PathBuf, str::FromStr};
 
 /// Plays devices and dashboards against a running server, then audits every answered fix.
 ///
@@ -13,9 +13,11 @@ use std::path::PathBuf;
 /// the command fails and its figures count as nothing.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LoadArgs {
-    /// Where the server is. Plain HTTP: point it at the server itself, not at a TLS proxy.
-    #[arg(long, env = "SENTINEL_URL", default_value = "http://127.0.0.1:3000")]
-    pub url: String,
+    /// Where the server is. Plain HTTP: point it at the server itself, not at a TLS proxy. Of
+    /// several nodes, connections and dashboards go to one after the other, and everything
+    /// else to the first.
+    #[arg(long, env = "SENTINEL_URL", value_delimiter = ',', default_value = "http://127.0.0.1:3000")]
+    pub url: Vec<String>,
 
     /// Who signs in to make units and a key for the run: someone who may manage both.
     #[arg(long, env = "SENTINEL_USERNAME", default_value = "admin")]
@@ -28,6 +30,10 @@ pub struct LoadArgs {
     /// How many units post. They are spread over all stations and made where they do not exist.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub units: u32,
+
+    /// Make stations until there are so many: ten in a division, ten divisions in a zone.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub stations: u32,
 
     /// What the units' ids begin with [default: LOAD-, or MAX- with --closed, whose units
     /// live in the past so that they have room to outrun the clock]
@@ -93,9 +99,11 @@ pub struct LoadArgs {
     #[arg(long, value_name = "UNIT")]
     pub prepare_day: Option<UnitId>,
 
-    /// Process id of the server, where it runs on this machine: its CPU time and memory are told.
-    #[arg(long)]
-    pub server_pid: Option<u32>,
+    /// Processes of the server on this machine, by id, each with a name where there are
+    /// several, such as `--server-pid node=71 --server-pid redis=72`: CPU time and memory of
+    /// each are told.
+    #[arg(long, value_name = "[NAME=]PID")]
+    pub server_pid: Vec<ServerProcess>,
 
     /// Also write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
@@ -105,6 +113,22 @@ pub struct LoadArgs {
 impl LoadArgs {
     pub fn prefix(&self) -> &str {
         self.unit_prefix.as_deref().unwrap_or(if self.closed { "MAX-" } else { "LOAD-" })
+    }
+}
+
+/// A process with the name that the report gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerProcess {
+    pub name: String,
+    pub pid: u32,
+}
+
+impl FromStr for ServerProcess {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, pid) = text.rsplit_once('=').unwrap_or(("server", text));
+        Ok(Self { name: name.to_string(), pid: pid.parse()? })
     }
 }
 

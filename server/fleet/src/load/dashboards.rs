@@ -71,11 +71,11 @@ impl Wall {
     pub async fn open(self: &Arc<Self>, views: Vec<View>) -> anyhow::Result<JoinSet<()>> {
         let at_once = Arc::new(Semaphore::new(CONNECTING));
         let mut opening = JoinSet::new();
-        for view in views {
+        for (number, view) in views.into_iter().enumerate() {
             let (wall, at_once) = (Arc::clone(self), Arc::clone(&at_once));
             opening.spawn(async move {
                 let _turn = at_once.acquire().await.context("the run was broken off")?;
-                let screen = Screen::open(wall, view).await?;
+                let screen = Screen::open(wall, number, view).await?;
                 anyhow::Ok(screen)
             });
         }
@@ -100,8 +100,8 @@ struct Screen {
 }
 
 impl Screen {
-    async fn open(wall: Arc<Wall>, view: View) -> anyhow::Result<Self> {
-        let socket = Socket::subscribe(&wall.options, view.scope).await?;
+    async fn open(wall: Arc<Wall>, number: usize, view: View) -> anyhow::Result<Self> {
+        let socket = Socket::subscribe(&wall.options, number, view.scope).await?;
         let watch = Watch::new(wall.units.len());
         let mut screen = Self { wall, view, socket, watch };
         let snapshot = async {

@@ -48,7 +48,8 @@ pub enum Pace {
 }
 
 pub struct Fleet {
-    pub target: Target,
+    /// Connections go to one after the other.
+    pub targets: Vec<Target>,
     pub timeout: Duration,
     pub posters: Vec<Poster>,
     pub course: Arc<Course>,
@@ -109,10 +110,11 @@ impl Fleet {
             .map(|connection| {
                 let fleet = Arc::clone(self);
                 let share = Share::new(connection, connections, units);
+                let target = self.targets[connection as usize % self.targets.len()].clone();
                 std::thread::Builder::new()
                     .name(format!("load-{connection}"))
                     .stack_size(256 * 1024)
-                    .spawn(move || fleet.play(share))
+                    .spawn(move || fleet.play(share, target))
             })
             .collect::<Result<_, _>>()?;
         let mut all = Sent::default();
@@ -125,10 +127,10 @@ impl Fleet {
         Ok(all)
     }
 
-    fn play(&self, share: Share) -> Sent {
+    fn play(&self, share: Share, target: Target) -> Sent {
         let mut sent = Sent::default();
-        let mut http = Http::new(self.target.clone(), self.timeout);
-        let mut writer = PostWriter::new(&self.target.authority);
+        let mut writer = PostWriter::new(&target.authority);
+        let mut http = Http::new(target, self.timeout);
         if let Err(error) = http.connect() {
             sent.error(error.to_string());
         }

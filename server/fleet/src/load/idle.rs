@@ -33,10 +33,12 @@ pub async fn run(
     sockets: u32,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let pid = args.server_pid.context("--idle-sockets reads the server's memory: give --server-pid")?;
+    let server =
+        args.server_pid.first().context("--idle-sockets reads the server's memory: give --server-pid")?;
+    let pid = server.pid;
     let memory =
         || figures::usage_of(pid).map(|u| u.rss_bytes / 1024).context("--server-pid names no process here");
-    let options = Arc::new(SocketOptions::new(args, &prepared.target, &prepared.key));
+    let options = Arc::new(SocketOptions::new(args, &prepared.targets, &prepared.key));
     let scopes = prepared.tree.pick(&args.scopes, sockets as usize)?;
     let warm = scopes.iter().copied().cycle().take(WARM_UP.min(sockets) as usize).collect();
     drop(open(&options, warm).await?);
@@ -68,11 +70,11 @@ async fn open(
 ) -> anyhow::Result<JoinSet<()>> {
     let at_once = Arc::new(Semaphore::new(CONNECTING));
     let mut opening = JoinSet::new();
-    for scope in scopes {
+    for (number, scope) in scopes.into_iter().enumerate() {
         let (options, at_once) = (Arc::clone(options), Arc::clone(&at_once));
         opening.spawn(async move {
             let _turn = at_once.acquire().await?;
-            let mut socket = Socket::subscribe(&options, scope)
+            let mut socket = Socket::subscribe(&options, number, scope)
                 .await
                 .context("a socket did not open (is `ulimit -n` above their number?)")?;
             match socket.next().await {

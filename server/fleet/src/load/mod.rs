@@ -31,7 +31,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use args::{LoadArgs, Protocol};
+pub use args::{LoadArgs, Protocol, ServerProcess};
 
 use anyhow::Context;
 use api::Api;
@@ -66,7 +66,7 @@ pub async fn run(args: LoadArgs, shutdown: CancellationToken) -> anyhow::Result<
     let outcome = if let Some(sockets) = args.idle_sockets {
         idle::run(&args, &prepared, sockets, &shutdown).await
     } else if args.read || args.prepare_day.is_some() {
-        let (args, key, target) = (args.clone(), prepared.key.clone(), prepared.target.clone());
+        let (args, key, target) = (args.clone(), prepared.key.clone(), prepared.targets[0].clone());
         let stations = (prepared.posters.iter().map(|p| p.id.clone()).collect(), prepared.sites.clone());
         blocking(move || reads::run(&args, &target, &key, stations)).await
     } else {
@@ -123,23 +123,25 @@ async fn load(args: &LoadArgs, prepared: &Prepared, shutdown: &CancellationToken
     let ledger = Arc::new(Ledger::new(course.units()));
     let ids: Vec<String> = prepared.posters.iter().map(|p| p.id.clone()).collect();
 
-    let options = SocketOptions::new(args, &prepared.target, &prepared.key);
+    let options = SocketOptions::new(args, &prepared.targets, &prepared.key);
     let by_id = ids.iter().cloned().zip(0..).collect();
     let wall = Arc::new(Wall::new(options, Arc::clone(&course), Arc::clone(&ledger), by_id));
     let views = views(args, prepared)?;
     let mut dashboards = wall.open(views).await?;
 
-    let usage = || args.server_pid.and_then(figures::usage_of);
-    let (server_before, own_before) = (usage(), figures::own_usage());
-    anyhow::ensure!(
-        args.server_pid.is_none() || server_before.is_some(),
-        "--server-pid names no process of this machine"
-    );
+    let usages = || {
+        let of = |server: &ServerProcess| {
+            figures::usage_of(server.pid)
+                .with_context(|| format!("{} is no process of this machine: {}", server.pid, server.name))
+        };
+        args.server_pid.iter().map(of).collect::<anyhow::Result<Vec<_>>>()
+    };
+    let (servers_before, own_before) = (usages()?, figures::own_usage());
     let start = Instant::now() + if args.closed { Duration::ZERO } else { LEAD };
     let sent = post(args, prepared, &course, &ledger, start, shutdown).await?;
     let planned = if args.closed { Duration::ZERO } else { Duration::from_secs(args.duration) };
     let elapsed = start.elapsed().max(planned);
-    let (server_after, own_after) = (usage(), figures::own_usage());
+    let (servers_after, own_after) = (usages(), figures::own_usage());
     wall.answered.cancel();
     while let Some(ended) = dashboards.join_next().await {
         ended.context("a dashboard failed")?;
@@ -147,7 +149,7 @@ async fn load(args: &LoadArgs, prepared: &Prepared, shutdown: &CancellationToken
     anyhow::ensure!(!shutdown.is_cancelled(), "broken off: nothing was audited, so there are no figures");
 
     println!("auditing {} fixes", sent.fixes_accepted);
-    let (target, key) = (prepared.target.clone(), prepared.key.clone());
+    let (target, key) = (prepared.targets[0].clone(), prepared.key.clone());
     let auditor = move || {
         let mut api = Api::new(target.clone(), Duration::from_secs(60));
         api.authorize(key.clone());
@@ -167,7 +169,7 @@ async fn load(args: &LoadArgs, prepared: &Prepared, shutdown: &CancellationToken
         seen: &seen,
         socket_errors: &socket_errors,
         elapsed,
-        server: server_before.zip(server_after),
+        servers: servers_before.into_iter().zip(servers_after?).collect(),
         generator: own_before.zip(own_after),
         audit,
     };
@@ -223,7 +225,7 @@ async fn post(
         Pace::Open(Schedule::new(start, args.rate, args.batch, duration))
     };
     let fleet = Arc::new(Fleet {
-        target: prepared.target.clone(),
+        targets: prepared.targets.clone(),
         timeout: Duration::from_secs(args.timeout),
         posters: prepared.posters.clone(),
         course: Arc::clone(course),

@@ -37,7 +37,7 @@ pub struct Report {
     /// How late the generator itself was.
     pub generator_late: Option<Percentiles>,
     pub deliveries: BTreeMap<&'static str, DeliveryReport>,
-    pub server: Option<ProcessReport>,
+    pub servers: Vec<ProcessReport>,
     pub generator: Option<ProcessReport>,
     pub audit: Findings,
     /// Whether the figures count.
@@ -61,6 +61,7 @@ pub struct DeliveryReport {
 
 #[derive(Debug, Serialize)]
 pub struct ProcessReport {
+    pub name: String,
     pub cpu_s: f64,
     pub cores: f64,
     pub rss_mib: f64,
@@ -75,7 +76,8 @@ pub struct Measured<'a> {
     pub seen: &'a BTreeMap<Level, Deliveries>,
     pub socket_errors: &'a BTreeMap<String, u64>,
     pub elapsed: Duration,
-    pub server: Option<(Usage, Usage)>,
+    /// In the order of `--server-pid`.
+    pub servers: Vec<(Usage, Usage)>,
     pub generator: Option<(Usage, Usage)>,
     pub audit: Findings,
 }
@@ -86,9 +88,10 @@ impl Report {
         let per_s = |n: u64| ratio(n, seconds);
         let mut all = Deliveries::default();
         m.seen.values().for_each(|d| all.add(d));
-        let process = |(before, after): (Usage, Usage)| {
+        let process = |name: &str, (before, after): (Usage, Usage)| {
             let cpu_s = after.cpu.saturating_sub(before.cpu).as_secs_f64();
             ProcessReport {
+                name: name.to_string(),
                 cpu_s,
                 cores: cpu_s / seconds,
                 rss_mib: ratio(after.rss_bytes, 1_048_576.0),
@@ -144,8 +147,8 @@ impl Report {
             service: m.sent.service.percentiles(),
             generator_late: m.sent.wake.percentiles(),
             deliveries,
-            server: m.server.map(process),
-            generator: m.generator.map(process),
+            servers: args.server_pid.iter().zip(m.servers).map(|(of, used)| process(&of.name, used)).collect(),
+            generator: m.generator.map(|used| process("generator", used)),
             audit: m.audit,
             exact,
         }
@@ -241,15 +244,13 @@ impl fmt::Display for Report {
         } else if self.dashboards > 0 {
             writeln!(f, "live       WRONG: {} dashboards were shown nothing", self.dashboards)?;
         }
-        for (name, process) in [("server", &self.server), ("generator", &self.generator)] {
-            if let Some(p) = process {
-                writeln!(
-                    f,
-                    "{name:<10} {:.2} CPU s ({:.2} cores), {:.0} MiB resident, {:.0} at peak; \
-                     {:.0} fixes and {:.0} deliveries for each CPU second",
-                    p.cpu_s, p.cores, p.rss_mib, p.peak_rss_mib, p.fixes_per_cpu_s, p.deliveries_per_cpu_s
-                )?;
-            }
+        for p in self.servers.iter().chain(&self.generator) {
+            writeln!(
+                f,
+                "{:<10} {:.2} CPU s ({:.2} cores), {:.0} MiB resident, {:.0} at peak; \
+                 {:.0} fixes and {:.0} deliveries for each CPU second",
+                p.name, p.cpu_s, p.cores, p.rss_mib, p.peak_rss_mib, p.fixes_per_cpu_s, p.deliveries_per_cpu_s
+            )?;
         }
         for (what, n) in &self.errors {
             writeln!(f, "error      {n} times: {what}")?;

@@ -22,7 +22,8 @@ const MAKERS: usize = 8;
 const NOWHERE: Place = Place { lat_e6: 9_931_200, lon_e6: 76_267_300 };
 
 pub struct Prepared {
-    pub target: Target,
+    /// The nodes; everything that is not spread over them goes to the first.
+    pub targets: Vec<Target>,
     pub posters: Vec<Poster>,
     /// Each unit's station and where that is.
     pub stations: Vec<Scope>,
@@ -93,15 +94,14 @@ impl Tree {
 
 /// Blocks.
 pub fn prepare(args: &LoadArgs) -> anyhow::Result<Prepared> {
-    let target = Target::parse(&args.url)?;
+    let targets = args.url.iter().map(|url| Target::parse(url)).collect::<anyhow::Result<Vec<_>>>()?;
+    let target = targets.first().context("--url is empty")?.clone();
     let timeout = Duration::from_secs(args.timeout.max(30));
     let mut admin = Api::new(target.clone(), timeout);
     let (token, top) = sign_in(&mut admin, args)?;
     let mut nodes: Vec<ScopeNode> =
         admin.list("/api/v1/scopes").context("the hierarchy could not be read")?;
-    if nodes.iter().all(|n| n.scope.level != Level::Station) {
-        make_station(&mut admin, top, &mut nodes)?;
-    }
+    make_stations(&mut admin, top, &mut nodes, args.stations as usize)?;
     let sites: BTreeMap<Scope, Place> = nodes
         .iter()
         .filter(|n| n.scope.level == Level::Station)
@@ -145,7 +145,7 @@ pub fn prepare(args: &LoadArgs) -> anyhow::Result<Prepared> {
         .map(|(id, station)| existing.get(id.as_str()).map_or(*station, |u| u.station))
         .collect();
     Ok(Prepared {
-        target,
+        targets,
         posters,
         sites: stations.iter().map(|s| sites.get(s).copied().unwrap_or(NOWHERE)).collect(),
         stations,
@@ -163,26 +163,43 @@ pub fn prepare(args: &LoadArgs) -> anyhow::Result<Prepared> {
 pub fn sign_in(admin: &mut Api, args: &LoadArgs) -> anyhow::Result<(String, Scope)> {
     let body = LoginBody { username: args.username.clone(), password: args.password.clone() };
     let answer: LoginAnswer =
-        admin.post("/api/v1/auth/login", &body).with_context(|| format!("signing in at {}", args.url))?;
+        admin.post("/api/v1/auth/login", &body).with_context(|| format!("signing in at {}", args.url.join(",")))?;
     admin.authorize(answer.token.clone());
     Ok((answer.token, answer.user.scope))
 }
 
-/// Makes what is missing between `top` and a first station, in a hierarchy without one.
-fn make_station(admin: &mut Api, top: Scope, nodes: &mut Vec<ScopeNode>) -> anyhow::Result<()> {
-    let mut parent = top;
-    for level in Level::ALL.into_iter().filter(|level| *level > top.level) {
-        if let Some(child) = nodes.iter().find(|n| n.parent == Some(parent)) {
-            parent = child.scope;
-            continue;
+/// Makes stations until there are `wanted`, in zones and divisions of their own.
+fn make_stations(
+    admin: &mut Api,
+    top: Scope,
+    nodes: &mut Vec<ScopeNode>,
+    wanted: usize,
+) -> anyhow::Result<()> {
+    let there = nodes.iter().filter(|n| n.scope.level == Level::Station).count();
+    let missing = wanted.saturating_sub(there);
+    if missing > 1 {
+        println!("making {missing} stations");
+    }
+    let mut parents = [top; Level::ALL.len()];
+    for number in 0..missing {
+        let mut parent = top;
+        for (ix, level) in Level::ALL.into_iter().enumerate().filter(|(_, level)| *level > top.level) {
+            let new = match level {
+                Level::District | Level::Station => true,
+                Level::Zone => number % 100 == 0,
+                Level::Division => number % 10 == 0,
+            };
+            if new {
+                let last = nodes.iter().map(|n| n.scope).filter(|s| s.level == level).map(|s| s.id).max();
+                let scope = Scope::new(level, last.unwrap_or(0) + 1);
+                let name = format!("Load {} {}", level.as_str(), scope.id);
+                let new = NewScope { scope, name, parent, site: None };
+                let made = admin.post("/api/v1/scopes", &new);
+                nodes.push(made.with_context(|| format!("{scope} could not be made"))?);
+                parents[ix] = scope;
+            }
+            parent = parents[ix];
         }
-        let last = nodes.iter().map(|n| n.scope).filter(|s| s.level == level).map(|s| s.id).max();
-        let scope = Scope::new(level, last.unwrap_or(0) + 1);
-        let new = NewScope { scope, name: format!("Load {}", level.as_str()), parent, site: None };
-        let made =
-            admin.post("/api/v1/scopes", &new).with_context(|| format!("{scope} could not be made"))?;
-        nodes.push(made);
-        parent = scope;
     }
     Ok(())
 }

@@ -31,16 +31,17 @@ pub struct Socket {
 
 #[derive(Debug, Clone)]
 pub struct SocketOptions {
-    pub target: Target,
+    /// Sockets go to one after the other.
+    pub targets: Vec<Target>,
     pub secret: String,
     pub protocol: Protocol,
     pub interval_ms: u32,
 }
 
 impl SocketOptions {
-    pub fn new(args: &LoadArgs, target: &Target, secret: &str) -> Self {
+    pub fn new(args: &LoadArgs, targets: &[Target], secret: &str) -> Self {
         Self {
-            target: target.clone(),
+            targets: targets.to_vec(),
             secret: secret.to_string(),
             protocol: args.protocol,
             interval_ms: args.interval_ms,
@@ -56,8 +57,10 @@ pub enum Arrival {
 }
 
 impl Socket {
-    pub async fn subscribe(options: &SocketOptions, scope: Scope) -> anyhow::Result<Self> {
-        let (address, authority) = (options.target.address, &options.target.authority);
+    /// The `number`th socket of a run.
+    pub async fn subscribe(options: &SocketOptions, number: usize, scope: Scope) -> anyhow::Result<Self> {
+        let target = &options.targets[number % options.targets.len()];
+        let (address, authority) = (target.address, &target.authority);
         let mut request = format!("ws://{authority}/api/v1/ws").into_client_request()?;
         let protocol = match options.protocol {
             Protocol::Json => live::SUBPROTOCOL_JSON,
