@@ -91,7 +91,7 @@ if [ -n "${SCALED_OUT:-}" ]; then
   read -r -t 60 _ SENTINEL_MONGODB_URL <&"${SERVED[0]}"
   export SENTINEL_REDIS_URL SENTINEL_MONGODB_URL
   for child in $(pgrep -P "$SERVED_PID"); do
-    case $(cat "/proc/$child/comm") in redis-server) own_redis=$child ;; *) own_database=$child ;; esac
+    case $(cat "/proc/$child/comm") in redis-server) own_redis=$child ;; java) own_database=$child ;; esac
   done
   # It rests during turns; between them it may have all of the machine.
   taskset -acp "0-$(($(nproc) - 1))" "$own_database" >/dev/null

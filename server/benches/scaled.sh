@@ -71,7 +71,7 @@ up() {
   for child in $(pgrep -P "$SERVED_PID"); do
     case $(cat "/proc/$child/comm") in
       redis-server) pid_of[redis]=$child ;;
-      *) pid_of[database]=$child ;;
+      java | ferretdb) pid_of[database]=$child ;;
     esac
   done
 }

@@ -151,7 +151,14 @@ impl Conversation {
     async fn subscribe(&mut self, subscribe: &Subscribe) -> Result<(), End> {
         // One subscription at a time: the new one replaces what was.
         self.leave();
-        let grant = match self.caller.view(&self.sentinel.directory, subscribe.scope) {
+        let directory = &self.sentinel.directory;
+        let view = || self.caller.view(directory, subscribe.scope);
+        let mut grant = view();
+        // Another node may have made the scope just now.
+        if matches!(grant, Err(Denied::NotYours(_))) && directory.freshen().await {
+            grant = view();
+        }
+        let grant = match grant {
             Ok(grant) => grant,
             Err(Denied::Ended) => return Err(End::Close(close::UNAUTHORIZED, SIGN_IN_ENDED)),
             Err(denied) => {

@@ -8,13 +8,16 @@
 use super::{
     address::{Address, AddressError},
     keys::{self, Heard},
+    lanes::{Lanes, Traffic},
     line::{Line, cut_off},
     link::Link,
     scripts,
+    shard::SHARDS,
 };
 use crate::ports::{Bus, BusSink, EVENT_HISTORY, EngineError, PositionFrame, StreamPosition};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::try_join_all;
 use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
 use sentinel_model::{PatrolId, Scope, Time, live::Event};
 use std::{
@@ -32,8 +35,12 @@ const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Channels that are subscribed in one command.
 const AT_ONCE: usize = 500;
 
+/// More positions on their way at once could overtake each other.
+const TRAFFIC: Traffic = Traffic { waiting: 16 * 1024, together: 64, at_once: 1 };
+
 pub struct RedisBus {
     link: Link,
+    positions: Lanes<(PatrolId, PositionFrame)>,
     keys: keys::Rooms,
     ear: Arc<Ear>,
     listening: Arc<Listening>,
@@ -78,8 +85,14 @@ impl RedisBus {
         // Every node hears at once of what any other changes: a right that was taken away, say.
         let watched = tokio::sync::Mutex::new(BTreeSet::from([keys::RECORDS.to_owned()]));
         let listening = Arc::new(Listening { line, watched, ear: ear.clone() });
+        let publishing = link.clone();
+        let publish = move |_, group| {
+            let link = publishing.clone();
+            async move { publish_positions(link, group).await }
+        };
+        let positions = Lanes::start(&link, TRAFFIC, publish, tasks, &stop);
         tasks.spawn(listening.clone().keep(stop));
-        Ok(Self { link, keys: keys::Rooms::new(address.is_cluster()), ear, listening })
+        Ok(Self { link, positions, keys: keys::Rooms::new(address.is_cluster()), ear, listening })
     }
 
     /// Waits until it listens.
@@ -218,6 +231,34 @@ impl Ear {
     }
 }
 
+/// In a cluster any node takes a message for any channel.
+async fn publish_positions(mut link: Link, group: Vec<(PatrolId, PositionFrame)>) {
+    let publish = |(patrol, frame): &(PatrolId, PositionFrame)| {
+        let mut message = Vec::with_capacity(8 + frame.unit.len());
+        message.extend(frame.time.0.to_le_bytes());
+        message.extend(&frame.unit);
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(keys::live(*patrol)).arg(message);
+        publish
+    };
+    let published = if link.is_cluster() {
+        let each = group.iter().map(|one| {
+            let (publish, mut link) = (publish(one), link.clone());
+            async move { publish.exec_async(&mut link).await }
+        });
+        try_join_all(each).await.map(drop)
+    } else {
+        let mut pipeline = redis::Pipeline::with_capacity(group.len());
+        for one in &group {
+            pipeline.add_command(publish(one));
+        }
+        pipeline.ignore().exec_async(&mut link).await
+    };
+    if let Err(error) = published {
+        tracing::warn!(%error, positions = group.len(), "stored positions could not be shown at once");
+    }
+}
+
 /// Device time in milliseconds, 8 bytes, then the unit as it is passed through.
 fn position_of(message: Vec<u8>) -> Option<PositionFrame> {
     let time = i64::from_le_bytes(message.get(..8)?.try_into().ok()?);
@@ -265,14 +306,12 @@ impl Bus for RedisBus {
         letting_go.await.map_err(EngineError::during("letting go of a scope's events"))
     }
 
+    /// Done once it is on its way: whoever misses it has the next one, or begins anew.
     async fn publish_position(&self, patrol: PatrolId, frame: PositionFrame) -> Result<(), EngineError> {
-        let mut message = Vec::with_capacity(8 + frame.unit.len());
-        message.extend(frame.time.0.to_le_bytes());
-        message.extend(&frame.unit);
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(keys::live(patrol)).arg(message);
-        let publishing = publish.exec_async(&mut self.link.clone()).await;
-        publishing.map_err(EngineError::during("publishing a position"))
+        // A lane for each patrol in a cluster, so that its positions stay in order.
+        let lane = u8::try_from(patrol.0 % u64::from(SHARDS)).expect("below the number of shards");
+        let lane = self.positions.of(lane);
+        lane.send((patrol, frame)).await.map_err(EngineError::during("publishing a position"))
     }
 
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {

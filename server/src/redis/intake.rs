@@ -1,7 +1,7 @@
 //! Durable acceptance into Redis Streams, sharded by unit.
 //!
-//! A submission is one XADD, so it is taken whole or not at all. What waits of a shard goes
-//! out as one pipeline, and each submission is answered for itself. What Redis answered lies
+//! A submission is one XADD, so it is taken whole or not at all. What waits goes out as one
+//! pipeline ([`lanes`](super::lanes)), and each submission is answered for itself. What Redis answered lies
 //! in its append-only file, as its policy has it ([`durability`](super::durability)), until
 //! a worker has moved it to the archive and deletes it; nothing else ever trims a stream.
 //! Where a connection is lost with pipelines on their way, what became of them is not known:
@@ -12,13 +12,14 @@ use super::{
     durability::Durability,
     entry::{Entry, FIELD},
     keys,
+    lanes::{Lanes, Traffic},
     link::Link,
     queue::Queue,
     shard::{self, SHARDS},
 };
 use crate::ports::{EngineError, Intake, IntakeError, Receipt};
 use async_trait::async_trait;
-use futures::{StreamExt as _, future::try_join_all, stream::FuturesUnordered};
+use futures::future::try_join_all;
 use redis::{RedisError, RedisResult, Value};
 use sentinel_model::{Fix, UnitId};
 use std::{
@@ -33,14 +34,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Entries of one pipeline: beyond it Redis gets no faster, and the first waits for the last.
 const TOGETHER: usize = 32;
-/// Pipelines of a shard that are on their way at once.
-const ON_THEIR_WAY: usize = 4;
+/// Pipelines of a lane that are on their way at once.
+const ON_THEIR_WAY: usize = 2;
 /// A cluster tries again by itself while it changes; beyond this nobody waits.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
-    /// Submissions that may wait in this process, of each shard.
+    /// Submissions that may wait in this process.
     pub queue: usize,
     /// Entries that may wait in Redis for the archive, of all nodes together.
     pub backlog: u64,
@@ -50,18 +51,19 @@ pub struct QueueLimits {
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { queue: 1024, backlog: 200_000, allow_volatile: false }
+        Self { queue: 16 * 1024, backlog: 200_000, allow_volatile: false }
     }
 }
 
 pub struct RedisIntake {
-    shards: Vec<mpsc::Sender<Submission>>,
+    lanes: Lanes<Submission>,
     waiting: Arc<AtomicU64>,
     backlog: Arc<Backlog>,
     durability: Arc<Durability>,
 }
 
 struct Submission {
+    shard: u8,
     entry: Vec<u8>,
     answer: oneshot::Sender<Result<(), IntakeError>>,
     _waiting: Waiting,
@@ -108,14 +110,15 @@ impl RedisIntake {
             let (backlog, link, stop) = (backlog.clone(), link.clone(), stop.clone());
             async move { backlog.watch(&link, stop).await }
         });
-        let start = |shard| {
-            let (sender, submissions) = mpsc::channel(limits.queue);
-            let (link, backlog) = (link.clone(), backlog.clone());
-            tasks.spawn(Shard { queue: keys::queue(shard), link, backlog }.run(submissions, stop.clone()));
-            sender
+        let traffic = Traffic { waiting: limits.queue, together: TOGETHER, at_once: ON_THEIR_WAY };
+        let took = metrics::histogram!("sentinel_commit_seconds");
+        let adding = Arc::new(Adding { link: link.clone(), backlog: backlog.clone(), took });
+        let send = move |_, group| {
+            let adding = adding.clone();
+            async move { adding.add(group).await }
         };
-        let shards = (0..SHARDS).map(start).collect();
-        Ok(Self { shards, waiting: Arc::default(), backlog, durability })
+        let lanes = Lanes::start(&link, traffic, send, tasks, &stop);
+        Ok(Self { lanes, waiting: Arc::default(), backlog, durability })
     }
 
     /// What takes the positions and what its answer is worth, for `/readyz`.
@@ -141,8 +144,9 @@ impl Intake for RedisIntake {
         let (entry, receipt) = Entry::of(unit, fixes);
         let entry = entry.to_bytes().map_err(|error| IntakeError::Store(error.into()))?;
         let (answer, answered) = oneshot::channel();
-        let submission = Submission { entry, answer, _waiting: Waiting::one_of(&self.waiting) };
-        self.shards[usize::from(shard::of(unit))].try_send(submission).map_err(|error| match error {
+        let shard = shard::of(unit);
+        let submission = Submission { shard, entry, answer, _waiting: Waiting::one_of(&self.waiting) };
+        self.lanes.of(shard).try_send(submission).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => IntakeError::Full,
             mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
         })?;
@@ -154,7 +158,7 @@ impl Intake for RedisIntake {
     }
 
     fn is_alive(&self) -> bool {
-        self.shards.iter().all(|shard| !shard.is_closed())
+        self.lanes.are_open()
     }
 
     async fn drain(&self) {
@@ -164,42 +168,20 @@ impl Intake for RedisIntake {
     }
 }
 
-/// What empties the queue of one shard.
-struct Shard {
-    queue: String,
+/// What a lane does.
+struct Adding {
     link: Link,
     backlog: Arc<Backlog>,
+    took: metrics::Histogram,
 }
 
-impl Shard {
-    async fn run(self, mut submissions: mpsc::Receiver<Submission>, stop: CancellationToken) {
-        let took = metrics::histogram!("sentinel_commit_seconds");
-        let mut on_their_way = FuturesUnordered::new();
-        let mut group = Vec::with_capacity(TOGETHER);
-        loop {
-            tokio::select! {
-                biased;
-                Some(()) = on_their_way.next() => {}
-                more = submissions.recv_many(&mut group, TOGETHER), if on_their_way.len() < ON_THEIR_WAY => {
-                    if more == 0 {
-                        break;
-                    }
-                    let group = std::mem::replace(&mut group, Vec::with_capacity(TOGETHER));
-                    on_their_way.push(self.store(group, &took));
-                }
-                // What was taken is still answered.
-                () = stop.cancelled(), if !submissions.is_closed() => submissions.close(),
-            }
-        }
-        while on_their_way.next().await.is_some() {}
-    }
-
+impl Adding {
     /// Adds a group, and answers each.
-    async fn store(&self, group: Vec<Submission>, took: &metrics::Histogram) {
+    async fn add(&self, group: Vec<Submission>) {
         let begun = Instant::now();
         let mut pipeline = redis::Pipeline::with_capacity(group.len());
         for one in &group {
-            pipeline.cmd("XADD").arg(&self.queue).arg("*").arg(FIELD).arg(&one.entry);
+            pipeline.cmd("XADD").arg(keys::queue(one.shard)).arg("*").arg(FIELD).arg(&one.entry);
         }
         pipeline.ignore_errors();
         let adding = async { pipeline.query_async::<Vec<RedisResult<Value>>>(&mut self.link.clone()).await };
@@ -207,7 +189,7 @@ impl Shard {
             Ok(outcome) => outcome,
             Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         };
-        took.record(begun.elapsed());
+        self.took.record(begun.elapsed());
         match outcome {
             Ok(outcomes) => {
                 self.backlog.added(outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u64);

@@ -16,13 +16,13 @@
 //! | `tries:{3}` | hash | entry id: how often the archive refused it alone |
 //! | `dead:{3}` | stream | entries that were given up: `b` the entry, `id`, `tries`, `error`, `at` |
 //!
-//! | `{p3}loc:PC-001` | string with expiry | where a unit of shard 3 is: device time, received at, longitude, latitude (text), the rest (JSON) |
-//! | `{p3}last` | hash | unit: the same, for as long as there is the unit |
-//! | `{p3}geo` | geo index | units that are heard of, by place |
-//! | `{p3}geo:until` | sorted set by time | when each unit of the index leaves it |
+//! | `loc:PC-001` | string with expiry | where a unit is: device time, received at, longitude, latitude (text), the rest (JSON) |
+//! | `last` | hash | unit: the same, for as long as there is the unit |
+//! | `geo` | geo index | units that are heard of, by place |
+//! | `geo:until` | sorted set by time | when each unit of the index leaves it |
 //!
 //! In a cluster what belongs to the rooms, but for the channels, begins with `{rooms}`, so that
-//! it lies in one slot. A shard's names begin with its tag everywhere.
+//! it lies in one slot; and positions lie in shards by unit, whose names begin with `{p3}`.
 
 use sentinel_model::{PatrolId, Scope, UnitId};
 
@@ -67,24 +67,35 @@ pub fn lease(name: &str) -> String {
 }
 
 /// Names of the current positions of a shard.
-#[derive(Debug, Clone, Copy)]
-pub struct Positions(pub u8);
+#[derive(Debug, Clone)]
+pub struct Positions {
+    tag: String,
+}
 
 impl Positions {
-    pub fn current(self, unit: &UnitId) -> String {
-        format!("{{p{}}}loc:{unit}", self.0)
+    pub fn sharded(shard: u8) -> Self {
+        Self { tag: format!("{{p{shard}}}") }
     }
 
-    pub fn last(self) -> String {
-        format!("{{p{}}}last", self.0)
+    /// Where one Redis holds all of them.
+    pub fn whole() -> Self {
+        Self { tag: String::new() }
     }
 
-    pub fn geo(self) -> String {
-        format!("{{p{}}}geo", self.0)
+    pub fn current(&self, unit: &UnitId) -> String {
+        format!("{}loc:{unit}", self.tag)
     }
 
-    pub fn geo_until(self) -> String {
-        format!("{{p{}}}geo:until", self.0)
+    pub fn last(&self) -> String {
+        format!("{}last", self.tag)
+    }
+
+    pub fn geo(&self) -> String {
+        format!("{}geo", self.tag)
+    }
+
+    pub fn geo_until(&self) -> String {
+        format!("{}geo:until", self.tag)
     }
 }
 

@@ -14,6 +14,7 @@ mod durability;
 mod entry;
 mod intake;
 mod keys;
+mod lanes;
 mod lease;
 mod line;
 mod link;

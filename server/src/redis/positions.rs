@@ -1,15 +1,18 @@
-//! Current positions in Redis, spread over shards by unit.
+//! Current positions in Redis; in a cluster spread over shards by unit.
 //!
 //! A position is current until the unit has not been heard of for the time given. Then it
 //! leaves `nearby` at once, by the expiry of its own key, and the index when swept; the last
 //! known place stays, and is what `get` answers and what later positions are compared with.
-//! The clock is Redis's own. Needs Redis 6.2.
+//! The clock is Redis's own. What comes at once is put together, by one script ([`put`]).
+//! Needs Redis 6.2.
 
 mod area;
 mod held;
+mod put;
 
 use super::{
     keys,
+    lanes::Lanes,
     link::Link,
     scripts,
     shard::{self, SHARDS},
@@ -18,12 +21,14 @@ use crate::{
     geo::distance_m,
     ports::{EngineError, NearbyQuery, Positions, Put},
 };
-use area::{Area, LATITUDE_MAX, rings};
+use area::{Area, rings};
 use async_trait::async_trait;
 use futures::future::try_join_all;
+use put::Putting;
 use redis::{RedisResult, cmd};
 use sentinel_model::{Location, UnitId};
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a position is current, where nobody says otherwise.
 pub const CURRENT_FOR: Duration = Duration::from_secs(300);
@@ -32,7 +37,8 @@ const AT_ONCE: usize = 1000;
 
 pub struct RedisPositions {
     link: Link,
-    current_for: Duration,
+    shards: Arc<[keys::Positions]>,
+    puts: Lanes<Putting>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -43,23 +49,31 @@ enum PositionError {
     Encode(#[from] serde_json::Error),
     #[error("a held position does not read")]
     Held,
+    #[error("this node stops")]
+    Stopping,
     #[error("the index holds what is no unit")]
     Unit(#[from] sentinel_model::ids::IdError),
 }
 
 impl RedisPositions {
-    pub fn new(link: Link, current_for: Duration) -> Self {
-        Self { link, current_for }
+    /// With `stop` it puts what was given, and no more.
+    pub fn start(link: Link, current_for: Duration, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        let shards: Arc<[_]> = match link.is_cluster() {
+            true => (0..SHARDS).map(keys::Positions::sharded).collect(),
+            false => [keys::Positions::whole()].into(),
+        };
+        let puts = put::start(&link, shards.clone(), current_for, tasks, stop);
+        Self { link, shards, puts }
     }
 
     /// Takes who is no longer heard of out of the index; answers how many. For workers, every
     /// few seconds: until then each is a line that `nearby` reads in vain.
     pub async fn sweep(&self) -> Result<usize, EngineError> {
-        let swept = try_join_all((0..SHARDS).map(|shard| self.sweep_shard(keys::Positions(shard)))).await;
+        let swept = try_join_all(self.shards.iter().map(|shard| self.sweep_shard(shard))).await;
         swept.map(|swept| swept.iter().sum()).map_err(EngineError::during("sweeping expired positions"))
     }
 
-    async fn sweep_shard(&self, keys: keys::Positions) -> RedisResult<usize> {
+    async fn sweep_shard(&self, keys: &keys::Positions) -> RedisResult<usize> {
         let mut swept = 0;
         loop {
             let mut call = scripts::SWEEP.prepare_invoke();
@@ -72,21 +86,15 @@ impl RedisPositions {
         }
     }
 
-    async fn try_put(&self, location: &Location) -> Result<Put, PositionError> {
-        let unit = &location.unit_id;
-        let keys = keys::Positions(shard::of(unit));
-        let mut call = scripts::PUT.prepare_invoke();
-        call.key(keys.current(unit)).key(keys.last()).key(keys.geo()).key(keys.geo_until());
-        call.arg(unit.as_str()).arg(location.time.0).arg(location.received_at.0).arg(held::place(location)?);
-        call.arg(self.current_for.as_millis().to_string()).arg(LATITUDE_MAX);
-        let is_newest: bool = call.invoke_async(&mut self.link.clone()).await?;
-        Ok(if is_newest { Put::Advanced } else { Put::Kept })
+    /// Which of the shards a unit is in.
+    fn shard_of(&self, unit: &UnitId) -> usize {
+        usize::from(shard::of(unit)) % self.shards.len()
     }
 
     /// Where units of one shard were last, with each its place in the answer.
     async fn last(
         &self,
-        shard: keys::Positions,
+        shard: &keys::Positions,
         asked: Vec<(usize, &UnitId)>,
     ) -> Result<Vec<(usize, Option<Location>)>, PositionError> {
         let mut found = Vec::with_capacity(asked.len());
@@ -104,13 +112,12 @@ impl RedisPositions {
     }
 
     async fn try_get_many(&self, units: &[UnitId]) -> Result<Vec<Option<Location>>, PositionError> {
-        let mut by_shard: [Vec<(usize, &UnitId)>; SHARDS as usize] = Default::default();
+        let mut by_shard: Vec<Vec<(usize, &UnitId)>> = vec![Vec::new(); self.shards.len()];
         for asked in units.iter().enumerate() {
-            by_shard[usize::from(shard::of(asked.1))].push(asked);
+            by_shard[self.shard_of(asked.1)].push(asked);
         }
-        let asked = (0..SHARDS).zip(by_shard).filter(|(_, asked)| !asked.is_empty());
-        let found =
-            try_join_all(asked.map(|(shard, asked)| self.last(keys::Positions(shard), asked))).await?;
+        let asked = self.shards.iter().zip(by_shard).filter(|(_, asked)| !asked.is_empty());
+        let found = try_join_all(asked.map(|(shard, asked)| self.last(shard, asked))).await?;
         let mut locations = vec![None; units.len()];
         for (place, location) in found.into_iter().flatten() {
             locations[place] = location;
@@ -122,7 +129,7 @@ impl RedisPositions {
     /// is: none where that is not current.
     async fn in_area(
         &self,
-        shard: keys::Positions,
+        shard: &keys::Positions,
         area: &Area,
         looked_at: &HashSet<UnitId>,
     ) -> Result<Vec<(UnitId, Option<Location>)>, PositionError> {
@@ -162,7 +169,7 @@ impl RedisPositions {
         let mut kept: Vec<(Location, f64)> = Vec::new();
         for radius_m in rings(query.radius_m) {
             let area = Area::around(center, radius_m);
-            let shards = (0..SHARDS).map(|shard| self.in_area(keys::Positions(shard), &area, &looked_at));
+            let shards = self.shards.iter().map(|shard| self.in_area(shard, &area, &looked_at));
             for (unit, location) in try_join_all(shards).await?.into_iter().flatten() {
                 looked_at.insert(unit);
                 // The index rounds; what counts is the place that is held.
@@ -184,7 +191,7 @@ impl RedisPositions {
     }
 
     async fn try_remove(&self, unit: &UnitId) -> RedisResult<()> {
-        let keys = keys::Positions(shard::of(unit));
+        let keys = &self.shards[self.shard_of(unit)];
         let mut call = scripts::REMOVE.prepare_invoke();
         call.key(keys.current(unit)).key(keys.last()).key(keys.geo()).key(keys.geo_until());
         call.arg(unit.as_str()).invoke_async(&mut self.link.clone()).await
@@ -194,11 +201,11 @@ impl RedisPositions {
 #[async_trait]
 impl Positions for RedisPositions {
     async fn put(&self, location: Location) -> Result<Put, EngineError> {
-        self.try_put(&location).await.map_err(EngineError::during("putting a position"))
+        self.puts.put(&location).await.map_err(EngineError::during("putting a position"))
     }
 
     async fn get(&self, unit: &UnitId) -> Result<Option<Location>, EngineError> {
-        let last = self.last(keys::Positions(shard::of(unit)), vec![(0, unit)]).await;
+        let last = self.last(&self.shards[self.shard_of(unit)], vec![(0, unit)]).await;
         let last = last.map_err(EngineError::during("reading a position"))?;
         Ok(last.into_iter().next().and_then(|(_, location)| location))
     }

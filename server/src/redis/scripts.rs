@@ -138,34 +138,50 @@ local function now_ms()
 end
 ";
 
-/// KEYS: current, last, geo, until. ARGV: unit, device time, received at, the place and the
-/// rest, for how many ms it is current, the highest latitude that the index takes.
-/// Answers whether it is the newest.
+/// KEYS: last, geo, until, then current of each unit. ARGV: for how many ms a position is
+/// current, the highest latitude that the index takes; then of each unit its id, device time,
+/// received at, the place and the rest. Answers of each whether it is the newest.
 pub static PUT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
         "{NOW}{}",
         r"
-local unit, time, received_at, place = unpack(ARGV, 1, 4)
-local is_newest = 1
-local held = redis.call('HGET', KEYS[2], unit)
-if held then
-  local held_time, heard_at, held_place = string.match(held, '^(%S+) (%S+) (.*)$')
-  if tonumber(held_time) >= tonumber(time) then
-    if tonumber(heard_at) >= tonumber(received_at) then return 0 end
-    is_newest, time, place = 0, held_time, held_place
+local expires, highest = now_ms() + ARGV[1], tonumber(ARGV[2])
+local units = {}
+for i = 1, #KEYS - 3 do units[i] = ARGV[4 * i - 1] end
+local held = {}
+for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(units))) do held[units[i]] = value end
+local newest, last, geo, until_ = {}, {}, {}, {}
+for i, unit in ipairs(units) do
+  local time, received_at, place = unpack(ARGV, 4 * i, 4 * i + 2)
+  local is_newest, is_heard = 1, true
+  if held[unit] then
+    local held_time, heard_at, held_place = string.match(held[unit], '^(%S+) (%S+) (.*)$')
+    if tonumber(held_time) >= tonumber(time) then
+      is_newest, is_heard = 0, tonumber(heard_at) < tonumber(received_at)
+      time, place = held_time, held_place
+    end
+  end
+  newest[i] = is_newest
+  if is_heard then
+    local value = time .. ' ' .. received_at .. ' ' .. place
+    held[unit] = value
+    redis.call('SET', KEYS[3 + i], value, 'PXAT', expires)
+    local longitude, latitude = string.match(place, '^(%S+) (%S+)')
+    if tonumber(longitude) == 180 then longitude = -180 end
+    local n = #last
+    last[n + 1], last[n + 2] = unit, value
+    until_[n + 1], until_[n + 2] = expires, unit
+    n = #geo
+    geo[n + 1], geo[n + 2] = longitude, math.max(-highest, math.min(highest, tonumber(latitude)))
+    geo[n + 3] = unit
   end
 end
-local value = time .. ' ' .. received_at .. ' ' .. place
-local expires = now_ms() + ARGV[5]
-local longitude, latitude = string.match(place, '^(%S+) (%S+)')
-local highest = tonumber(ARGV[6])
-latitude = math.max(-highest, math.min(highest, tonumber(latitude)))
-if tonumber(longitude) == 180 then longitude = -180 end
-redis.call('HSET', KEYS[2], unit, value)
-redis.call('SET', KEYS[1], value, 'PXAT', expires)
-redis.call('GEOADD', KEYS[3], longitude, latitude, unit)
-redis.call('ZADD', KEYS[4], expires, unit)
-return is_newest
+if #last > 0 then
+  redis.call('HSET', KEYS[1], unpack(last))
+  redis.call('GEOADD', KEYS[2], unpack(geo))
+  redis.call('ZADD', KEYS[3], unpack(until_))
+end
+return newest
 "
     ))
 });

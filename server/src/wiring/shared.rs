@@ -59,7 +59,7 @@ impl Base {
             archive: Arc::new(archive),
             bus,
             rooms: Arc::new(RedisRooms::new(link.clone(), shared.redis.is_cluster())),
-            positions: Arc::new(RedisPositions::new(link.clone(), shared.position_ttl)),
+            positions: Arc::new(RedisPositions::start(link.clone(), shared.position_ttl, tasks, stop)),
             link,
             mongo,
         })

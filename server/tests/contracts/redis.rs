@@ -77,7 +77,7 @@ impl Base {
     }
 
     pub fn positions(&self, current_for: Duration) -> RedisPositions {
-        RedisPositions::new(self.link.clone(), current_for)
+        RedisPositions::start(self.link.clone(), current_for, &self.tasks, &self.stop)
     }
 
     /// How many keys each of the servers holds.

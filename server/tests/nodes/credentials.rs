@@ -2,11 +2,14 @@
 
 use crate::{
     server::{Answer, DISTRICT, PASSWORD, Server, at, fix, id, send, within, zone},
-    socket::{Form, Socket},
+    socket::{Form, Socket, subscribe_to},
     town::Town,
 };
 use reqwest::{Method, StatusCode};
-use sentinel_model::{Permission, Scope, live::close};
+use sentinel_model::{
+    Permission, Scope,
+    live::{ClientFrame, close},
+};
 use serde_json::json;
 use std::time::Duration;
 
@@ -83,6 +86,27 @@ async fn what_was_made_at_one_node_can_be_changed_at_the_next_at_once() {
             )
             .await;
         assert_eq!(again.status, StatusCode::CONFLICT, "turn {turn}: {}", again.text);
+    }
+    town.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_that_is_made_at_one_node_can_be_watched_at_the_next_at_once() {
+    let Some(town) = Town::start(3, 0).await else { return };
+    let admin = town.nodes[0].sign_in("admin").await;
+    for turn in 0..20 {
+        let [here, next, last] = [0, 1, 2].map(|n| &town.nodes[(turn + n) % 3]);
+        let made = Scope::station(500 + turn as u32);
+        let body = json!({"scope": made, "name": "new", "parent": "division:2"});
+        let answer = here.post(&admin, "/api/v1/scopes", body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "turn {turn}: {}", answer.text);
+        let (_socket, snapshot) = Socket::subscribed(next, &admin, made).await;
+        assert!(snapshot.units.is_empty());
+        // Another's stays another's, also where the node looks again.
+        let chief = last.sign_in("chief5").await;
+        let mut refused = Socket::open(last, &chief, Form::Postcard).await;
+        refused.say(ClientFrame::Subscribe(subscribe_to(made))).await;
+        assert_eq!(refused.closed().await.0, close::FORBIDDEN, "turn {turn}");
     }
     town.end().await;
 }

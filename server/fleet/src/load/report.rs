@@ -147,7 +147,12 @@ impl Report {
             service: m.sent.service.percentiles(),
             generator_late: m.sent.wake.percentiles(),
             deliveries,
-            servers: args.server_pid.iter().zip(m.servers).map(|(of, used)| process(&of.name, used)).collect(),
+            servers: args
+                .server_pid
+                .iter()
+                .zip(m.servers)
+                .map(|(of, used)| process(&of.name, used))
+                .collect(),
             generator: m.generator.map(|used| process("generator", used)),
             audit: m.audit,
             exact,
@@ -249,7 +254,13 @@ impl fmt::Display for Report {
                 f,
                 "{:<10} {:.2} CPU s ({:.2} cores), {:.0} MiB resident, {:.0} at peak; \
                  {:.0} fixes and {:.0} deliveries for each CPU second",
-                p.name, p.cpu_s, p.cores, p.rss_mib, p.peak_rss_mib, p.fixes_per_cpu_s, p.deliveries_per_cpu_s
+                p.name,
+                p.cpu_s,
+                p.cores,
+                p.rss_mib,
+                p.peak_rss_mib,
+                p.fixes_per_cpu_s,
+                p.deliveries_per_cpu_s
             )?;
         }
         for (what, n) in &self.errors {

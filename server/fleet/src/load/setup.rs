@@ -162,8 +162,9 @@ pub fn prepare(args: &LoadArgs) -> anyhow::Result<Prepared> {
 
 pub fn sign_in(admin: &mut Api, args: &LoadArgs) -> anyhow::Result<(String, Scope)> {
     let body = LoginBody { username: args.username.clone(), password: args.password.clone() };
-    let answer: LoginAnswer =
-        admin.post("/api/v1/auth/login", &body).with_context(|| format!("signing in at {}", args.url.join(",")))?;
+    let answer: LoginAnswer = admin
+        .post("/api/v1/auth/login", &body)
+        .with_context(|| format!("signing in at {}", args.url.join(",")))?;
     admin.authorize(answer.token.clone());
     Ok((answer.token, answer.user.scope))
 }
