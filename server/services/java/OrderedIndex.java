@@ -4,9 +4,11 @@ import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.backend.Utils;
 import de.bwaldvogel.mongo.backend.ValueComparator;
-import de.bwaldvogel.mongo.bson.BsonRegularExpression;
+import de.bwaldvogel.mongo.bson.BinData;
 import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.bson.ObjectId;
 import de.bwaldvogel.mongo.exception.MongoServerException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -14,6 +16,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map.Entry;
 import java.util.NavigableMap;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.UUID;
@@ -31,6 +34,9 @@ class OrderedIndex extends AbstractUniqueIndex<Integer> {
     private static final String ID = "_id";
     /** Comes after all values. */
     private static final Object END = new Object();
+    /** What is looked up here; patterns, parts of documents and the like are found by reading on. */
+    private static final Set<Class<?>> INDEXED = Set.of(Integer.class, Long.class, Double.class, String.class,
+        Boolean.class, Instant.class, BinData.class, ObjectId.class, UUID.class);
 
     private final boolean unique;
     /** By the values of the keys; what has fewer values comes before all that begins with them. */
@@ -64,29 +70,31 @@ class OrderedIndex extends AbstractUniqueIndex<Integer> {
     /** Where all documents are that this query finds; read only as far as the stream is. */
     Scan scan(Document query, Document orderBy) {
         List<Object[]> prefixes = List.<Object[]>of(new Object[0]);
-        Object low = null;
-        Object high = null;
+        Object[] low = null;
+        Object[] high = null;
         int narrowed = 0;
         int equal = 0;
         for (String key : keys()) {
             Collection<Object> values = values(query, key);
             if (values == null) {
-                low = bound(query, key, "$gt", "$gte");
-                high = bound(query, key, "$lt", "$lte");
-                narrowed += low != null || high != null ? 1 : 0;
+                low = limit(query.get(key), "$gte", "$gt");
+                high = limit(query.get(key), "$lt", "$lte");
+                // Nothing is less than a value by not being there.
+                low = low == null && high != null ? new Object[] {null, END} : low;
+                narrowed += low == null ? 0 : 1;
                 break;
             }
             equal += equal == narrowed && values.size() == 1 ? 1 : 0;
             narrowed++;
             prefixes = prefixes.stream()
-                .flatMap(prefix -> values.stream().map(value -> with(prefix, value)))
+                .flatMap(prefix -> values.stream().map(value -> with(prefix, new Object[] {value})))
                 .collect(Collectors.toList());
         }
         int direction = direction(orderBy, equal);
         List<NavigableMap<Object[], Integer>> ranges = new ArrayList<>(prefixes.size());
         for (Object[] prefix : prefixes) {
             Object[] from = low == null ? prefix : with(prefix, low);
-            Object[] to = high == null ? with(prefix, END) : with(with(prefix, high), END);
+            Object[] to = high == null ? with(prefix, END) : with(prefix, high);
             if (compareTuples(from, to) < 0) {
                 NavigableMap<Object[], Integer> range = positions.subMap(from, true, to, false);
                 ranges.add(direction < 0 ? range.descendingMap() : range);
@@ -116,7 +124,7 @@ class OrderedIndex extends AbstractUniqueIndex<Integer> {
         } else if (query.containsKey(key)) {
             any = Collections.singletonList(wanted);
         }
-        if (any == null || any.stream().anyMatch(value -> !isPlain(value))) {
+        if (any == null || any.stream().anyMatch(value -> !isIndexed(value))) {
             return null;
         }
         Collection<Object> values = new TreeSet<>(OrderedIndex::compareValues);
@@ -124,19 +132,17 @@ class OrderedIndex extends AbstractUniqueIndex<Integer> {
         return values;
     }
 
-    /** The limit that a query sets by one of two operators; null is none. */
-    private static Object bound(Document query, String key, String operator, String other) {
-        if (!(query.get(key) instanceof Document)) {
-            return null;
+    /** The place before or after a value, as the operators say; null where they say nothing. */
+    private static Object[] limit(Object wanted, String before, String after) {
+        Document operators = wanted instanceof Document ? (Document) wanted : new Document();
+        for (String operator : List.of(before, after)) {
+            Object value = operators.get(operator);
+            if (value != null && isIndexed(value)) {
+                Object[] place = {normalized(value), END};
+                return operator.equals(before) ? Arrays.copyOf(place, 1) : place;
+            }
         }
-        Document operators = (Document) query.get(key);
-        Object bound = operators.getOrDefault(operator, operators.get(other));
-        return isPlain(bound) ? normalized(bound) : null;
-    }
-
-    /** Whether it means itself: not a pattern, and nothing that is matched by parts. */
-    private static boolean isPlain(Object value) {
-        return !(value instanceof Document || value instanceof Collection || value instanceof BsonRegularExpression);
+        return null;
     }
 
     /** 1 or -1 where that way through the index is in this order, else 0. */
@@ -148,7 +154,8 @@ class OrderedIndex extends AbstractUniqueIndex<Integer> {
             while (at < equal && !keys.get(at).equals(by.getKey())) {
                 at++;
             }
-            if (at == keys.size() || !keys.get(at++).equals(by.getKey()) || !(by.getValue() instanceof Number)) {
+            boolean follows = at < keys.size() && keys.get(at++).equals(by.getKey());
+            if (!follows || !(by.getValue() instanceof Number)) {
                 return 0;
             }
             int wanted = ((Number) by.getValue()).intValue() < 0 ? -1 : 1;
@@ -160,10 +167,14 @@ class OrderedIndex extends AbstractUniqueIndex<Integer> {
         return direction;
     }
 
-    private static Object[] with(Object[] prefix, Object value) {
-        Object[] longer = Arrays.copyOf(prefix, prefix.length + 1);
-        longer[prefix.length] = value;
+    private static Object[] with(Object[] prefix, Object... more) {
+        Object[] longer = Arrays.copyOf(prefix, prefix.length + more.length);
+        System.arraycopy(more, 0, longer, prefix.length, more.length);
         return longer;
+    }
+
+    private static boolean isIndexed(Object value) {
+        return value == null || INDEXED.contains(value.getClass());
     }
 
     private static Object normalized(Object value) {
