@@ -228,7 +228,7 @@ build_ferretdb() {
 
 mongo_java() {
   local dest="$CACHE/mongo-java-server-$MONGO_JAVA"
-  [ -f "$dest/launcher.jar" ] && cmp -s server/services/java/MongoServerLauncher.java "$dest/MongoServerLauncher.java" && return
+  [ -f "$dest/launcher.jar" ] && diff -rq server/services/java "$dest/source" >/dev/null 2>&1 && return
   have javac && have jar && have mvn && try "mongo-java-server $MONGO_JAVA, by Maven" build_mongo_java "$dest"
 }
 build_mongo_java() {
@@ -236,8 +236,8 @@ build_mongo_java() {
   local made=$dest.made
   rm -rf "$made" && mkdir -p "$made" &&
     mvn -B -q -f $source/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$made" &&
-    javac -cp "$made/*" -d "$made/classes" $source/MongoServerLauncher.java &&
-    jar cf "$made/launcher.jar" -C "$made/classes" . && cp $source/MongoServerLauncher.java "$made/" &&
+    javac -cp "$made/*" -d "$made/classes" $source/*.java &&
+    jar cf "$made/launcher.jar" -C "$made/classes" . && cp -r $source "$made/source" &&
     rm -rf "$made/classes" "$dest" && mv "$made" "$dest"
 }
 

@@ -1,6 +1,5 @@
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
-import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import java.util.List;
 
 /** Serves MongoDB's protocol on 127.0.0.1 at the port given (0: a free one), out of memory. */
@@ -22,7 +21,7 @@ public class MongoServerLauncher {
     }
 
     public static void main(String[] args) {
-        MongoServer server = new MongoServer(H2Backend.inMemory().version(VERSION));
+        MongoServer server = new MongoServer(new IndexedBackend().version(VERSION));
         server.bind("127.0.0.1", Integer.parseInt(args[0]));
         System.out.println(server.getConnectionString());
     }

@@ -24,6 +24,9 @@ use tokio::runtime;
 /// Versions and places as in setup.sh.
 const FERRETDB: &str = "ferretdb-1.24.0/ferretdb";
 const MONGO_JAVA: &str = "mongo-java-server-1.47.0";
+/// Room for a million segments, from the start: a heap that grows stops the server for a second each
+/// time. One thread collects, in short breaks, and leaves the other processors to what is tested.
+const JAVA_HEAP: [&str; 4] = ["-Xms3g", "-Xmx3g", "-Xmn64m", "-XX:+UseSerialGC"];
 /// For a ping or for dropping a database, on a server that should be there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -60,20 +63,18 @@ impl Kind {
                 Some(Program {
                     name: self.name(),
                     file: installed::on_path("java")?,
-                    arguments: Box::new(move |port, _| {
-                        [
-                            "-cp".into(),
-                            jars.clone().into(),
-                            "MongoServerLauncher".into(),
-                            port.to_string().into(),
-                        ]
-                        .into()
-                    }),
+                    arguments: Box::new(move |port, _| java_arguments(&jars, port)),
                     answers,
                 })
             }
         }
     }
+}
+
+fn java_arguments(jars: &Path, port: u16) -> Vec<OsString> {
+    let program: [OsString; 4] =
+        ["-cp".into(), jars.into(), "MongoServerLauncher".into(), port.to_string().into()];
+    JAVA_HEAP.into_iter().map(OsString::from).chain(program).collect()
 }
 
 fn ferretdb_arguments(port: u16, data: &Path) -> Vec<OsString> {
