@@ -23,7 +23,7 @@ pub struct Sentinel {
     pub clock: Clock,
     pub directory: Arc<Directory>,
     pub access: Arc<Access>,
-    pub ingest: Ingest,
+    pub ingest: Arc<Ingest>,
     pub intake: Arc<dyn Intake>,
     pub positions: Arc<dyn Positions>,
     pub patrols: Arc<Patrols>,

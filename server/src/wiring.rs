@@ -99,7 +99,7 @@ pub async fn start(
     }
 
     let sentinel = Arc::new(Sentinel {
-        ingest: Ingest {
+        ingest: Arc::new(Ingest {
             clock: clock.clone(),
             directory: directory.clone(),
             intake: intake.clone(),
@@ -110,7 +110,7 @@ pub async fn start(
             limits: UnitLimits::new(config.unit_rate),
             patrol_by_fix: config.patrol_by_fix,
             counts: Counts::default(),
-        },
+        }),
         reads: Arc::new(Reads {
             clock: clock.clone(),
             directory: directory.clone(),

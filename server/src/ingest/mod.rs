@@ -3,10 +3,10 @@
 //! A body is decoded ([`decode`]), its unit found and its allowance checked
 //! ([`limits`]); the good points go to the intake, and once they are on disk the
 //! newest of them moves the unit's marker and travels to whoever may see it. Only
-//! then comes the answer. What fails before the commit is refused whole; what fails
-//! after it (the marker, the bus) is logged, because the fixes are safe and sending
-//! them again would change nothing. A device that hangs up meanwhile changes nothing
-//! either ([`finish`]).
+//! then comes the answer, or where showing takes longer than [`SHOWN_WITHIN`], before it.
+//! What fails before the commit is refused whole; what fails after it (the marker, the
+//! bus) is logged, because the fixes are safe and sending them again would change nothing.
+//! A device that hangs up meanwhile changes nothing either ([`finish`]).
 
 pub mod decode;
 pub mod finish;
@@ -20,12 +20,20 @@ use crate::{
     ports::{Bus, EngineError, Intake, IntakeError, Positions, Put},
 };
 use decode::Posted;
+use finish::even_if_given_up;
 use limits::UnitLimits;
 use sentinel_model::{Fix, Location, Time, UnitId, fix::IngestAnswer};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
+
+/// How long an answer waits until what is safe is shown too: whoever reads after it reads
+/// the new position. Showing that takes longer, as an engine is away, goes on by itself.
+const SHOWN_WITHIN: Duration = Duration::from_millis(500);
 
 /// A device's clock may run ahead by this much before the server's counts instead.
 pub const CLOCK_AHEAD_MS: i64 = 300_000;
@@ -86,7 +94,11 @@ pub enum IngestError {
 
 impl Ingest {
     /// Stores what a unit posted. The caller has checked that it may.
-    pub async fn accept(&self, unit: &Arc<UnitEntry>, posted: Posted) -> Result<IngestAnswer, IngestError> {
+    pub async fn accept(
+        self: &Arc<Self>,
+        unit: &Arc<UnitEntry>,
+        posted: Posted,
+    ) -> Result<IngestAnswer, IngestError> {
         let id = &unit.record.id;
         self.limits
             .take(id, posted.fixes.len())
@@ -99,16 +111,20 @@ impl Ingest {
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
         self.counts.duplicates.fetch_add(receipt.duplicates, Ordering::Relaxed);
         self.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
-        let shown = match (newest, nowhere) {
-            // Sent again it is received later but was made no later.
-            (Some((location, true)), _) if receipt.accepted == 0 => self.hear(id, location).await,
-            (Some((location, _)), _) => self.show(id, location).await,
-            (None, Some(location)) => self.hear(id, location).await,
-            (None, None) => Ok(()),
+        let (ingest, id) = (self.clone(), id.clone());
+        let showing = async move {
+            let shown = match (newest, nowhere) {
+                // Sent again it is received later but was made no later.
+                (Some((location, true)), _) if receipt.accepted == 0 => ingest.hear(&id, location).await,
+                (Some((location, _)), _) => ingest.show(&id, location).await,
+                (None, Some(location)) => ingest.hear(&id, location).await,
+                (None, None) => Ok(()),
+            };
+            if let Err(error) = shown {
+                tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
+            }
         };
-        if let Err(error) = shown {
-            tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
-        }
+        tokio::time::timeout(SHOWN_WITHIN, even_if_given_up(showing)).await.ok();
         Ok(IngestAnswer {
             status: "ok".into(),
             accepted: receipt.accepted,

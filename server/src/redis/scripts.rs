@@ -145,7 +145,8 @@ pub static PUT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
         "{NOW}{}",
         r"
-local expires, highest = now_ms() + ARGV[1], tonumber(ARGV[2])
+-- As text once: a number is written out anew, and slowly, for each command.
+local expires, highest = string.format('%.0f', now_ms() + ARGV[1]), tonumber(ARGV[2])
 local units = {}
 for i = 1, #KEYS - 3 do units[i] = ARGV[4 * i - 1] end
 local held = {}
@@ -168,12 +169,13 @@ for i, unit in ipairs(units) do
     redis.call('SET', KEYS[3 + i], value, 'PXAT', expires)
     local longitude, latitude = string.match(place, '^(%S+) (%S+)')
     if tonumber(longitude) == 180 then longitude = -180 end
+    local is_polar = math.abs(tonumber(latitude)) > highest
+    if is_polar then latitude = math.max(-highest, math.min(highest, tonumber(latitude))) end
     local n = #last
     last[n + 1], last[n + 2] = unit, value
     until_[n + 1], until_[n + 2] = expires, unit
     n = #geo
-    geo[n + 1], geo[n + 2] = longitude, math.max(-highest, math.min(highest, tonumber(latitude)))
-    geo[n + 3] = unit
+    geo[n + 1], geo[n + 2], geo[n + 3] = longitude, latitude, unit
   end
 end
 if #last > 0 then

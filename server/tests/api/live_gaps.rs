@@ -157,7 +157,7 @@ impl Stage {
     }
 
     /// The way of a fix, over these engines.
-    fn ingest(&self) -> Ingest {
+    fn ingest(&self) -> Arc<Ingest> {
         let sentinel = &self.server.sentinel;
         let patrols = Arc::new(Patrols {
             clock: sentinel.clock.clone(),
@@ -167,7 +167,7 @@ impl Stage {
             silence: *self.hub.silence(),
             starts: Starts::default(),
         });
-        Ingest {
+        Arc::new(Ingest {
             clock: sentinel.clock.clone(),
             directory: sentinel.directory.clone(),
             intake: sentinel.intake.clone(),
@@ -178,7 +178,14 @@ impl Stage {
             limits: UnitLimits::new(UnitRate(None)),
             patrol_by_fix: true,
             counts: Counts::default(),
-        }
+        })
+    }
+
+    async fn post(&self, ingest: &Arc<Ingest>, time: Time) {
+        let body = serde_json::to_vec(&crate::server::fix(time, 9.9, 76.2)).expect("encodes");
+        let posted = decode::decode(&body, &self.server.sentinel.clock).expect("decodes");
+        let entry = self.server.sentinel.directory.unit(&self.member.unit).expect("it is there");
+        assert_eq!(ingest.accept(&entry, posted).await.expect("accepted").accepted, 1);
     }
 
     async fn grant(&self) -> ScopeGrant {
@@ -323,6 +330,22 @@ async fn nobody_moves_before_they_are_told_to_have_joined() {
 }
 
 #[tokio::test]
+async fn what_is_safe_is_answered_though_showing_it_takes_long_and_it_is_shown_then() {
+    let stage = Stage::set().await;
+    let mut session = stage.join(None).await;
+    let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
+    stage.positions.2.set(move || async move { wait.await.expect("it goes on") });
+    let ingest = stage.ingest();
+    let posting = stage.post(&ingest, at(1));
+    tokio::time::timeout(DEADLINE, posting).await.expect("answered meanwhile");
+    go_on.send(()).expect("it is still being shown");
+    told(&mut session, "its position", |frame| {
+        crate::server::positions_in(frame).iter().any(|unit| unit.time == Some(at(1))).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_position_that_comes_while_its_unit_changes_station_reaches_the_new_one() {
     let stage = Stage::set().await;
     let mut session = stage.join(None).await;
@@ -331,10 +354,7 @@ async fn a_position_that_comes_while_its_unit_changes_station_reaches_the_new_on
     stage.positions.2.set(move || async move {
         patrols.start(&unit, Some(path(6)), Started::ByHand).await.expect("it moves");
     });
-    let body = serde_json::to_vec(&crate::server::fix(at(1), 9.9, 76.2)).expect("encodes");
-    let posted = decode::decode(&body, &stage.server.sentinel.clock).expect("decodes");
-    let entry = stage.server.sentinel.directory.unit(&stage.member.unit).expect("it is there");
-    ingest.accept(&entry, posted).await.expect("accepted");
+    stage.post(&ingest, at(1)).await;
     told(&mut session, "its position under the new station", |frame| {
         let units = crate::server::positions_in(frame);
         units.iter().any(|unit| unit.station == Scope::station(6) && unit.time == Some(at(1))).then_some(())
