@@ -17,7 +17,6 @@ use super::{
 use crate::ports::{Bus, BusSink, EVENT_HISTORY, EngineError, PositionFrame, StreamPosition};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::future::try_join_all;
 use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
 use sentinel_model::{PatrolId, Scope, Time, live::Event};
 use std::{
@@ -36,7 +35,7 @@ const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 const AT_ONCE: usize = 500;
 
 /// More positions on their way at once could overtake each other.
-const TRAFFIC: Traffic = Traffic { waiting: 16 * 1024, together: 64, at_once: 1 };
+const TRAFFIC: Traffic = Traffic { waiting: 4096, together: 64, at_once: 1 };
 
 pub struct RedisBus {
     link: Link,
@@ -241,19 +240,21 @@ async fn publish_positions(mut link: Link, group: Vec<(PatrolId, PositionFrame)>
         publish.arg(keys::live(*patrol)).arg(message);
         publish
     };
-    let published = if link.is_cluster() {
-        let each = group.iter().map(|one| {
-            let (publish, mut link) = (publish(one), link.clone());
-            async move { publish.exec_async(&mut link).await }
-        });
-        try_join_all(each).await.map(drop)
-    } else {
+    let publishing = async {
+        if link.is_cluster() {
+            // One after the other: what is sent at once may arrive in any order.
+            for one in &group {
+                publish(one).exec_async(&mut link).await?;
+            }
+            return Ok(());
+        }
         let mut pipeline = redis::Pipeline::with_capacity(group.len());
         for one in &group {
             pipeline.add_command(publish(one));
         }
         pipeline.ignore().exec_async(&mut link).await
     };
+    let published: RedisResult<()> = publishing.await;
     if let Err(error) = published {
         tracing::warn!(%error, positions = group.len(), "stored positions could not be shown at once");
     }

@@ -41,7 +41,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
-    /// Submissions that may wait in this process.
+    /// Submissions that may wait in this process: in a cluster of each shard.
     pub queue: usize,
     /// Entries that may wait in Redis for the archive, of all nodes together.
     pub backlog: u64,
@@ -51,7 +51,7 @@ pub struct QueueLimits {
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { queue: 16 * 1024, backlog: 200_000, allow_volatile: false }
+        Self { queue: 4096, backlog: 200_000, allow_volatile: false }
     }
 }
 
