@@ -33,7 +33,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a room stays open after its last subscriber left, at least: whoever comes back
-/// finds it as it was.
+/// finds it as it was. A third of it is how often rooms are compared with their streams.
 pub const LINGER: Duration = Duration::from_secs(30);
 /// How long an engine may take before it counts as failing: one that is cut off may wait
 /// instead of answering.
@@ -116,6 +116,7 @@ impl Hub {
         hub.tasks.spawn(hub.clone().keep_channels());
         hub.tasks.spawn(hub.clone().close_empty_rooms(linger));
         hub.tasks.spawn(hub.clone().tell_of_long_cuts());
+        hub.tasks.spawn(hub.clone().compare(linger / 3));
         hub
     }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use sentinel_model::{
-    PatrolId, UnitId, UnitStatus,
+    PatrolId, Scope, UnitId, UnitStatus,
     live::{Event, LiveUnit},
 };
 use std::{
@@ -48,6 +48,37 @@ impl Hub {
                 () = hub.stop.cancelled() => {}
             }
         });
+    }
+
+    /// Notices what was lost without a word, where nothing came after it: compares now and
+    /// then how far rooms are with how far their streams are.
+    pub(super) async fn compare(self: Arc<Self>, every: Duration) {
+        let comparing = async {
+            loop {
+                tokio::time::sleep(every).await;
+                let open: Vec<Arc<Room>> =
+                    self.open.iter().map(|room| room.clone()).filter(|room| room.is_filled()).collect();
+                let scopes: Vec<Scope> = open.iter().map(|room| room.scope).collect();
+                match in_time("comparing rooms", self.bus.heads(&scopes)).await {
+                    Ok(heads) => {
+                        for (room, _) in open.iter().zip(heads).filter(|(room, head)| !room.has_reached(head))
+                        {
+                            if room.doubt() {
+                                self.mend_soon(room);
+                            }
+                        }
+                    }
+                    // Where the bus is away everything is mended once it is back.
+                    Err(error) => {
+                        tracing::debug!(error = &error as &dyn std::error::Error, "not compared");
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = comparing => {}
+            () = self.stop.cancelled() => {}
+        }
     }
 
     async fn mend_until_done(&self, room: &Arc<Room>) {

@@ -102,6 +102,12 @@ impl Bus for MemoryBus {
         Ok(())
     }
 
+    async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError> {
+        let head = |scope| self.streams.get(scope).map_or(0, |stream| stream.offset);
+        let position = |scope| StreamPosition { epoch: self.epoch.clone(), offset: head(scope) };
+        Ok(scopes.iter().map(position).collect())
+    }
+
     async fn events_since(
         &self,
         scope: Scope,

@@ -37,6 +37,10 @@ pub trait Bus: Send + Sync + 'static {
     /// Tells every node, this one not necessarily, that the records are at this commit.
     async fn publish_records(&self, at: u64) -> Result<(), EngineError>;
 
+    /// Where the streams of these scopes stand, in their order: a message may be lost without
+    /// a cut, and the one after it may never come.
+    async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError>;
+
     /// The events of a scope after `since`, none where the stream began anew or
     /// no longer reaches back that far.
     async fn events_since(

@@ -31,7 +31,7 @@ const UP_WITHIN: Duration = Duration::from_secs(10);
 
 const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// Channels that are subscribed in one command.
+/// Channels that are subscribed, or scopes that are asked about, in one command.
 const AT_ONCE: usize = 500;
 
 /// More positions on their way at once could overtake each other.
@@ -65,6 +65,8 @@ enum BusError {
     Redis(#[from] redis::RedisError),
     #[error(transparent)]
     Address(#[from] AddressError),
+    #[error("Redis did not say where a stream stands")]
+    NoHead,
     #[error("an event does not encode or does not read")]
     Event(#[from] postcard::Error),
 }
@@ -105,11 +107,19 @@ impl RedisBus {
         self.listening.line.is_up()
     }
 
-    async fn position(&self, scope: Scope) -> Result<StreamPosition, BusError> {
-        let mut call = scripts::POSITION.prepare_invoke();
-        call.key(self.keys.offsets()).arg(scope.to_string());
-        let (epoch, offset): (String, u64) = call.invoke_async(&mut self.link.clone()).await?;
-        Ok(StreamPosition { epoch: epoch.into(), offset })
+    async fn try_heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, BusError> {
+        let mut heads = Vec::with_capacity(scopes.len());
+        for scopes in scopes.chunks(AT_ONCE) {
+            let mut call = scripts::HEADS.prepare_invoke();
+            call.key(self.keys.offsets());
+            for scope in scopes {
+                call.arg(scope.to_string());
+            }
+            let (epoch, offsets): (String, Vec<u64>) = call.invoke_async(&mut self.link.clone()).await?;
+            let epoch: Arc<str> = epoch.into();
+            heads.extend(offsets.into_iter().map(|offset| StreamPosition { epoch: epoch.clone(), offset }));
+        }
+        Ok(heads)
     }
 }
 
@@ -297,7 +307,8 @@ impl Bus for RedisBus {
         let watching = async {
             // Subscribed first: every event after the position that is read then comes.
             self.listening.watch(vec![keys::control(scope)]).await?;
-            self.position(scope).await
+            let heads = self.try_heads(&[scope]).await?;
+            heads.into_iter().next().ok_or(BusError::NoHead)
         };
         watching.await.map_err(EngineError::during("subscribing to a scope's events"))
     }
@@ -337,6 +348,10 @@ impl Bus for RedisBus {
         publish.arg(keys::RECORDS).arg(at);
         let publishing = publish.exec_async(&mut self.link.clone()).await;
         publishing.map_err(EngineError::during("telling of a commit"))
+    }
+
+    async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError> {
+        self.try_heads(scopes).await.map_err(EngineError::during("reading where the streams stand"))
     }
 
     async fn events_since(

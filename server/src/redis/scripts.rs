@@ -104,12 +104,14 @@ return members
     )
 });
 
-/// KEYS: offsets. ARGV: scope. Answers epoch and offset.
-pub static POSITION: LazyLock<Script> = LazyLock::new(|| {
+/// KEYS: offsets. ARGV: scopes. Answers the epoch, and the offset of each.
+pub static HEADS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local epoch = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-return {epoch, tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)}
+local offsets = redis.call('HMGET', KEYS[1], unpack(ARGV))
+for i, offset in ipairs(offsets) do offsets[i] = tonumber(offset or 0) end
+return {epoch, offsets}
 ",
     )
 });

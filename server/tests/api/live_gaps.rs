@@ -72,6 +72,9 @@ impl Bus for SlowBus {
     async fn publish_records(&self, at: u64) -> Result<(), EngineError> {
         self.0.publish_records(at).await
     }
+    async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError> {
+        self.0.heads(scopes).await
+    }
     async fn events_since(
         &self,
         scope: Scope,

@@ -52,6 +52,7 @@ every_engine!(
     events_go_to_each_of_their_scopes_with_offsets_of_its_own
     events_come_from_the_moment_a_scope_is_watched
     every_event_after_the_position_that_watching_answers_comes
+    heads_say_how_far_each_stream_is
     events_since_a_position_are_exactly_those_after_it
     a_position_that_is_not_of_this_stream_has_no_events_since
     the_last_events_are_kept_and_older_ones_known_to_be_gone
@@ -199,6 +200,16 @@ async fn every_event_after_the_position_that_watching_answers_comes(bus: &Held) 
 
 async fn epoch(bus: &Held) -> Arc<str> {
     bus.watch_scope(ZONE).await.expect("watches").epoch
+}
+
+async fn heads_say_how_far_each_stream_is(bus: &Held) {
+    publish(bus, &[STATION, ZONE], 1).await;
+    publish(bus, &[ZONE], 2).await;
+    let heads = bus.heads(&[ZONE, Scope::station(99), STATION]).await.expect("answers");
+    let epoch = epoch(bus).await;
+    assert!(heads.iter().all(|head| head.epoch == epoch), "{heads:?}");
+    assert_eq!(heads.iter().map(|head| head.offset).collect::<Vec<_>>(), [2, 0, 1]);
+    assert_eq!(bus.heads(&[]).await.expect("answers"), []);
 }
 
 async fn events_since_a_position_are_exactly_those_after_it(bus: &Held) {

@@ -28,6 +28,20 @@ async fn a_lost_event_is_asked_for_when_the_next_one_comes() {
 }
 
 #[tokio::test]
+async fn a_lost_event_that_none_follows_is_noticed_all_the_same() {
+    let stage = Stage::set().await;
+    let units = stage.units(["A".into()]).await;
+    let mut viewer = stage.view(ZONE_3).await;
+    let member = stage.start(&units[0], 5).await;
+    stage.bus.lose(Channel::Events(ZONE_3));
+    viewer.until("it has joined", |viewer| viewer.units.len() == 1).await;
+    stage.end(&member).await;
+    stage.bus.lose(Channel::Events(ZONE_3));
+    viewer.until("it has left", |viewer| viewer.units.is_empty()).await;
+    assert_eq!(viewer.snapshots, 1, "it went on where it was");
+}
+
+#[tokio::test]
 async fn an_event_that_comes_while_the_lost_ones_are_read_follows_them() {
     let stage = Arc::new(Stage::set().await);
     let units = stage.units(["A".into()]).await;

@@ -275,6 +275,17 @@ impl Bus for LaggingBus {
         Ok(())
     }
 
+    async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError> {
+        self.ask().await?;
+        let heads = self.whole.heads(scopes).await?;
+        let state = self.line.state.lock();
+        let own = |(scope, head): (&Scope, StreamPosition)| {
+            let offset = head.offset.saturating_sub(state.base(*scope));
+            StreamPosition { epoch: state.epoch(), offset }
+        };
+        Ok(scopes.iter().zip(heads).map(own).collect())
+    }
+
     async fn events_since(
         &self,
         scope: Scope,

@@ -13,7 +13,7 @@ use sentinel_server::{
     },
     clock::Clock,
     directory::Directory,
-    live::{Encoding, Hub, JoinError, LINGER, Wanted, live_unit, status::Silence},
+    live::{Encoding, Hub, JoinError, Wanted, live_unit, status::Silence},
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
     ports::{
         Bus as _, Change, EngineError, Home, Positions as _, Put, Registry, RoomMember, Rooms as _,
@@ -83,8 +83,10 @@ impl Stage {
         let access = Access::open(ours.clone(), clock.clone(), config).await.expect("opens");
         let admin = sign_in(&access).await;
         let silence = Silence::default();
+        // Shorter than an operator would wait, longer than anybody here is away.
+        let linger = Duration::from_secs(6);
         let hub =
-            Hub::start(clock, ours.clone(), bus.clone(), rooms.clone(), positions.clone(), silence, LINGER);
+            Hub::start(clock, ours.clone(), bus.clone(), rooms.clone(), positions.clone(), silence, linger);
         Self { hub, bus, rooms, positions, theirs, ours, admin, patrols: AtomicU64::new(1) }
     }
 
