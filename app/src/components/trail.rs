@@ -67,7 +67,9 @@ pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
         draw();
     });
     let unit = id.clone();
+    let again = RwSignal::new(0u32);
     effect(move || {
+        again.track();
         let unit = unit.clone();
         let now = console.now.get_untracked();
         let midnight = console.wall.get_untracked().midnight(now);
@@ -83,7 +85,10 @@ pub fn follow_trail(console: Console, id: &UnitId) -> RwSignal<Trail> {
                     points.set_value(route.points);
                     draw();
                 }
-                Err(e) => trail.set(Trail::Failed(e)),
+                Err(e) => {
+                    trail.set(Trail::Failed(e));
+                    rest::ask_later(again);
+                }
             }
         });
     });

@@ -228,17 +228,22 @@ fn UnitBody(
 fn ask_since(console: Console, id: &UnitId, patrol: Signal<Option<PatrolId>>) {
     let id = id.clone();
     let patrol = Memo::new(move |_| patrol.get());
+    let again = RwSignal::new(0u32);
     effect(move || {
+        again.track();
         let Some(patrol) = patrol.get() else { return };
         if console.with_fleet(|f| f.get(&id).is_some_and(|e| e.since.is_some())) {
             return;
         }
         let id = id.clone();
         leptos::task::spawn_local(async move {
-            // Without an answer the page says only that it is on patrol.
-            if let Ok(known) = rest::patrol(patrol).await {
-                console.fleet.update_value(|f| f.began(&id, patrol, known.started_at));
-                console.moved.update(|n| *n = n.wrapping_add(1));
+            // Until there is an answer the page says only that it is on patrol.
+            match rest::patrol(patrol).await {
+                Ok(known) => {
+                    console.fleet.update_value(|f| f.began(&id, patrol, known.started_at));
+                    console.moved.update(|n| *n = n.wrapping_add(1));
+                }
+                Err(_) => rest::ask_later(again),
             }
         });
     });

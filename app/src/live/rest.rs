@@ -1,16 +1,21 @@
 //! The few requests a page makes. Each fails with words for a person.
 
 use gloo_net::http::{Request, RequestBuilder, Response};
+use leptos::prelude::{RwSignal, Update as _, set_timeout};
 use sentinel_model::{
     ErrorBody, Page, Patrol, PatrolId, RouteAnswer, Scope, Time, Unit, UnitId, outline::Basemap,
     page::MIME_POSTCARD, scope::ScopeNode,
 };
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RestError {
     #[error("The server cannot be reached. Check the network, then try again.")]
     Unreachable,
+    /// Somebody between the page and the server says so.
+    #[error("The server cannot be reached now. Try again in a moment.")]
+    Away,
     #[error("Your session has ended. Sign in again.")]
     SignedOut,
     /// The server's own words.
@@ -20,12 +25,15 @@ pub enum RestError {
     Unreadable,
 }
 
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
 /// Units per request when a long list is read through.
 const PAGE_LIMIT: usize = 1_000;
 
 async fn read<T: DeserializeOwned>(response: Result<Response, gloo_net::Error>) -> Result<T, RestError> {
     let response = response.map_err(|_| RestError::Unreachable)?;
     let (ok, status) = (response.ok(), response.status());
+    let is_own = response.headers().get("content-type").is_some_and(|mime| mime == MIME_POSTCARD);
     let body = response.binary().await.map_err(|_| RestError::Unreachable)?;
     if ok {
         return postcard::from_bytes(&body).map_err(|_| RestError::Unreadable);
@@ -33,8 +41,27 @@ async fn read<T: DeserializeOwned>(response: Result<Response, gloo_net::Error>) 
     if status == 401 {
         return Err(RestError::SignedOut);
     }
-    let body: ErrorBody = postcard::from_bytes(&body).map_err(|_| RestError::Unreadable)?;
-    Err(RestError::Refused { code: body.code, message: body.message })
+    Err(refusal(status, &body, is_own))
+}
+
+/// What a refusal says: the server's own words, or a balancer's page while the server is away.
+fn refusal(status: u16, body: &[u8], is_own: bool) -> RestError {
+    match postcard::from_bytes(body) {
+        Ok(ErrorBody { code, message, .. }) if is_own => RestError::Refused { code, message },
+        _ if !is_own && matches!(status, 502..=504) => RestError::Away,
+        _ => RestError::Unreadable,
+    }
+}
+
+/// Has a question whose answer failed asked again after a while, where whoever asked follows
+/// `again` and is still there.
+pub fn ask_later(again: RwSignal<u32>) {
+    set_timeout(
+        move || {
+            again.try_update(|n| *n = n.wrapping_add(1));
+        },
+        ASKED_AGAIN_AFTER,
+    );
 }
 
 /// The page carries no JSON reader: it asks for what its socket speaks as well.
@@ -105,4 +132,20 @@ pub async fn basemap(address: &str) -> Result<Basemap, RestError> {
 
 fn encoded(text: &str) -> String {
     js_sys::encode_uri_component(text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_balancer_s_page_says_that_the_server_is_away() {
+        let page = b"<html><body><h1>503 Service Unavailable</h1></body></html>";
+        assert_eq!(refusal(503, page, false), RestError::Away);
+        assert_eq!(refusal(404, page, false), RestError::Unreadable);
+        let own = ErrorBody { code: "busy".into(), message: "later".into(), request_id: String::new() };
+        let own = postcard::to_allocvec(&own).expect("writes");
+        let expected = RestError::Refused { code: "busy".into(), message: "later".into() };
+        assert_eq!(refusal(503, &own, true), expected);
+    }
 }
