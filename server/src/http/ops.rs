@@ -29,7 +29,7 @@ pub fn routes() -> Router<Arc<Sentinel>> {
 /// Whether requests should be sent here: no longer once the process is stopping, nor
 /// where it cannot make positions safe.
 async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
-    let mut condition = sentinel.health.condition().await;
+    let mut condition = sentinel.health.condition();
     if sentinel.stop.is_cancelled() {
         condition.trouble = Some("stopping".into());
     } else if !sentinel.intake.is_alive() {
@@ -82,8 +82,8 @@ async fn metrics(
 /// for a network of the operator's.
 pub fn of_worker(metrics: PrometheusHandle, health: Arc<dyn Health>) -> Router {
     let ready = move || {
-        let health = health.clone();
-        async move { readiness(health.condition().await) }
+        let condition = health.condition();
+        async move { readiness(condition) }
     };
     let metrics = move || async move {
         metrics.run_upkeep();

@@ -7,7 +7,6 @@ use crate::{
     ports::{Condition, EngineError, Health},
     redis::{Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms},
 };
-use async_trait::async_trait;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -54,6 +53,8 @@ impl Base {
         let link = Link::open(&shared.redis, tasks, stop.clone()).await?;
         let bus = Arc::new(RedisBus::start(&shared.redis, link.clone(), tasks, stop.clone())?);
         bus.up().await?;
+        let (watched, watching) = (mongo.clone(), stop.clone());
+        tasks.spawn(async move { watched.watch(watching).await });
         Ok(Self {
             registry: Arc::new(MongoRegistry::open(&mongo).await?),
             archive: Arc::new(archive),
@@ -100,24 +101,20 @@ pub struct WorkerHealth {
     pub mongo: Mongo,
 }
 
-#[async_trait]
 impl Health for WorkerHealth {
-    async fn condition(&self) -> Condition {
+    fn condition(&self) -> Condition {
         let redis = (!self.bus.is_listening()).then(|| "Redis cannot be reached: the queue waits".to_owned());
-        let database = self.mongo.ping().await.is_err();
-        let database = database.then(|| "MongoDB cannot be reached: the queue waits".to_owned());
+        let database = (!self.mongo.is_reached()).then(|| "MongoDB cannot be reached: the queue waits".to_owned());
         Condition { engines: self.mongo.describe(), trouble: redis.or(database), degraded: Vec::new() }
     }
 }
 
-#[async_trait]
 impl Health for NodeHealth {
-    async fn condition(&self) -> Condition {
+    fn condition(&self) -> Condition {
         let cut_off = || "Redis cannot be reached, so positions are refused and nothing moves".to_owned();
         let trouble = if self.bus.is_listening() { self.intake.trouble() } else { Some(cut_off()) };
         let mut degraded = Vec::new();
-        if let Err(error) = self.mongo.ping().await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "asked for the readiness");
+        if !self.mongo.is_reached() {
             degraded.push(
                 "MongoDB cannot be reached: positions are taken and shown; history and changes of records wait"
                     .to_owned(),
