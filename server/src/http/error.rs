@@ -4,7 +4,10 @@
 //! id; the caller learns what to do, never our internals.
 
 use super::answer::Answer;
-use crate::ports::{EngineError, IntakeError};
+use crate::{
+    directory::Behind,
+    ports::{EngineError, IntakeError},
+};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -75,6 +78,13 @@ impl ApiError {
         error
     }
 
+    /// What is needed for it is away.
+    pub fn unavailable(message: impl Into<String>, retry_after_s: u32) -> Self {
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+        error.retry_after_s = Some(retry_after_s);
+        error
+    }
+
     /// A refusal that came as a status and plain words, from a layer or an extractor.
     fn of(status: StatusCode, words: &str) -> Self {
         let code = match status {
@@ -119,6 +129,12 @@ impl ApiError {
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         Self::internal(&error)
+    }
+}
+
+impl From<Behind> for ApiError {
+    fn from(behind: Behind) -> Self {
+        Self::unavailable(behind.to_string(), 2)
     }
 }
 

@@ -18,6 +18,9 @@ use sentinel_model::page::Stats;
 use serde_json::json;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
+const BEHIND: &str = "what other nodes have changed cannot be read from MongoDB, so whoever asks is refused; \
+    the log says why";
+
 pub fn routes() -> Router<Arc<Sentinel>> {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
@@ -34,6 +37,8 @@ async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
         condition.trouble = Some("stopping".into());
     } else if !sentinel.intake.is_alive() {
         condition.trouble = Some("the intake has ended; the log says why; start Sentinel again".into());
+    } else if sentinel.directory.ensure_current().is_err() {
+        condition.trouble = Some(BEHIND.into());
     }
     readiness(condition)
 }

@@ -104,7 +104,8 @@ pub struct WorkerHealth {
 impl Health for WorkerHealth {
     fn condition(&self) -> Condition {
         let redis = (!self.bus.is_listening()).then(|| "Redis cannot be reached: the queue waits".to_owned());
-        let database = (!self.mongo.is_reached()).then(|| "MongoDB cannot be reached: the queue waits".to_owned());
+        let database =
+            (!self.mongo.is_reached()).then(|| "MongoDB cannot be reached: the queue waits".to_owned());
         Condition { engines: self.mongo.describe(), trouble: redis.or(database), degraded: Vec::new() }
     }
 }
