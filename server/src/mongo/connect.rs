@@ -70,23 +70,36 @@ enum Written {
     AsServed,
 }
 
+#[derive(Debug, thiserror::Error)]
+enum ConnectError {
+    #[error(
+        "{hosts} could not be asked: nodes and workers do not start without it. See that MongoDB runs there and \
+         lets them in, or give another with --mongodb-url"
+    )]
+    Away { hosts: String, source: MongoError },
+    #[error(transparent)]
+    Other(#[from] MongoError),
+}
+
 impl Mongo {
     /// Connects, and asks the server what it can do. `database` goes before the URI's.
     pub async fn connect(uri: &str, database: Option<&str>) -> Result<Self, EngineError> {
         Self::open(uri, database).await.map_err(EngineError::during("connecting to MongoDB"))
     }
 
-    async fn open(uri: &str, database: Option<&str>) -> Result<Self, MongoError> {
-        let mut options = ClientOptions::parse(uri).await?;
+    async fn open(uri: &str, database: Option<&str>) -> Result<Self, ConnectError> {
+        let mut options = ClientOptions::parse(uri).await.map_err(MongoError::from)?;
         options.app_name.get_or_insert_with(|| "sentinel".into());
         options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         let name = database.or(options.default_database.as_deref()).unwrap_or(DATABASE).to_owned();
         let told = options.write_concern.is_some();
-        let client = Client::with_options(options)?;
+        let hosts = options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let client = Client::with_options(options).map_err(MongoError::from)?;
         let mut database = client.database(&name);
 
         // The old name of `hello`, which every server knows.
-        let hello = ask(&database, "isMaster").await?;
+        let away = |source| ConnectError::Away { hosts, source };
+        let hello = ask(&database, "isMaster").await.map_err(away)?;
         let build = ask(&database, "buildInfo").await?;
         let topology = topology_of(&hello);
         let mut written = Written::AsTold;

@@ -61,7 +61,7 @@ struct Listening {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum BusError {
+pub(super) enum BusError {
     #[error(transparent)]
     Redis(#[from] redis::RedisError),
     #[error(transparent)]

@@ -5,7 +5,7 @@ use crate::{
     config::Shared,
     mongo::{Mongo, MongoArchive, MongoRegistry},
     ports::{Condition, EngineError, Health},
-    redis::{Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms},
+    redis::{Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms, check_version},
 };
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -27,9 +27,9 @@ impl Base {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, EngineError> {
-        let mongo = Mongo::connect(shared.mongodb.as_str(), None).await?;
+        let (mongo, link) = connect(shared, tasks, stop).await?;
         let archive = MongoArchive::open(&mongo, shared.retention).await?;
-        Self::over(mongo, archive, shared, tasks, stop).await
+        Self::over(mongo, link, archive, shared, tasks, stop).await
     }
 
     /// For a command beside nodes and workers: how long history is kept is theirs to say.
@@ -38,19 +38,19 @@ impl Base {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, EngineError> {
-        let mongo = Mongo::connect(shared.mongodb.as_str(), None).await?;
+        let (mongo, link) = connect(shared, tasks, stop).await?;
         let archive = MongoArchive::visit(&mongo).await?;
-        Self::over(mongo, archive, shared, tasks, stop).await
+        Self::over(mongo, link, archive, shared, tasks, stop).await
     }
 
     async fn over(
         mongo: Mongo,
+        link: Link,
         archive: MongoArchive,
         shared: &Shared,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, EngineError> {
-        let link = Link::open(&shared.redis, tasks, stop.clone()).await?;
         let bus = Arc::new(RedisBus::start(&shared.redis, link.clone(), tasks, stop.clone())?);
         bus.up().await?;
         let (watched, watching) = (mongo.clone(), stop.clone());
@@ -86,6 +86,28 @@ impl Base {
             health: Arc::new(health),
             folder: None,
         })
+    }
+}
+
+/// To both at once: whoever has given two wrong addresses hears of both.
+async fn connect(
+    shared: &Shared,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(Mongo, Link), EngineError> {
+    let redis = async {
+        let link = Link::open(&shared.redis, tasks, stop.clone()).await?;
+        check_version(&link).await?;
+        Ok(link)
+    };
+    match tokio::join!(Mongo::connect(shared.mongodb.as_str(), None), redis) {
+        (Ok(mongo), Ok(link)) => Ok((mongo, link)),
+        (Err(mongo), Err(redis)) => {
+            let redis: &dyn std::error::Error = &redis;
+            tracing::error!(error = redis, "Redis is not there either");
+            Err(mongo)
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
     }
 }
 
