@@ -49,8 +49,8 @@ pub async fn prepare(directory: &Arc<Directory>, now: Time) -> anyhow::Result<()
     let holds_the_city = directory.keys().iter().any(|key| key.name == SIMULATOR_KEY);
     anyhow::ensure!(
         holds_the_city,
-        "this data folder holds an installation of its own, so --demo is refused: it would post made-up positions \
-         there. Start without --demo, or give the demo an empty folder with --data"
+        "there is an installation of its own here, so --demo is refused: it would post made-up positions there. \
+         Start without --demo, or give the demo an empty folder with --data alone"
     );
     Ok(())
 }

@@ -5,22 +5,26 @@
 //!
 //! What is checked against this copy still holds when it is committed: a commit is made
 //! on top of the last one this copy has, and where another node was faster, its changes
-//! are read and the check is made again ([`Directory::change`]).
+//! are read and the check is made again ([`Directory::change`]). Whether this copy is as new as
+//! it should be is told in `follow`.
 
 mod change;
+mod follow;
 mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use follow::Behind;
+
 use crate::ports::{
     Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
 };
+use follow::Known;
 use parking_lot::{Mutex, RwLock};
 use sentinel_model::{PatrolId, Scope, ScopePath, Time, UnitId, UserName};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
-    time::Instant,
 };
 use tables::Tables;
 use tokio::sync::watch;
@@ -32,12 +36,12 @@ pub struct Directory {
     /// process are serial.
     at: Arc<tokio::sync::Mutex<u64>>,
     tables: Arc<RwLock<Tables>>,
-    /// When the look at the log began that was the last to be finished.
-    looked: Mutex<Option<Instant>>,
     /// Told which credentials a change has ended.
     on_end: OnceLock<OnEnd>,
     /// The newest commit that another node has told of.
     told: watch::Sender<u64>,
+    known: Mutex<Known>,
+    behind: watch::Sender<bool>,
 }
 
 type OnEnd = Box<dyn Fn(&Directory, &Ended) + Send + Sync>;
@@ -90,15 +94,17 @@ impl Directory {
         bus: Arc<dyn Bus>,
         now: Time,
     ) -> Result<Self, EngineError> {
+        let known = Known::from_now();
         let records = registry.load(now).await?;
         Ok(Self {
             registry,
             bus,
             at: Arc::new(tokio::sync::Mutex::new(records.at)),
-            looked: Mutex::default(),
+            known: Mutex::new(known.at(records.at)),
             tables: Arc::new(RwLock::new(Tables::from(records))),
             on_end: OnceLock::new(),
             told: watch::Sender::new(0),
+            behind: watch::Sender::new(false),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Clock,
-    config::{Config, ServeArgs},
+    config::{Config, Place, ServeArgs},
     demo, http,
     tls::Tls,
     wiring::{self, Running},
@@ -36,15 +36,15 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
     let running = wiring::start(&config, Clock::system(), metrics, stop.clone()).await?;
     let directory = &running.sentinel.directory;
     if !(config.demo && address.ip().is_loopback()) && demo::has_demo_sign_ins(directory).await? {
-        let data = config.data.display();
+        let place = config.place();
         anyhow::ensure!(
             address.ip().is_loopback(),
-            "the data folder {data} has sign-ins with the demo's well-known password, so {address} is not listened \
-             on: use 127.0.0.1, or change those passwords, or begin with an empty folder"
+            "{place} has sign-ins with the demo's well-known password, so {address} is not listened on: use \
+             127.0.0.1, or change those passwords, or begin with an empty one"
         );
         tracing::warn!(
-            "the data folder {data} has sign-ins with the demo's well-known password: change those passwords, or \
-             begin with an empty folder. --demo drives the demo's units"
+            "{place} has sign-ins with the demo's well-known password: change those passwords, or begin with an \
+             empty one. --demo drives the demo's units"
         );
     }
     let keeping = tls.clone().map(|tls| tokio::spawn(tls.keep(stop.clone())));
@@ -153,7 +153,7 @@ fn as_typed(path: &Path) -> String {
 
 fn say_where(config: &Config, address: SocketAddr, running: &Running) {
     let (units, patrols) = running.sentinel.directory.counts();
-    tracing::info!(%address, data = %config.data.display(), units, patrols, "listening");
+    tracing::info!(%address, data = %config.place(), units, patrols, "listening");
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     println!("Sentinel is at {scheme}://{address}");
     if config.demo {
@@ -164,10 +164,24 @@ fn say_where(config: &Config, address: SocketAddr, running: &Running) {
         }
     }
     if running.sentinel.directory.users().is_empty() {
-        println!(
-            "Nobody can sign in yet. Stop this server (Ctrl-C), make the first account, and start again:"
-        );
-        println!("  {} user add admin --data {}", as_typed(&program()), as_typed(&config.data));
+        println!("{}", first_account(&config.place(), &as_typed(&program())));
+    }
+}
+
+/// How somebody can begin to sign in.
+fn first_account(place: &Place, program: &str) -> String {
+    match place {
+        Place::Folder(data) => format!(
+            "Nobody can sign in yet. Stop this server (Ctrl-C), make the first account, and start again:\n  \
+             {program} user add admin --data {}",
+            as_typed(data)
+        ),
+        // Not the URLs: there may be passwords in them.
+        Place::Shared(_) => format!(
+            "Nobody can sign in yet. Make the first account; this server goes on meanwhile:\n  \
+             {program} user add admin --redis-url URL --mongodb-url URL\n\
+             with the two URLs that this server was given; without the flags where they stand in the environment."
+        ),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Puts the parts together. Here alone engines are named ([`engines`]).
 
+mod away;
 mod engines;
 mod offline;
 mod recover;
 mod shared;
 mod worker;
 
+pub use away::is_away;
 pub use offline::Offline;
 pub use worker::work;
 

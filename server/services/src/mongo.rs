@@ -6,6 +6,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result};
 use mongodb::{Client, bson::doc, options::ClientOptions};
+use rustix::process::Signal;
 use std::{
     env,
     ffi::OsString,
@@ -141,6 +142,16 @@ impl Mongo {
 
     pub fn kill(&self) {
         self.server.kill();
+    }
+
+    /// SIGSTOP: connections stay, nobody answers.
+    pub fn stop(&self) {
+        self.server.signal(Signal::STOP);
+    }
+
+    /// SIGCONT, after [`stop`](Self::stop).
+    pub fn resume(&self) {
+        self.server.signal(Signal::CONT);
     }
 
     /// Starts it again on the same port and folder. FerretDB has its data, mongo-java-server has none.

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    directory::{Directory, Ended},
+    directory::{Behind, Directory, Ended},
     http::error::ApiError,
     ports::{Change, EngineError, SessionRecord, UserRecord},
 };
@@ -85,6 +85,8 @@ pub enum SignInError {
     Throttled { retry_after_s: u32 },
     #[error("too many people sign in right now; try again")]
     Busy,
+    #[error(transparent)]
+    Behind(#[from] Behind),
 }
 
 impl From<SignInError> for ApiError {
@@ -94,6 +96,7 @@ impl From<SignInError> for ApiError {
             SignInError::Wrong => ApiError::unauthorized(message),
             SignInError::Throttled { retry_after_s } => ApiError::too_many(message, retry_after_s),
             SignInError::Busy => ApiError::overloaded(message, 2),
+            SignInError::Behind(behind) => behind.into(),
         }
     }
 }
@@ -134,9 +137,9 @@ impl Access {
         if let Some(token) = given_token(headers, uri.query()) {
             return self.by_token(&token).map(Some);
         }
-        let Some(caller) = session::token(headers).and_then(|token| self.by_cookie(token)) else {
-            return Ok(None);
-        };
+        let Some(token) = session::token(headers) else { return Ok(None) };
+        self.directory.ensure_current()?;
+        let Some(caller) = self.by_cookie(token) else { return Ok(None) };
         if origin::must_be_own(method, headers) && !origin::is_own(headers, uri) {
             return Err(ApiError::forbidden(
                 "this request comes from another site's page, so its cookie does not count",
@@ -171,6 +174,7 @@ impl Access {
     }
 
     fn by_token(&self, token: &Given<'_>) -> Result<Caller, ApiError> {
+        self.directory.ensure_current()?;
         let found = match Kind::of(&token.text) {
             Some(Kind::Unit) => self.by_unit_token(&token.text),
             Some(Kind::Key) => self.by_key(&token.text),
@@ -245,6 +249,7 @@ impl Access {
     ) -> Result<SignedIn, SignInError> {
         let admitted = self.throttle.admit(username, peer, self.clock.now());
         admitted.map_err(|Wait(retry_after_s)| SignInError::Throttled { retry_after_s })?;
+        self.directory.ensure_current()?;
         let record = self.directory.user(username);
         let hash = record.as_ref().map(|record| record.password_hash.as_str());
         let matches = self.passwords.verify(hash, password).await.map_err(|Busy| {

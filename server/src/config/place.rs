@@ -1,6 +1,6 @@
 //! Which installation a command is about that is no server itself.
 
-use super::{Given, ServeArgs, Shared, read};
+use super::{Config, Given, ServeArgs, Shared, read};
 use std::{fmt, path::PathBuf};
 
 /// Where the installation keeps its things, by flags, then `SENTINEL_*` variables, then a
@@ -28,6 +28,16 @@ pub struct PlaceArgs {
 pub enum Place {
     Folder(PathBuf),
     Shared(Shared),
+}
+
+impl Config {
+    /// Where this server keeps its things.
+    pub fn place(&self) -> Place {
+        match &self.shared {
+            Some(shared) => Place::Shared(shared.clone()),
+            None => Place::Folder(self.data.clone()),
+        }
+    }
 }
 
 impl PlaceArgs {

@@ -2,20 +2,14 @@
 
 use super::{Directory, Ended};
 use crate::ports::{Change, Commit, EngineError};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio_util::sync::CancellationToken;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// How often a change is tried again because other nodes keep changing the records.
 const TRIES: usize = 100;
 
 /// The longest pause between two tries.
 const APART_MAX: Duration = Duration::from_millis(5);
-
-/// The records are looked at this often even if no other node has told of a commit.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 impl Directory {
     /// Has `on_end` called for each credential that a change ends, whichever node made it.
@@ -75,11 +69,14 @@ impl Directory {
 
     /// Commits and shows the changes, or shows what was committed in between.
     async fn commit(&self, at: &mut u64, changes: Vec<Change>) -> Result<Commit, EngineError> {
+        let began = Instant::now();
         let committed = self.registry.commit(*at, changes.clone()).await?;
         match committed {
             Commit::Done => {
                 *at += 1;
                 self.show(changes);
+                // Nobody else's came in between.
+                self.has_read(began, *at, *at);
                 if let Err(error) = self.bus.publish_records(*at).await {
                     let error: &dyn std::error::Error = &error;
                     tracing::warn!(error, "other nodes see this change only when they look");
@@ -96,37 +93,17 @@ impl Directory {
         self.read_on(&mut at).await
     }
 
-    /// The same for a request that did not find what it asked for: another node may have made
-    /// it just now. Many that come at once wait for one look. Answers whether asking again
-    /// makes sense.
-    pub async fn freshen(&self) -> bool {
-        if !self.registry.is_shared() {
-            return false;
-        }
-        let asked = Instant::now();
-        let mut at = self.at.lock().await;
-        let has_looked = self.looked.lock().is_some_and(|looked| looked > asked);
-        if !has_looked {
-            let looked = Instant::now();
-            if let Err(error) = self.read_on(&mut at).await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "what other nodes changed could not be read"
-                );
-                return false;
-            }
-            *self.looked.lock() = Some(looked);
-        }
-        true
-    }
-
-    async fn read_on(&self, at: &mut u64) -> Result<bool, EngineError> {
-        let commits = self.registry.since(*at).await?;
+    pub(super) async fn read_on(&self, at: &mut u64) -> Result<bool, EngineError> {
+        let (began, told) = (Instant::now(), *self.told.borrow());
+        let read = self.registry.since(*at).await;
+        self.has_looked(began, read.is_ok());
+        let commits = read?;
         let any = !commits.is_empty();
         for commit in commits {
             *at = commit.at;
             self.show(commit.changes);
         }
+        self.has_read(began, *at, told);
         Ok(any)
     }
 
@@ -137,30 +114,6 @@ impl Directory {
         if let Some(on_end) = self.on_end.get() {
             for ended in ended {
                 on_end(self, &ended);
-            }
-        }
-    }
-
-    /// Says that another node has committed.
-    pub fn hear_of(&self, at: u64) {
-        self.told.send_if_modified(|told| at > std::mem::replace(told, at.max(*told)));
-    }
-
-    /// Keeps this copy like the records, whichever node changes them.
-    pub async fn follow(&self, stop: CancellationToken) {
-        let mut told = self.told.subscribe();
-        loop {
-            tokio::select! {
-                _ = told.changed() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = stop.cancelled() => return,
-            }
-            if let Err(error) = self.catch_up().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "what other nodes changed could not be read; tried again"
-                );
-                tokio::time::sleep(LOOK_EVERY / 4).await;
             }
         }
     }

@@ -37,6 +37,7 @@ const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Silence after which a client counts as gone.
 const CLIENT_SILENT: Duration = Duration::from_secs(70);
 const SEES_NOTHING: &str = "this server is cut off from what moves; come back";
+const BEHIND: &str = "this server cannot read what others have changed; come back";
 const SIGN_IN_ENDED: &str = "the sign-in or key behind this stream has ended";
 /// How long one frame may take to leave before the reader counts as too slow.
 const SEND_PATIENCE: Duration = Duration::from_secs(15);
@@ -96,7 +97,7 @@ impl Conversation {
     async fn run(mut self) {
         let mut heartbeat = tokio::time::interval_at((Instant::now() + HEARTBEAT).into(), HEARTBEAT);
         let stop = self.sentinel.stop.clone();
-        let mut blind = self.sentinel.hub.blind();
+        let (mut blind, mut behind) = (self.sentinel.hub.blind(), self.sentinel.directory.behind());
         let end = loop {
             let step = tokio::select! {
                 () = stop.cancelled() => Err(End::Close(close::RESTART, "the server is going down; come back")),
@@ -105,6 +106,7 @@ impl Conversation {
                 () = ended(self.ending.as_ref()) => {
                     Err(End::Close(close::UNAUTHORIZED, SIGN_IN_ENDED))
                 }
+                () = is_true(&mut behind) => Err(End::Close(close::RESTART, BEHIND)),
                 () = is_true(&mut blind) => Err(End::Close(close::RESTART, SEES_NOTHING)),
                 _ = heartbeat.tick() => self.beat().await,
             };

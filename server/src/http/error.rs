@@ -4,7 +4,11 @@
 //! id; the caller learns what to do, never our internals.
 
 use super::answer::Answer;
-use crate::ports::{EngineError, IntakeError};
+use crate::{
+    directory::Behind,
+    ports::{EngineError, IntakeError},
+    wiring::is_away,
+};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -75,6 +79,13 @@ impl ApiError {
         error
     }
 
+    /// What is needed for it is away.
+    pub fn unavailable(message: impl Into<String>, retry_after_s: u32) -> Self {
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+        error.retry_after_s = Some(retry_after_s);
+        error
+    }
+
     /// A refusal that came as a status and plain words, from a layer or an extractor.
     fn of(status: StatusCode, words: &str) -> Self {
         let code = match status {
@@ -100,14 +111,7 @@ impl ApiError {
 
     /// Something failed on our side: logged here, once, with its causes.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut chain = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            chain.push_str(": ");
-            chain.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        tracing::error!(error = chain, "a request failed on our side");
+        tracing::error!(error = chain(error), "a request failed on our side");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -116,9 +120,35 @@ impl ApiError {
     }
 }
 
+/// An error with its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain.push_str(": ");
+        chain.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    chain
+}
+
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
-        Self::internal(&error)
+        if !is_away(&error) {
+            return Self::internal(&error);
+        }
+        tracing::warn!(error = chain(&error), "a request needs what is away");
+        Self::unavailable(
+            "a database that this needs cannot be reached right now; try again soon, and look first whether \
+             what you wanted to change has changed",
+            5,
+        )
+    }
+}
+
+impl From<Behind> for ApiError {
+    fn from(behind: Behind) -> Self {
+        Self::unavailable(behind.to_string(), 2)
     }
 }
 

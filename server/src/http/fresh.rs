@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 pub async fn look_again(State(sentinel): State<Arc<Sentinel>>, request: Request, next: Next) -> Response {
     let given = Access::is_given(request.headers(), request.uri().query());
-    if !given || !sentinel.directory.is_shared() {
+    // Who is behind is reading already, and refuses meanwhile.
+    let directory = &sentinel.directory;
+    if !given || !directory.is_shared() || directory.ensure_current().is_err() {
         return next.run(request).await;
     }
     let known = sentinel.access.caller(request.method(), request.uri(), request.headers());

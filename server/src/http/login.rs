@@ -140,6 +140,7 @@ fn failed(error: SignInError, next: &str, username: &str) -> String {
     let code = match error {
         SignInError::Wrong => "credentials",
         SignInError::Throttled { .. } | SignInError::Busy => "throttled",
+        SignInError::Behind(_) => "away",
     };
     let username: String = username.chars().take(ID_MAX_CHARS).collect();
     format!("/login?error={code}&next={}&user={}", encoded(next), encoded(&username))

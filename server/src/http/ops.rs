@@ -18,6 +18,9 @@ use sentinel_model::page::Stats;
 use serde_json::json;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
+const BEHIND: &str = "what other nodes have changed cannot be read from MongoDB, so whoever asks is refused; \
+    the log says why";
+
 pub fn routes() -> Router<Arc<Sentinel>> {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
@@ -29,11 +32,13 @@ pub fn routes() -> Router<Arc<Sentinel>> {
 /// Whether requests should be sent here: no longer once the process is stopping, nor
 /// where it cannot make positions safe.
 async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
-    let mut condition = sentinel.health.condition().await;
+    let mut condition = sentinel.health.condition();
     if sentinel.stop.is_cancelled() {
         condition.trouble = Some("stopping".into());
     } else if !sentinel.intake.is_alive() {
         condition.trouble = Some("the intake has ended; the log says why; start Sentinel again".into());
+    } else if sentinel.directory.ensure_current().is_err() {
+        condition.trouble = Some(BEHIND.into());
     }
     readiness(condition)
 }
@@ -82,8 +87,8 @@ async fn metrics(
 /// for a network of the operator's.
 pub fn of_worker(metrics: PrometheusHandle, health: Arc<dyn Health>) -> Router {
     let ready = move || {
-        let health = health.clone();
-        async move { readiness(health.condition().await) }
+        let condition = health.condition();
+        async move { readiness(condition) }
     };
     let metrics = move || async move {
         metrics.run_upkeep();

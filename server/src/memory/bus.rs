@@ -6,7 +6,10 @@ use dashmap::{DashMap, DashSet};
 use sentinel_model::{PatrolId, Scope, live::Event};
 use std::{
     collections::VecDeque,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 pub struct MemoryBus {
@@ -15,6 +18,7 @@ pub struct MemoryBus {
     sink: OnceLock<Arc<dyn BusSink>>,
     patrols: DashSet<PatrolId>,
     streams: DashMap<Scope, Stream>,
+    newest_commit: AtomicU64,
 }
 
 #[derive(Default)]
@@ -27,7 +31,13 @@ struct Stream {
 impl MemoryBus {
     /// `epoch` must differ from that of every earlier process.
     pub fn new(epoch: &str) -> Self {
-        Self { epoch: epoch.into(), sink: OnceLock::new(), patrols: DashSet::new(), streams: DashMap::new() }
+        Self {
+            epoch: epoch.into(),
+            sink: OnceLock::new(),
+            patrols: DashSet::new(),
+            streams: DashMap::new(),
+            newest_commit: AtomicU64::new(0),
+        }
     }
 }
 
@@ -98,8 +108,8 @@ impl Bus for MemoryBus {
     }
 
     /// One process, one node: there is nobody else to tell.
-    async fn publish_records(&self, _at: u64) -> Result<(), EngineError> {
-        Ok(())
+    async fn publish_records(&self, at: u64) -> Result<u64, EngineError> {
+        Ok(self.newest_commit.fetch_max(at, Relaxed).max(at))
     }
 
     async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError> {

@@ -11,13 +11,25 @@ use mongodb::{
         SelectionCriteria, WriteConcern,
     },
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
 
 /// The database's name where neither the URI nor the caller says one.
 const DATABASE: &str = "sentinel";
 
 /// How long a request waits for a server that can answer it.
 const SERVER_SELECTION: Duration = Duration::from_secs(3);
+
+/// How often it is looked whether the server is there, and how soon it has to say so.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const THERE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long a server waits for its majority before it says that there is none.
 const MAJORITY: Duration = Duration::from_secs(10);
@@ -27,6 +39,8 @@ const MAJORITY: Duration = Duration::from_secs(10);
 pub struct Mongo {
     database: Database,
     abilities: Arc<Abilities>,
+    /// Whether the server answered when [`Mongo::watch`] last looked.
+    reached: Arc<AtomicBool>,
 }
 
 /// What the server said about itself when it was connected to.
@@ -56,23 +70,36 @@ enum Written {
     AsServed,
 }
 
+#[derive(Debug, thiserror::Error)]
+enum ConnectError {
+    #[error(
+        "{hosts} could not be asked: nodes and workers do not start without it. See that MongoDB runs there and \
+         lets them in, or give another with --mongodb-url"
+    )]
+    Away { hosts: String, source: MongoError },
+    #[error(transparent)]
+    Other(#[from] MongoError),
+}
+
 impl Mongo {
     /// Connects, and asks the server what it can do. `database` goes before the URI's.
     pub async fn connect(uri: &str, database: Option<&str>) -> Result<Self, EngineError> {
         Self::open(uri, database).await.map_err(EngineError::during("connecting to MongoDB"))
     }
 
-    async fn open(uri: &str, database: Option<&str>) -> Result<Self, MongoError> {
-        let mut options = ClientOptions::parse(uri).await?;
+    async fn open(uri: &str, database: Option<&str>) -> Result<Self, ConnectError> {
+        let mut options = ClientOptions::parse(uri).await.map_err(MongoError::from)?;
         options.app_name.get_or_insert_with(|| "sentinel".into());
         options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         let name = database.or(options.default_database.as_deref()).unwrap_or(DATABASE).to_owned();
         let told = options.write_concern.is_some();
-        let client = Client::with_options(options)?;
+        let hosts = options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let client = Client::with_options(options).map_err(MongoError::from)?;
         let mut database = client.database(&name);
 
         // The old name of `hello`, which every server knows.
-        let hello = ask(&database, "isMaster").await?;
+        let away = |source| ConnectError::Away { hosts, source };
+        let hello = ask(&database, "isMaster").await.map_err(away)?;
         let build = ask(&database, "buildInfo").await?;
         let topology = topology_of(&hello);
         let mut written = Written::AsTold;
@@ -86,7 +113,7 @@ impl Mongo {
         let abilities =
             Abilities { product, version: version.trim_start_matches('v').to_owned(), topology, written };
         tracing::info!(server = %abilities, database = name, "connected to the database");
-        Ok(Self { database, abilities: Arc::new(abilities) })
+        Ok(Self { database, abilities: Arc::new(abilities), reached: Arc::new(AtomicBool::new(true)) })
     }
 
     /// Such as `MongoDB 7.0.2 (replica set rs0, majority, journal)`.
@@ -98,6 +125,47 @@ impl Mongo {
     pub async fn ping(&self) -> Result<(), EngineError> {
         let answer = ask(&self.database, "ping").await;
         answer.map(drop).map_err(EngineError::during("asking MongoDB whether it is there"))
+    }
+
+    /// Whether the server was there a moment ago. Somebody has to [`watch`](Self::watch) it.
+    pub fn is_reached(&self) -> bool {
+        self.reached.load(Relaxed)
+    }
+
+    /// Looks whether the server is there, again and again until `stop`. One that hangs is
+    /// asked once and not more: what waits for it does not pile up.
+    pub async fn watch(&self, stop: CancellationToken) {
+        let watching = async {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let answer = self.ping();
+                tokio::pin!(answer);
+                let answered = match tokio::time::timeout(THERE_WITHIN, &mut answer).await {
+                    Ok(answered) => answered,
+                    Err(silent) => {
+                        self.found(Err(EngineError::new("asking MongoDB whether it is there", silent)));
+                        answer.await
+                    }
+                };
+                self.found(answered);
+            }
+        };
+        tokio::select! {
+            () = watching => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    /// Says it where it is another way than before.
+    fn found(&self, answered: Result<(), EngineError>) {
+        let before = self.reached.swap(answered.is_ok(), Relaxed);
+        match answered {
+            Ok(()) if !before => tracing::info!("MongoDB is reached again"),
+            Err(error) if before => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "MongoDB cannot be reached");
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {

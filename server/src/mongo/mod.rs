@@ -25,6 +25,7 @@
 //!   journals
 
 pub mod archive;
+mod away;
 mod compact;
 pub mod connect;
 mod driver;
@@ -38,5 +39,6 @@ mod store;
 mod tail;
 
 pub use archive::MongoArchive;
+pub use away::is_away;
 pub use connect::Mongo;
 pub use registry::MongoRegistry;

@@ -34,8 +34,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Appends the event to the stream of each of the scopes.
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError>;
 
-    /// Tells every node, this one not necessarily, that the records are at this commit.
-    async fn publish_records(&self, at: u64) -> Result<(), EngineError>;
+    /// Says that the records are at this commit. Every node, this one not necessarily, is told
+    /// of it, unless one has said so already. Answers the newest commit that any has said.
+    async fn publish_records(&self, at: u64) -> Result<u64, EngineError>;
 
     /// Where the streams of these scopes stand, in their order: a message may be lost without
     /// a cut, and the one after it may never come.

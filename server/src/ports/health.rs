@@ -1,9 +1,8 @@
-use async_trait::async_trait;
-
 /// How the engines behind the ports are, for `/readyz` and for whoever asks it.
-#[async_trait]
 pub trait Health: Send + Sync + 'static {
-    async fn condition(&self) -> Condition;
+    /// As it was last seen, at once: balancers take a node that does not answer for one that
+    /// is gone, and an engine that is away lets nobody answer.
+    fn condition(&self) -> Condition;
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

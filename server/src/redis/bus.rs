@@ -60,7 +60,7 @@ struct Listening {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum BusError {
+pub(super) enum BusError {
     #[error(transparent)]
     Redis(#[from] redis::RedisError),
     #[error(transparent)]
@@ -343,11 +343,11 @@ impl Bus for RedisBus {
         publishing.await.map_err(EngineError::during("publishing an event"))
     }
 
-    async fn publish_records(&self, at: u64) -> Result<(), EngineError> {
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(keys::RECORDS).arg(at);
-        let publishing = publish.exec_async(&mut self.link.clone()).await;
-        publishing.map_err(EngineError::during("telling of a commit"))
+    async fn publish_records(&self, at: u64) -> Result<u64, EngineError> {
+        let mut call = scripts::RECORDS.prepare_invoke();
+        call.key(keys::NEWEST_COMMIT).arg(at).arg(keys::RECORDS);
+        let newest = call.invoke_async(&mut self.link.clone()).await;
+        newest.map_err(EngineError::during("telling of a commit"))
     }
 
     async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError> {

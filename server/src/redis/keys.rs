@@ -8,6 +8,7 @@
 //! | `patrols:gone` | sorted set by time | patrols that have left: they enter no more |
 //! | `events:station:5` | stream, entry `<offset>-0` | the last events of a scope, postcard |
 //! | `events:offsets` | hash | scope: the offset of its newest event |
+//! | `records:newest` | string | the number of the newest commit to the records |
 //! | `lease:housekeeping` | string, runs out | the worker that does the chores |
 //! | `live:patrol:{id}` | channel | a patrol's positions: device time, then a postcard `LiveUnit` |
 //! | `control:station:5` | channel | a scope's events: epoch, offset, postcard |
@@ -115,6 +116,7 @@ pub fn dead(shard: u8) -> String {
 const LIVE: &str = "live:patrol:";
 const CONTROL: &str = "control:";
 pub const RECORDS: &str = "control:records";
+pub const NEWEST_COMMIT: &str = "records:newest";
 
 pub fn live(patrol: PatrolId) -> String {
     format!("{LIVE}{}", patrol.0)

@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a start waits for Redis.
 const UP_WITHIN: Duration = Duration::from_secs(10);
+const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A handle; cheap to clone, and what is sent by many goes out together.
@@ -24,7 +25,10 @@ pub enum Link {
 enum LinkError {
     #[error(transparent)]
     Address(#[from] AddressError),
-    #[error("{address} could not be reached")]
+    #[error(
+        "{address} could not be reached: nodes and workers do not start without it. See that Redis runs there and \
+         lets them in, or give another with --redis-url"
+    )]
     Away { address: String, source: redis::RedisError },
 }
 
@@ -49,8 +53,14 @@ impl Link {
                 .set_connection_timeout(Duration::from_secs(2))
                 .set_response_timeout(ANSWER_WITHIN);
             let cluster = address.cluster()?;
-            let open = cluster.get_async_connection_with_config(config);
-            return Ok(Self::Cluster(open.await.map_err(away)?));
+            let give_up = tokio::time::Instant::now() + UP_WITHIN;
+            loop {
+                match cluster.get_async_connection_with_config(config.clone()).await {
+                    Ok(cluster) => return Ok(Self::Cluster(cluster)),
+                    Err(error) if tokio::time::Instant::now() >= give_up => return Err(away(error)),
+                    Err(_) => tokio::time::sleep(TRIED_AGAIN_AFTER).await,
+                }
+            }
         }
         let line = Line::keep(address.opener()?, None, tasks, stop);
         line.up(UP_WITHIN).await.map_err(away)?;

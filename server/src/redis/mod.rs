@@ -6,6 +6,7 @@
 //! reader sees half of it. Every key and channel is named in [`keys`].
 
 mod address;
+mod away;
 mod backlog;
 mod bus;
 mod contents;
@@ -23,8 +24,10 @@ mod queue;
 mod rooms;
 mod scripts;
 pub mod shard;
+mod version;
 
 pub use address::{Address, AddressError};
+pub use away::is_away;
 pub use backlog::waiting;
 pub use bus::RedisBus;
 pub use contents::RedisContents;
@@ -36,3 +39,4 @@ pub use link::Link;
 pub use positions::{CURRENT_FOR, RedisPositions};
 pub use queue::{Delivered, EntryId, Pending, Queue};
 pub use rooms::RedisRooms;
+pub use version::check_version;

@@ -42,7 +42,7 @@ pub struct RedisPositions {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum PositionError {
+pub(super) enum PositionError {
     #[error(transparent)]
     Redis(#[from] redis::RedisError),
     #[error("a position does not encode")]

@@ -25,7 +25,7 @@ struct Member {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum RoomError {
+pub(super) enum RoomError {
     #[error(transparent)]
     Redis(#[from] redis::RedisError),
     #[error("a member of a room does not read")]

@@ -104,6 +104,20 @@ return members
     )
 });
 
+/// KEYS: the newest commit. ARGV: a commit, the channel that is told where it is newer. Answers
+/// the newest.
+pub static RECORDS: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local newest = tonumber(redis.call('GET', KEYS[1]) or 0)
+if tonumber(ARGV[1]) <= newest then return newest end
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('PUBLISH', ARGV[2], ARGV[1])
+return tonumber(ARGV[1])
+",
+    )
+});
+
 /// KEYS: offsets. ARGV: scopes. Answers the epoch, and the offset of each.
 pub static HEADS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(

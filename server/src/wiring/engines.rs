@@ -8,7 +8,6 @@ use crate::{
     ports::{Archive, Bus, Condition, Health, Intake, Positions, Registry, Rooms},
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
 };
-use async_trait::async_trait;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -58,9 +57,8 @@ impl Engines {
 
 struct Embedded;
 
-#[async_trait]
 impl Health for Embedded {
-    async fn condition(&self) -> Condition {
+    fn condition(&self) -> Condition {
         Condition { engines: "sqlite (synchronous=full), in-process bus".into(), ..Condition::default() }
     }
 }

@@ -5,9 +5,8 @@ use crate::{
     config::Shared,
     mongo::{Mongo, MongoArchive, MongoRegistry},
     ports::{Condition, EngineError, Health},
-    redis::{Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms},
+    redis::{Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms, check_version},
 };
-use async_trait::async_trait;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -28,9 +27,9 @@ impl Base {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, EngineError> {
-        let mongo = Mongo::connect(shared.mongodb.as_str(), None).await?;
+        let (mongo, link) = connect(shared, tasks, stop).await?;
         let archive = MongoArchive::open(&mongo, shared.retention).await?;
-        Self::over(mongo, archive, shared, tasks, stop).await
+        Self::over(mongo, link, archive, shared, tasks, stop).await
     }
 
     /// For a command beside nodes and workers: how long history is kept is theirs to say.
@@ -39,21 +38,23 @@ impl Base {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, EngineError> {
-        let mongo = Mongo::connect(shared.mongodb.as_str(), None).await?;
+        let (mongo, link) = connect(shared, tasks, stop).await?;
         let archive = MongoArchive::visit(&mongo).await?;
-        Self::over(mongo, archive, shared, tasks, stop).await
+        Self::over(mongo, link, archive, shared, tasks, stop).await
     }
 
     async fn over(
         mongo: Mongo,
+        link: Link,
         archive: MongoArchive,
         shared: &Shared,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Self, EngineError> {
-        let link = Link::open(&shared.redis, tasks, stop.clone()).await?;
         let bus = Arc::new(RedisBus::start(&shared.redis, link.clone(), tasks, stop.clone())?);
         bus.up().await?;
+        let (watched, watching) = (mongo.clone(), stop.clone());
+        tasks.spawn(async move { watched.watch(watching).await });
         Ok(Self {
             registry: Arc::new(MongoRegistry::open(&mongo).await?),
             archive: Arc::new(archive),
@@ -88,6 +89,28 @@ impl Base {
     }
 }
 
+/// To both at once: whoever has given two wrong addresses hears of both.
+async fn connect(
+    shared: &Shared,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(Mongo, Link), EngineError> {
+    let redis = async {
+        let link = Link::open(&shared.redis, tasks, stop.clone()).await?;
+        check_version(&link).await?;
+        Ok(link)
+    };
+    match tokio::join!(Mongo::connect(shared.mongodb.as_str(), None), redis) {
+        (Ok(mongo), Ok(link)) => Ok((mongo, link)),
+        (Err(mongo), Err(redis)) => {
+            let redis: &dyn std::error::Error = &redis;
+            tracing::error!(error = redis, "Redis is not there either");
+            Err(mongo)
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
 struct NodeHealth {
     intake: Arc<RedisIntake>,
     bus: Arc<RedisBus>,
@@ -100,24 +123,21 @@ pub struct WorkerHealth {
     pub mongo: Mongo,
 }
 
-#[async_trait]
 impl Health for WorkerHealth {
-    async fn condition(&self) -> Condition {
+    fn condition(&self) -> Condition {
         let redis = (!self.bus.is_listening()).then(|| "Redis cannot be reached: the queue waits".to_owned());
-        let database = self.mongo.ping().await.is_err();
-        let database = database.then(|| "MongoDB cannot be reached: the queue waits".to_owned());
+        let database =
+            (!self.mongo.is_reached()).then(|| "MongoDB cannot be reached: the queue waits".to_owned());
         Condition { engines: self.mongo.describe(), trouble: redis.or(database), degraded: Vec::new() }
     }
 }
 
-#[async_trait]
 impl Health for NodeHealth {
-    async fn condition(&self) -> Condition {
+    fn condition(&self) -> Condition {
         let cut_off = || "Redis cannot be reached, so positions are refused and nothing moves".to_owned();
         let trouble = if self.bus.is_listening() { self.intake.trouble() } else { Some(cut_off()) };
         let mut degraded = Vec::new();
-        if let Err(error) = self.mongo.ping().await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "asked for the readiness");
+        if !self.mongo.is_reached() {
             degraded.push(
                 "MongoDB cannot be reached: positions are taken and shown; history and changes of records wait"
                     .to_owned(),

@@ -69,7 +69,7 @@ impl Bus for SlowBus {
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
         self.0.publish_event(scopes, event).await
     }
-    async fn publish_records(&self, at: u64) -> Result<(), EngineError> {
+    async fn publish_records(&self, at: u64) -> Result<u64, EngineError> {
         self.0.publish_records(at).await
     }
     async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError> {

@@ -57,6 +57,7 @@ every_engine!(
     a_position_that_is_not_of_this_stream_has_no_events_since
     the_last_events_are_kept_and_older_ones_known_to_be_gone
     events_of_many_publishers_are_numbered_without_gap
+    whoever_says_which_commit_it_is_at_is_answered_the_newest
 );
 
 const STATION: Scope = Scope::station(5);
@@ -67,6 +68,7 @@ const ZONE: Scope = Scope::new(Level::Zone, 3);
 struct Ear {
     positions: Mutex<Vec<(PatrolId, PositionFrame)>>,
     events: Mutex<Vec<(Scope, Arc<Event>)>>,
+    commits: Mutex<Vec<u64>>,
 }
 
 impl BusSink for Ear {
@@ -76,7 +78,9 @@ impl BusSink for Ear {
     fn event(&self, scope: Scope, _epoch: &Arc<str>, event: Arc<Event>) {
         self.events.lock().push((scope, event));
     }
-    fn records(&self, _at: u64) {}
+    fn records(&self, at: u64) {
+        self.commits.lock().push(at);
+    }
     fn interrupted(&self) {}
     fn resumed(&self) {}
 }
@@ -264,4 +268,17 @@ async fn events_of_many_publishers_are_numbered_without_gap(bus: &Held) {
     let mut patrols: Vec<u64> = heard.iter().map(|(patrol, _)| *patrol).collect();
     patrols.sort_unstable();
     assert_eq!(patrols, (0..200).collect::<Vec<_>>());
+}
+
+async fn whoever_says_which_commit_it_is_at_is_answered_the_newest(bus: &Held) {
+    let ear = Ear::at(bus);
+    for (at, newest) in [(5, 5), (3, 5), (5, 5), (1_000_000, 1_000_000), (6, 1_000_000)] {
+        assert_eq!(bus.publish_records(at).await.expect("says"), newest, "at {at}");
+    }
+    // Who publishes may hear of it or not; of what is old nobody hears.
+    bus.watch_scope(ZONE).await.expect("watches");
+    publish(bus, &[ZONE], 1).await;
+    eventually("what was sent after", || !ear.heard(ZONE).is_empty()).await;
+    assert!(ear.commits.lock().iter().all(|at| [5, 1_000_000].contains(at)), "{:?}", ear.commits.lock());
+    assert!(ear.commits.lock().len() <= 2, "each once");
 }

@@ -271,8 +271,8 @@ impl Bus for LaggingBus {
         self.whole.publish_event(scopes, event).await
     }
 
-    async fn publish_records(&self, _at: u64) -> Result<(), EngineError> {
-        Ok(())
+    async fn publish_records(&self, at: u64) -> Result<u64, EngineError> {
+        Ok(at)
     }
 
     async fn heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, EngineError> {

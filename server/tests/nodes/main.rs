@@ -1,6 +1,7 @@
 //! Several nodes and workers over one Redis and one MongoDB behave as one Sentinel, from
 //! outside: real sockets, each request to whichever node.
 
+mod behind;
 mod credentials;
 mod moves;
 mod silence;
@@ -10,6 +11,8 @@ mod stories;
 mod subscriptions;
 mod town;
 
+#[path = "../shared/cable.rs"]
+mod cable;
 #[path = "../shared/isolation/mod.rs"]
 mod isolation;
 #[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]

@@ -1,6 +1,7 @@
 //! Nodes and workers in this process, over a Redis of the test's own and a fresh database.
 
 use crate::{
+    cable::Cable,
     isolation::ground::know_the_same,
     server::{Server, Turned, city, eventually},
 };
@@ -17,13 +18,18 @@ use tokio_util::sync::CancellationToken;
 /// How long a node holds on to a room that nobody is in.
 const ROOM_LINGER: Duration = Duration::from_millis(50);
 
+fn config(redis: String, mongodb: String) -> Config {
+    let args = ServeArgs { redis_url: Some(redis), mongodb_url: Some(mongodb), ..ServeArgs::default() };
+    Config { room_linger: ROOM_LINGER, ..args.settle().expect("settles") }
+}
+
 /// The test's services, and what nodes and workers have alike.
 pub struct Ground {
     pub redis: Redis,
     pub clock: Turned,
     config: Config,
     folder: Arc<tempfile::TempDir>,
-    _database: Database,
+    database: Database,
 }
 
 impl Ground {
@@ -34,18 +40,20 @@ impl Ground {
 
     pub fn over(database: Database) -> Option<Self> {
         let redis = sentinel_services::redis()?;
-        let args = ServeArgs {
-            redis_url: Some(redis.url()),
-            mongodb_url: Some(database.uri().to_owned()),
-            ..ServeArgs::default()
-        };
-        let config = Config { room_linger: ROOM_LINGER, ..args.settle().expect("settles") };
+        let config = config(redis.url(), database.uri().to_owned());
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        Some(Self { redis, clock: Turned::new(), config, folder, _database: database })
+        Some(Self { redis, clock: Turned::new(), config, folder, database })
     }
 
     pub async fn node(&self) -> Server {
         Server::over(self.folder.clone(), self.config.clone(), self.clock.clone()).await
+    }
+
+    /// One that reaches the database, which is at this port, by a cable.
+    pub async fn node_by(&self, cable: &Cable, port: u16) -> Server {
+        let uri = self.database.uri().replace(&format!("127.0.0.1:{port}"), &cable.address.to_string());
+        assert_ne!(uri, self.database.uri(), "it goes by the cable");
+        Server::over(self.folder.clone(), config(self.redis.url(), uri), self.clock.clone()).await
     }
 
     pub fn worker(&self, name: &str) -> Worker {

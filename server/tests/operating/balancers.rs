@@ -108,7 +108,7 @@ async fn three_nodes_are_one_behind(kind: Kind) {
 
 /// What a browser and a device know of the installation.
 #[derive(Clone)]
-struct Site {
+pub struct Site {
     url: String,
     jwt: String,
     unit_token: String,
@@ -119,7 +119,7 @@ struct Site {
 
 impl Site {
     /// One station with one unit, made through the balancer.
-    async fn prepare(balancer: &Balancer) -> Self {
+    pub async fn prepare(balancer: &Balancer) -> Self {
         let client = Client::builder().timeout(PATIENCE).build().expect("a client");
         let begun = sentinel_server::clock::Clock::system().now().plus_ms(-60_000);
         let (url, jwt, unit_token) = (balancer.url(""), String::new(), String::new());
@@ -142,7 +142,7 @@ impl Site {
         site
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, String) {
+    pub async fn get(&self, path: &str) -> (StatusCode, String) {
         let answer = self.client.get(self.url.clone() + path).bearer_auth(&self.jwt).send().await;
         let answer = answer.expect("the balancer answers");
         (answer.status(), answer.text().await.expect("whole"))
@@ -158,20 +158,24 @@ impl Site {
 
     /// The unit's n-th position, as a device posts it: until it is answered.
     async fn post(&self, n: u32) {
-        let body = json!({
-            "timestamp": self.begun.plus_ms(i64::from(n)),
-            "coords": {"latitude": latitude(n), "longitude": 76.25},
-        });
         let began = Instant::now();
         loop {
-            let request = self.client.post(format!("{}/api/v1/locations", self.url));
-            let answer = request.bearer_auth(&self.unit_token).json(&json!({"location": body})).send().await;
-            let status = answer.expect("the balancer answers").status();
+            let status = self.try_post(n).await;
             if status.is_success() {
                 return;
             }
             assert!(status.is_server_error() && began.elapsed() < PATIENCE, "{status}");
         }
+    }
+
+    pub async fn try_post(&self, n: u32) -> StatusCode {
+        let body = json!({
+            "timestamp": self.begun.plus_ms(i64::from(n)),
+            "coords": {"latitude": latitude(n), "longitude": 76.25},
+        });
+        let request = self.client.post(format!("{}/api/v1/locations", self.url));
+        let answer = request.bearer_auth(&self.unit_token).json(&json!({"location": body})).send().await;
+        answer.expect("the balancer answers").status()
     }
 
     /// Reads over and over; answers how often. None of them fails.
@@ -185,7 +189,21 @@ impl Site {
         reads
     }
 
-    async fn until_archived(&self, posted: u32) {
+    /// Until a node knows that the unit's first position has started its patrol.
+    pub async fn until_on_patrol_at(&self, node: &Node) {
+        let began = Instant::now();
+        loop {
+            let answer = self.client.get(node.url("/api/v1/stats")).bearer_auth(&self.jwt).send().await;
+            let stats: Value = answer.expect("answers").json().await.expect("JSON");
+            if stats["patrols_active"] == 1 {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{stats}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn until_archived(&self, posted: u32) {
         let path = format!("/api/v1/units/CAR-1/route?{}&max_points=10", crate::answers::ALWAYS);
         let began = Instant::now();
         loop {

@@ -3,13 +3,14 @@
 mod answers;
 mod balancer;
 mod balancers;
+mod database_away;
 mod household;
 mod moving;
 mod program;
 mod refusals;
 mod units;
 
-use sentinel_services::{Database, Kind, Redis};
+use sentinel_services::{Database, Kind, Mongo, Redis};
 use std::path::Path;
 
 /// The engines that nodes share, on servers of the test's own.
@@ -19,6 +20,11 @@ struct Shared {
 }
 
 impl Shared {
+    /// With the database on this server.
+    fn on(mongo: &Mongo) -> Option<Self> {
+        Some(Self { redis: sentinel_services::redis()?, mongo: mongo.database() })
+    }
+
     fn start() -> Option<Self> {
         // Much is asked of history: of a server that reads by index.
         let mongo = sentinel_services::mongo_of(Kind::JavaServer)?;

@@ -7,3 +7,4 @@ mod mongo_tls;
 mod program;
 mod redis_tls;
 mod startup;
+mod startup_shared;
