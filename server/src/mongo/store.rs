@@ -59,13 +59,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    const DIRTY: &str = "dirty_hours";
-    const REPLACED: &str = "replaced_segments";
+    pub const DIRTY: &str = "dirty_hours";
+    pub const REPLACED: &str = "replaced_segments";
 
     pub async fn prepare(mongo: &Mongo) -> Result<(), MongoError> {
         mongo.make_collection(Self::DIRTY).await?;
         mongo.make_collection(Self::REPLACED).await?;
-        mongo.make_index(Self::DIRTY, doc! { "slot": 1, "hour": 1 }, None).await.map(drop)
+        // By the hour first: the notes of the running one are many, and no work yet.
+        mongo.make_index(Self::DIRTY, doc! { "hour": 1, "slot": 1 }, None).await?;
+        mongo.make_index(Self::REPLACED, doc! { "at": 1 }, None).await.map(drop)
     }
 
     pub fn new(mongo: &Mongo) -> Self {
