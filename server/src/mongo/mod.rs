@@ -31,6 +31,8 @@ mod driver;
 mod fold;
 mod log;
 mod merge;
+#[cfg(test)]
+mod plans;
 mod records;
 pub mod registry;
 mod segment;

@@ -130,13 +130,9 @@ impl MongoRegistry {
         let units: HashSet<&UnitId> = puts.iter().map(|patrol| &patrol.unit_id).collect();
         let numbers = ids.iter().map(|id| records::patrol_number(*id)).collect::<Result<Vec<_>, _>>()?;
         let names: Vec<&str> = units.iter().map(|unit| unit.as_str()).collect();
-        let filter = doc! { "$or": [
-            { "_id": { "$in": numbers } },
-            { "unit": { "$in": names }, "ended_at": null },
-        ] };
-        let concerned =
-            |p: &Patrol| ids.contains(&p.id) || (units.contains(&p.unit_id) && p.ended_at.is_none());
-        let (seen, found) = self.patrols.find(&self.log, filter, concerned).await?;
+        let filter = concerned(&numbers, &names);
+        let holds = |p: &Patrol| ids.contains(&p.id) || (units.contains(&p.unit_id) && p.ended_at.is_none());
+        let (seen, found) = self.patrols.find(&self.log, filter, holds).await?;
         if seen != at {
             return Ok(Commit::Behind);
         }
@@ -237,6 +233,14 @@ pub(super) fn lasting(whose: &Document, started: Document, after: i64) -> Docume
         all
     };
     doc! { "$or": [ended(Bson::Null), ended(doc! { "$gt": after }.into())] }
+}
+
+/// Patrols of these numbers, and active ones of these units.
+pub(super) fn concerned(numbers: &[i64], units: &[&str]) -> Document {
+    doc! { "$or": [
+        { "_id": { "$in": numbers } },
+        { "unit": { "$in": units }, "ended_at": null },
+    ] }
 }
 
 fn is_active(patrol: &Patrol, at: Time) -> bool {

@@ -158,7 +158,7 @@ fn chores(
 
 fn count_dead_letters(base: &Base) -> Chore {
     let link = base.link.clone();
-    Chore::new("counting dead letters", Duration::from_secs(10), move || {
+    Chore::new("counting dead letters", Duration::from_secs(5), move || {
         let letters = DeadLetters::new(link.clone());
         async move {
             let count = letters.count().await.map_err(EngineError::during("counting dead letters"))?;

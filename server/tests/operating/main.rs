@@ -4,6 +4,7 @@ mod answers;
 mod balancer;
 mod balancers;
 mod household;
+mod letters;
 mod moving;
 mod program;
 mod refusals;

@@ -5,5 +5,6 @@ mod database;
 mod dead;
 mod faults;
 mod refused;
+mod retention;
 mod stage;
 mod work;
