@@ -109,12 +109,15 @@ fn chores(
                 async move { watch.look().await }
             }
         }),
-        Chore::new("mending the rooms", seconds(5), {
+        // It reads everybody who is on patrol: often only while the one who was on duty before,
+        // and with it perhaps a node, may just have ended.
+        Chore::new("mending the rooms", seconds(60), {
             move || {
                 let patrols = patrols.clone();
                 async move { patrols.mend().await.map(drop) }
             }
-        }),
+        })
+        .at_first(seconds(5), seconds(60)),
         Chore::new("folding the records", seconds(1), {
             let (registry, clock) = (registry.clone(), clock.clone());
             move || {
