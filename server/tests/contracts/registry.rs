@@ -154,12 +154,6 @@ pub fn patrol(id: u64, unit: &str, started: i64, ended: Option<i64>) -> Patrol {
     }
 }
 
-/// The patrols of every station of these stories.
-pub async fn at_stations(registry: &(impl Registry + ?Sized), at: i64) -> Vec<Patrol> {
-    let all = [Scope::station(5), Scope::station(9)];
-    registry.patrols_at(&all, Time(at)).await.expect("reads")
-}
-
 pub fn ids(patrols: &[Patrol]) -> Vec<u64> {
     patrols.iter().map(|patrol| patrol.id.0).collect()
 }
@@ -349,7 +343,7 @@ pub async fn patrols_of_a_moment_are_those_active_then(store: &impl Store) {
     for (at, expected) in
         [(-1, vec![]), (0, vec![1]), (9, vec![1, 3]), (10, vec![2, 3]), (14, vec![2, 3, 4]), (99, vec![2, 4])]
     {
-        let mut found = ids(&at_stations(&*registry, at).await);
+        let mut found = ids(&crate::at_stations(&*registry, at).await);
         found.sort_unstable();
         assert_eq!(found, expected, "at {at}");
     }

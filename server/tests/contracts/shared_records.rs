@@ -1,9 +1,9 @@
 //! What records promise that many nodes share, beyond what every registry does.
 
 use crate::{
-    NOW, contract,
+    NOW, at_stations, contract,
     mongo::{Kind, OnMongo},
-    registry::{at_stations, ids, patrol, session, unit, unit_id},
+    registry::{ids, patrol, session, unit, unit_id},
 };
 use futures::future::join_all;
 use sentinel_model::{Patrol, PatrolId, Time};
