@@ -7,13 +7,15 @@
 use crate::ports::EngineError;
 use futures::future::BoxFuture;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub struct Chore {
     /// What it does, for the log: "mending the rooms".
     pub name: &'static str,
     pub every: Duration,
+    /// How often, and for how long, at the beginning of each time on duty.
+    pub at_first: Option<(Duration, Duration)>,
     pub run: Box<dyn Fn() -> BoxFuture<'static, Result<(), EngineError>> + Send + Sync>,
 }
 
@@ -22,38 +24,57 @@ impl Chore {
     where
         F: Future<Output = Result<(), EngineError>> + Send + 'static,
     {
-        Self { name, every, run: Box::new(move || Box::pin(run())) }
+        Self { name, every, at_first: None, run: Box::new(move || Box::pin(run())) }
     }
 
-    /// Does it whenever it is due and `on_duty` says so, until `stop`. What is under way
-    /// then is finished first.
+    /// What was left undone by whoever was on duty before is found soon.
+    pub fn at_first(mut self, every: Duration, lasting: Duration) -> Self {
+        self.at_first = Some((every, lasting));
+        self
+    }
+
+    fn pause(&self, on_duty_for: Duration) -> Duration {
+        match self.at_first {
+            Some((every, lasting)) if on_duty_for < lasting => every,
+            _ => self.every,
+        }
+    }
+
+    /// Does it at once when `on_duty` says so, and then whenever it is due, until `stop`. What
+    /// is under way then is finished first.
     async fn keep(self, mut on_duty: watch::Receiver<bool>, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.every);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut fails = false;
-        loop {
-            let due = async {
-                // Nobody tells any more: never again.
-                if on_duty.wait_for(|on_duty| *on_duty).await.is_err() {
-                    std::future::pending::<()>().await;
+        while until(&mut on_duty, true, &stop).await {
+            let since = Instant::now();
+            let mut fails = false;
+            loop {
+                let next = Instant::now() + self.pause(since.elapsed());
+                match (self.run)().await {
+                    Ok(()) => fails = false,
+                    // The first says it; while it lasts more would fill the log.
+                    Err(_) if fails => {}
+                    Err(error) => {
+                        fails = true;
+                        let error: &dyn std::error::Error = &error;
+                        tracing::warn!(error, chore = self.name, "a chore failed; it is tried again");
+                    }
                 }
-                ticks.tick().await;
-            };
-            tokio::select! {
-                () = due => {}
-                () = stop.cancelled() => return,
-            }
-            match (self.run)().await {
-                Ok(()) => fails = false,
-                // The first says it; while it lasts more would fill the log.
-                Err(_) if fails => {}
-                Err(error) => {
-                    fails = true;
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, chore = self.name, "a chore failed; it is tried again");
+                tokio::select! {
+                    biased;
+                    _ = until(&mut on_duty, false, &stop) => break,
+                    () = tokio::time::sleep_until(next) => {}
                 }
             }
         }
+    }
+}
+
+/// Waits until one is on duty, or is not; answers false where `stop` came first. Where nobody
+/// tells any more, it stays as it is.
+async fn until(on_duty: &mut watch::Receiver<bool>, wanted: bool, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        Ok(_) = on_duty.wait_for(|on_duty| *on_duty == wanted) => true,
     }
 }
 
@@ -84,6 +105,35 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(20), waiting).await.expect(what);
+    }
+
+    #[tokio::test]
+    async fn a_chore_is_done_more_often_at_first_each_time_on_duty() {
+        let done = Arc::new(AtomicUsize::new(0));
+        let counted = done.clone();
+        let chore = Chore::new("counting", Duration::from_secs(600), move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { Ok(()) }
+        });
+        let chore = chore.at_first(Duration::from_millis(1), Duration::from_millis(200));
+        let count = || done.load(Ordering::Relaxed);
+        let (duty, on_duty) = watch::channel(true);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        keep(vec![chore], &on_duty, &tasks, &stop);
+        for _ in 0..2 {
+            let before = count();
+            eventually("it is done often", || count() > before + 3).await;
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            let before = count();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(count(), before, "it is done seldom");
+            duty.send_replace(false);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            duty.send_replace(true);
+        }
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
     }
 
     #[tokio::test]

@@ -81,7 +81,7 @@ pub fn own_mongo_with(kind: Kind, more: Vec<OsString>) -> Option<Mongo> {
 
 fn started<T>(needs: &str, installed: bool, start: impl FnOnce() -> anyhow::Result<T>) -> Option<T> {
     if !installed {
-        skip(needs);
+        skip(&format!("{needs}: run ./setup.sh"));
         return None;
     }
     Some(start().unwrap_or_else(|error| panic!("{error:#}")))
@@ -90,10 +90,10 @@ fn started<T>(needs: &str, installed: bool, start: impl FnOnce() -> anyhow::Resu
 /// Says that the test which runs on this thread does not happen. `end2end/build/count.mjs` counts these
 /// lines, so each stands for one test, which then returns. Past the test harness's capture, which would
 /// swallow the words of a test that "passes".
-fn skip(needs: &str) {
+pub fn skip(needs: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("unnamed");
-    let line = format!("SKIPPED: {test} needs {needs}: run ./setup.sh\n");
+    let line = format!("SKIPPED: {test} needs {needs}\n");
     // Where even stderr is gone there is nobody to tell.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }

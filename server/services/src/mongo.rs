@@ -154,6 +154,11 @@ impl Mongo {
         self.server.signal(Signal::CONT);
     }
 
+    /// Has it fail at every write, until it is told otherwise.
+    pub fn fill_disk(&self, full: bool) {
+        self.server.limit_files(full.then_some(0));
+    }
+
     /// Starts it again on the same port and folder. FerretDB has its data, mongo-java-server has none.
     pub fn restart(&self) -> Result<()> {
         self.server.restart()

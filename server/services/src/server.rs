@@ -7,7 +7,7 @@
 use crate::port;
 use anyhow::{Context as _, Result, anyhow};
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use std::{
     ffi::OsString,
     fs::{self, File},
@@ -112,6 +112,15 @@ impl Server {
         let running = self.running.lock();
         let running = running.as_ref().expect("a killed server gets no signals");
         kill_process(running.pid(), signal).expect("an unreaped child can be sent a signal");
+    }
+
+    /// From now on no file of its grows beyond so many bytes, as if its disk were full; without
+    /// a number they may again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let running = self.running.lock();
+        let running = running.as_ref().expect("a killed server has no limits");
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(running.pid()), Resource::Fsize, limit).expect("an unreaped child can be limited");
     }
 
     fn log_file(&self) -> PathBuf {

@@ -38,7 +38,6 @@ type Unpack<T> = fn(&[u8]) -> Result<Vec<(Key, T)>, BlockError>;
 pub struct MongoArchive {
     pub(super) segments: Collection<Segment>,
     pub(super) writer: Arc<Writer>,
-    expires: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -53,30 +52,24 @@ impl MongoArchive {
     pub(super) const SEGMENTS: &str = "segments";
 
     /// Opens the history of that database, and makes collections and indexes that are not
-    /// there. History older than `retention` expires, if that is given: by the server where
-    /// it can ([`expires_by_itself`](Self::expires_by_itself)).
+    /// there. History older than `retention` expires, if that is given: soon by the server
+    /// where it can, and a worker makes sure of it by [`drop_before`](Self::drop_before), as
+    /// there are servers that take the wish and do nothing.
     pub async fn open(mongo: &Mongo, retention: Option<Duration>) -> Result<Self, EngineError> {
         let making = async {
             Self::prepare(mongo).await?;
             expire_after(mongo, retention).await
         };
-        let expires: Result<bool, MongoError> = making.await;
-        Ok(Self {
-            segments: mongo.collection(Self::SEGMENTS),
-            writer: Arc::new(Writer::new(mongo)),
-            expires: expires.map_err(EngineError::during("preparing the history"))?,
-        })
+        let made: Result<(), MongoError> = making.await;
+        made.map_err(EngineError::during("preparing the history"))?;
+        Ok(Self { segments: mongo.collection(Self::SEGMENTS), writer: Arc::new(Writer::new(mongo)) })
     }
 
     /// The same for who only passes by: what expires when is left as it is, and reads miss
     /// nothing that was stored before, wherever the URI would have history read.
     pub async fn visit(mongo: &Mongo) -> Result<Self, EngineError> {
         Self::prepare(mongo).await.map_err(EngineError::during("preparing the history"))?;
-        Ok(Self {
-            segments: mongo.settled_collection(Self::SEGMENTS),
-            writer: Arc::new(Writer::new(mongo)),
-            expires: false,
-        })
+        Ok(Self { segments: mongo.settled_collection(Self::SEGMENTS), writer: Arc::new(Writer::new(mongo)) })
     }
 
     async fn prepare(mongo: &Mongo) -> Result<(), MongoError> {
@@ -84,12 +77,6 @@ impl MongoArchive {
         Writer::prepare(mongo).await?;
         let of_unit = doc! { "unit": 1, "first": 1, "last": 1 };
         mongo.make_index(Self::SEGMENTS, of_unit, None).await.map(drop)
-    }
-
-    /// Whether the server itself drops what has expired. If not, a worker does, by
-    /// [`drop_before`](Self::drop_before).
-    pub fn expires_by_itself(&self) -> bool {
-        self.expires
     }
 
     /// The next points or fixes: about `enough`, in order, and behind which key to read on;
@@ -103,11 +90,7 @@ impl MongoArchive {
         unpack: Unpack<T>,
     ) -> Result<(Vec<T>, Option<Key>), ReadError> {
         let from = behind.as_ref().map_or(range.from, |(time, _)| *time);
-        let filter = doc! {
-            "unit": unit.as_str(),
-            "first": { "$gte": date(hour_start(hour(from))), "$lt": date(range.to) },
-            "last": { "$gte": date(from) },
-        };
+        let filter = within_range(unit, from, range.to);
         let segments = self.segments.clone();
         let reading = async move {
             let mut merge = Merge::new(range, behind);
@@ -130,21 +113,15 @@ impl MongoArchive {
 
     /// The last fix not after `at`.
     async fn last_of(&self, unit: &UnitId, at: Time) -> Result<Option<Fix>, ReadError> {
-        let begun = doc! { "unit": unit.as_str(), "first": { "$lte": date(at) } };
+        let begun = begun(unit, at);
         let segments = self.segments.clone();
         let newest = within(SOON, async move { segments.find_one(begun).sort(doc! { "first": -1 }).await });
         let Some(newest) = newest.await? else { return Ok(None) };
         // Another one of that hour, which begins before it, may reach further.
         let (fixes, _) = block::unpack_all(&newest.data.bytes)?;
         let reached = fixes.iter().rfind(|fix| fix.time <= at).map_or(time(newest.first), |fix| fix.time);
-        let hour = hour(reached);
-        let begin = doc! { "$gte": date(hour_start(hour)), "$lte": newest.first };
-        let others: Document = doc! {
-            "unit": unit.as_str(),
-            "first": begin,
-            "last": { "$gte": date(reached) },
-            "_id": { "$ne": newest.id },
-        };
+        let mut others = within_range(unit, reached, time(newest.first).plus_ms(1));
+        others.insert("_id", doc! { "$ne": newest.id });
         let segments = self.segments.clone();
         let others: Vec<Segment> =
             within(SOON, async move { segments.find(others).await?.try_collect().await }).await?;
@@ -159,15 +136,33 @@ impl MongoArchive {
     /// Removes what has its last fix before `time`.
     pub async fn drop_before(&self, time: Time) -> Result<(), EngineError> {
         let segments = self.segments.clone();
-        let old = doc! { "last": { "$lt": date(time) } };
+        let old = ended_before(time);
         let dropped = within(LATER, async move { segments.delete_many(old).await }).await;
         dropped.map(drop).map_err(EngineError::during("dropping expired history"))
     }
 }
 
-/// Has the server drop what is older, and only that: an index of another time goes.
-/// Answers whether the server does it.
-async fn expire_after(mongo: &Mongo, retention: Option<Duration>) -> Result<bool, MongoError> {
+/// Segments of a unit that may hold fixes from `from` on and before `to`.
+pub(super) fn within_range(unit: &UnitId, from: Time, to: Time) -> Document {
+    doc! {
+        "unit": unit.as_str(),
+        "first": { "$gte": date(hour_start(hour(from))), "$lt": date(to) },
+        "last": { "$gte": date(from) },
+    }
+}
+
+/// Segments of a unit that begin not after `at`.
+pub(super) fn begun(unit: &UnitId, at: Time) -> Document {
+    doc! { "unit": unit.as_str(), "first": { "$lte": date(at) } }
+}
+
+pub(super) fn ended_before(time: Time) -> Document {
+    doc! { "last": { "$lt": date(time) } }
+}
+
+/// Asks the server to drop what is older, and only that: an index of another time goes. What
+/// is older is found by that index, or by one that says no more.
+async fn expire_after(mongo: &Mongo, retention: Option<Duration>) -> Result<(), MongoError> {
     const PREFIX: &str = "expires_after_";
     let wanted = retention.map(|retention| format!("{PREFIX}{}", retention.as_secs()));
     for name in mongo.index_names(MongoArchive::SEGMENTS).await? {
@@ -175,9 +170,13 @@ async fn expire_after(mongo: &Mongo, retention: Option<Duration>) -> Result<bool
             mongo.drop_index(MongoArchive::SEGMENTS, name).await?;
         }
     }
-    let Some(name) = wanted else { return Ok(false) };
+    let Some(name) = wanted else { return Ok(()) };
     let options = IndexOptions::builder().name(name).expire_after(retention).build();
-    mongo.make_index(MongoArchive::SEGMENTS, doc! { "last": 1 }, Some(options)).await
+    let by_last = doc! { "last": 1 };
+    if !mongo.make_index(MongoArchive::SEGMENTS, by_last.clone(), Some(options)).await? {
+        mongo.make_index(MongoArchive::SEGMENTS, by_last, None).await?;
+    }
+    Ok(())
 }
 
 #[async_trait]

@@ -19,9 +19,9 @@ use crate::{
     ports::{EngineError, TimeRange},
 };
 use futures::TryStreamExt;
-use mongodb::bson::{Binary, doc, oid::ObjectId};
+use mongodb::bson::{Binary, Document, doc, oid::ObjectId};
 use sentinel_model::{Time, UnitId};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error};
 
 /// A unit's hour is compacted once it is over for so long, and nothing was stored in it
 /// for so long.
@@ -30,7 +30,7 @@ pub const QUIET_MS: i64 = 600_000;
 /// Replaced segments are kept for reads that began before; those take a minute at most.
 pub const REPLACED_FOR_MS: i64 = 900_000;
 
-/// Notes that a run takes up: few, so that its caller can see in between that the lease holds.
+/// Notes that are read at once.
 const NOTES: i64 = 100;
 
 /// Segments that are made one; more of an hour are left for the next note of it.
@@ -39,44 +39,79 @@ const SEGMENTS: i64 = 50_000;
 /// `_id`s in one request.
 const IDS: usize = 1_000;
 
+/// Hours that may fail in a run before it is the database that fails.
+const FAILED_MAX: usize = 10;
+
+/// Units' hours with the notes that name them.
+type Noted = BTreeMap<(String, i64), Vec<String>>;
+
 impl MongoArchive {
-    /// Compacts hours that are over and quiet; answers how many, none when nothing is
-    /// left to do. Who calls it should be alone, by a lease: for speed, not for safety.
-    pub async fn compact(&self, now: Time) -> Result<usize, EngineError> {
+    /// Compacts all hours that are over and quiet, for as long as `go_on` says so; answers how
+    /// many. An hour that fails is told and passed over. Who calls it should be alone, by a
+    /// lease: for speed, not for safety.
+    pub async fn compact(&self, now: Time, go_on: impl Fn() -> bool) -> Result<usize, EngineError> {
         let compacting = async {
-            let quiet = now.plus_ms(-QUIET_MS);
-            let filter = doc! {
-                "slot": { "$lt": quiet.ms().div_euclid(SLOT_MS) },
-                "hour": { "$lt": quiet.ms().div_euclid(HOUR_MS) },
-            };
-            let dirty = self.writer.dirty.clone();
-            let notes: Vec<Dirty> =
-                within(LATER, async move { dirty.find(filter).limit(NOTES).await?.try_collect().await })
-                    .await?;
-            let mut hours: BTreeMap<(String, i64), Vec<String>> = BTreeMap::new();
-            for note in notes {
-                hours.entry((note.unit, note.hour)).or_default().push(note.id);
-            }
-            let count = hours.len();
-            for ((unit, hour), notes) in hours {
-                if let Ok(unit) = unit.parse() {
-                    self.compact_hour(&unit, hour, now).await?;
+            let (mut compacted, mut passed, mut failed) = (0, Vec::new(), 0);
+            loop {
+                let hours = self.noted(now, &passed).await?;
+                if hours.is_empty() {
+                    return Ok::<_, ReadError>(compacted);
                 }
-                let dirty = self.writer.dirty.clone();
-                let done = doc! { "_id": { "$in": notes } };
-                within(LATER, async move { dirty.delete_many(done).await }).await?;
+                for ((unit, hour), notes) in hours {
+                    if !go_on() {
+                        return Ok(compacted);
+                    }
+                    match self.compact_noted(&unit, hour, now).await {
+                        Ok(()) => compacted += 1,
+                        Err(error) => {
+                            let (what, begin) = (&error as &dyn Error, hour_start(hour));
+                            tracing::error!(unit, hour = %begin, error = what, "an hour was not compacted");
+                            // What does not read now never will: its note goes, the hour stays as it is.
+                            if let ReadError::Mongo(_) = error {
+                                failed += 1;
+                                passed.extend(notes);
+                                if failed == FAILED_MAX {
+                                    return Err(error);
+                                }
+                                continue;
+                            }
+                        }
+                    }
+                    let dirty = self.writer.dirty.clone();
+                    let done = doc! { "_id": { "$in": notes } };
+                    within(LATER, async move { dirty.delete_many(done).await }).await?;
+                }
             }
-            Ok::<_, ReadError>(count)
         };
         compacting.await.map_err(EngineError::during("compacting the history"))
     }
 
+    /// Some hours that are over and quiet.
+    async fn noted(&self, now: Time, passed: &[String]) -> Result<Noted, MongoError> {
+        let mut filter = quiet(now);
+        if !passed.is_empty() {
+            filter.insert("_id", doc! { "$nin": passed });
+        }
+        let dirty = self.writer.dirty.clone();
+        let notes: Vec<Dirty> =
+            within(LATER, async move { dirty.find(filter).limit(NOTES).await?.try_collect().await }).await?;
+        let mut hours = Noted::new();
+        for note in notes {
+            hours.entry((note.unit, note.hour)).or_default().push(note.id);
+        }
+        Ok(hours)
+    }
+
+    async fn compact_noted(&self, unit: &str, hour: i64, now: Time) -> Result<(), ReadError> {
+        match unit.parse() {
+            Ok(unit) => self.compact_hour(&unit, hour, now).await,
+            Err(_) => Ok(()),
+        }
+    }
+
     async fn compact_hour(&self, unit: &UnitId, hour: i64, now: Time) -> Result<(), ReadError> {
         let range = TimeRange { from: hour_start(hour), to: hour_start(hour + 1) };
-        let of_hour = doc! {
-            "unit": unit.as_str(),
-            "first": { "$gte": date(range.from), "$lt": date(range.to) },
-        };
+        let of_hour = of_hour(unit, range);
         let segments = self.segments.clone();
         let small: Vec<Segment> = within(LATER, async move {
             segments.find(of_hour).sort(doc! { "first": 1 }).limit(SEGMENTS).await?.try_collect().await
@@ -104,12 +139,15 @@ impl MongoArchive {
         Ok(())
     }
 
-    /// Drops the segments that were replaced long enough ago.
-    pub async fn drop_replaced(&self, now: Time) -> Result<(), EngineError> {
+    /// Drops the segments that were replaced long enough ago, for as long as `go_on` says so.
+    pub async fn drop_replaced(&self, now: Time, go_on: impl Fn() -> bool) -> Result<(), EngineError> {
         let dropping = async {
-            let since = doc! { "at": { "$lt": date(now.plus_ms(-REPLACED_FOR_MS)) } };
+            let since = replaced_before(now.plus_ms(-REPLACED_FOR_MS));
             let notes = self.writer.replaced.clone();
             loop {
+                if !go_on() {
+                    return Ok(());
+                }
                 let (notes, since) = (notes.clone(), since.clone());
                 let of = notes.clone();
                 let Some(note) = within(LATER, async move { of.find_one(since).await }).await? else {
@@ -127,4 +165,21 @@ impl MongoArchive {
         let dropped: Result<(), MongoError> = dropping.await;
         dropped.map_err(EngineError::during("dropping compacted history"))
     }
+}
+
+/// Notes of hours that are over and quiet.
+pub(super) fn quiet(now: Time) -> Document {
+    let quiet = now.plus_ms(-QUIET_MS);
+    doc! {
+        "hour": { "$lt": quiet.ms().div_euclid(HOUR_MS) },
+        "slot": { "$lt": quiet.ms().div_euclid(SLOT_MS) },
+    }
+}
+
+pub(super) fn of_hour(unit: &UnitId, hour: TimeRange) -> Document {
+    doc! { "unit": unit.as_str(), "first": { "$gte": date(hour.from), "$lt": date(hour.to) } }
+}
+
+pub(super) fn replaced_before(time: Time) -> Document {
+    doc! { "at": { "$lt": date(time) } }
 }

@@ -137,7 +137,7 @@ impl Log {
                     Ok(None) => error,
                     Err(error) => error,
                 },
-                Err(error) if error.is_refusal() => return Err(error.into()),
+                Err(error) if error.refuses_document() => return Err(error.into()),
                 Err(error) => error,
             };
             // The same insert again: if the first was stored, it finds itself.

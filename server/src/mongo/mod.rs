@@ -32,6 +32,8 @@ mod driver;
 mod fold;
 mod log;
 mod merge;
+#[cfg(test)]
+mod plans;
 mod records;
 pub mod registry;
 mod segment;

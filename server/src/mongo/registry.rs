@@ -17,13 +17,14 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
     Collection,
-    bson::{Binary, Document, doc, spec::BinarySubtype},
+    bson::{Binary, Bson, Document, doc, spec::BinarySubtype},
+    options::IndexOptions,
 };
-use sentinel_model::{Patrol, PatrolId, Time, UnitId};
+use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
-/// Units whose patrols are asked for at once.
+/// Units or stations whose patrols are asked for at once.
 const ASKED: usize = 500;
 
 /// How often loading begins anew because the log was cut short meanwhile.
@@ -51,7 +52,7 @@ impl SecretDoc {
 }
 
 impl MongoRegistry {
-    const RECORDS: &str = "records";
+    pub(super) const RECORDS: &str = "records";
     const SECRETS: &str = "secrets";
 
     /// Opens the records of that database, and makes collections and indexes that are not
@@ -61,9 +62,16 @@ impl MongoRegistry {
             for name in [Log::COMMITS, Log::MARKS, Self::RECORDS, Self::SECRETS, Patrols::FOLDED] {
                 mongo.make_collection(name).await?;
             }
-            let of_unit = doc! { "unit": 1, "started_at": 1 };
-            mongo.make_index(Patrols::FOLDED, of_unit, None).await?;
-            mongo.make_index(Patrols::FOLDED, doc! { "ended_at": 1, "started_at": 1 }, None).await
+            // Who is active, or was at a moment, is asked far more often than about long ago.
+            for keys in [
+                doc! { "unit": 1, "ended_at": 1, "started_at": 1 },
+                doc! { "station": 1, "ended_at": 1, "started_at": 1 },
+                doc! { "ended_at": 1 },
+            ] {
+                mongo.make_index(Patrols::FOLDED, keys, None).await?;
+            }
+            let few = IndexOptions::builder().sparse(true).build();
+            mongo.make_index(Self::RECORDS, doc! { "expires": 1 }, Some(few)).await
         };
         making.await.map_err(EngineError::during("preparing the records"))?;
         Ok(Self {
@@ -122,13 +130,9 @@ impl MongoRegistry {
         let units: HashSet<&UnitId> = puts.iter().map(|patrol| &patrol.unit_id).collect();
         let numbers = ids.iter().map(|id| records::patrol_number(*id)).collect::<Result<Vec<_>, _>>()?;
         let names: Vec<&str> = units.iter().map(|unit| unit.as_str()).collect();
-        let filter = doc! { "$or": [
-            { "_id": { "$in": numbers } },
-            { "unit": { "$in": names }, "ended_at": null },
-        ] };
-        let concerned =
-            |p: &Patrol| ids.contains(&p.id) || (units.contains(&p.unit_id) && p.ended_at.is_none());
-        let (seen, found) = self.patrols.find(&self.log, filter, concerned).await?;
+        let filter = concerned(&numbers, &names);
+        let holds = |p: &Patrol| ids.contains(&p.id) || (units.contains(&p.unit_id) && p.ended_at.is_none());
+        let (seen, found) = self.patrols.find(&self.log, filter, holds).await?;
         if seen != at {
             return Ok(Commit::Behind);
         }
@@ -164,11 +168,7 @@ impl MongoRegistry {
         let units: HashSet<&UnitId> = moments.iter().map(|(unit, _)| unit).collect();
         let times = || moments.iter().map(|(_, at)| at.ms());
         let (first, last) = (times().min().unwrap_or(i64::MAX), times().max().unwrap_or(i64::MIN));
-        let filter = doc! {
-            "unit": { "$in": names },
-            "started_at": { "$lte": last },
-            "$or": [{ "ended_at": null }, { "ended_at": { "$gt": first } }],
-        };
+        let filter = lasting(&doc! { "unit": { "$in": names } }, doc! { "$lte": last }, first);
         let mut by_unit: HashMap<UnitId, Vec<Patrol>> = HashMap::new();
         for patrol in self.find(filter, |patrol| units.contains(&patrol.unit_id)).await? {
             by_unit.entry(patrol.unit_id.clone()).or_default().push(patrol);
@@ -223,6 +223,26 @@ impl MongoRegistry {
     }
 }
 
+/// Patrols that `whose` tells and that began then, and are active or ended after a time: each
+/// alternative whole, as an index answers it.
+pub(super) fn lasting(whose: &Document, started: Document, after: i64) -> Document {
+    let ended = |ended_at: Bson| {
+        let mut all = whose.clone();
+        all.insert("ended_at", ended_at);
+        all.insert("started_at", started.clone());
+        all
+    };
+    doc! { "$or": [ended(Bson::Null), ended(doc! { "$gt": after }.into())] }
+}
+
+/// Patrols of these numbers, and active ones of these units.
+pub(super) fn concerned(numbers: &[i64], units: &[&str]) -> Document {
+    doc! { "$or": [
+        { "_id": { "$in": numbers } },
+        { "unit": { "$in": units }, "ended_at": null },
+    ] }
+}
+
 fn is_active(patrol: &Patrol, at: Time) -> bool {
     patrol.started_at <= at && patrol.ended_at.is_none_or(|ended| ended > at)
 }
@@ -252,11 +272,8 @@ impl Registry for MongoRegistry {
     }
 
     async fn patrols_of(&self, unit: &UnitId, range: TimeRange) -> Result<Vec<Patrol>, EngineError> {
-        let filter = doc! {
-            "unit": unit.as_str(),
-            "started_at": { "$lt": range.to.ms() },
-            "$or": [{ "ended_at": null }, { "ended_at": { "$gt": range.from.ms() } }],
-        };
+        let started = doc! { "$lt": range.to.ms() };
+        let filter = lasting(&doc! { "unit": unit.as_str() }, started, range.from.ms());
         let overlaps = |patrol: &Patrol| {
             patrol.unit_id == *unit
                 && patrol.started_at < range.to
@@ -277,14 +294,17 @@ impl Registry for MongoRegistry {
         Ok(all)
     }
 
-    async fn patrols_at(&self, at: Time) -> Result<Vec<Patrol>, EngineError> {
-        let started = doc! { "$lte": at.ms() };
-        let filter = doc! { "$or": [
-            { "ended_at": null, "started_at": started.clone() },
-            { "ended_at": { "$gt": at.ms() }, "started_at": started },
-        ] };
-        let found = self.find(filter, |patrol| is_active(patrol, at)).await;
-        found.map_err(EngineError::during("reading the patrols of a moment"))
+    async fn patrols_at(&self, stations: &[Scope], at: Time) -> Result<Vec<Patrol>, EngineError> {
+        let mut found = Vec::new();
+        for stations in stations.chunks(ASKED) {
+            let names: Vec<String> = stations.iter().map(Scope::to_string).collect();
+            let filter = lasting(&doc! { "station": { "$in": names } }, doc! { "$lte": at.ms() }, at.ms());
+            let stations: HashSet<&Scope> = stations.iter().collect();
+            let holds = |patrol: &Patrol| stations.contains(&patrol.station) && is_active(patrol, at);
+            let some = self.find(filter, holds).await;
+            found.extend(some.map_err(EngineError::during("reading the patrols of a moment"))?);
+        }
+        Ok(found)
     }
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {

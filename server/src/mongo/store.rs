@@ -3,7 +3,7 @@
 use super::{
     archive::MongoArchive,
     connect::Mongo,
-    driver::{LATER, MongoError, within},
+    driver::{LATER, MongoError, SOON, within},
     segment::{self, Segment, hour},
 };
 use crate::ports::{ArchiveWriter, EngineError, StoreError};
@@ -59,13 +59,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    const DIRTY: &str = "dirty_hours";
-    const REPLACED: &str = "replaced_segments";
+    pub const DIRTY: &str = "dirty_hours";
+    pub const REPLACED: &str = "replaced_segments";
 
     pub async fn prepare(mongo: &Mongo) -> Result<(), MongoError> {
         mongo.make_collection(Self::DIRTY).await?;
         mongo.make_collection(Self::REPLACED).await?;
-        mongo.make_index(Self::DIRTY, doc! { "slot": 1, "hour": 1 }, None).await.map(drop)
+        // By the hour first: the notes of the running one are many, and no work yet.
+        mongo.make_index(Self::DIRTY, doc! { "hour": 1, "slot": 1 }, None).await?;
+        mongo.make_index(Self::REPLACED, doc! { "at": 1 }, None).await.map(drop)
     }
 
     pub fn new(mongo: &Mongo) -> Self {
@@ -139,6 +141,28 @@ impl ArchiveWriter for MongoArchive {
             insert_all(&self.segments, segments).await
         };
         storing.await.map_err(|error: MongoError| error.into_store_error(WHAT))
+    }
+
+    /// By a segment of nobody's, where the others go: what keeps all of them out keeps out
+    /// this one. One that is left behind expires as others do, and nobody reads it.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let now = DateTime::now();
+        let probe = Segment {
+            id: segment::binary(ObjectId::new().bytes().to_vec()),
+            unit: String::new(),
+            first: now,
+            last: now,
+            n: 0,
+            stored: 0,
+            data: segment::binary(Vec::new()),
+        };
+        let segments = self.segments.clone();
+        let probing = within(SOON, async move {
+            let id = probe.id.clone();
+            segments.insert_one(probe).await?;
+            segments.delete_one(doc! { "_id": id }).await
+        });
+        probing.await.map(drop).map_err(|error| error.into_store_error("probing the archive"))
     }
 }
 

@@ -52,6 +52,12 @@ pub trait ArchiveWriter: Send + Sync + 'static {
     /// kill of every process. Each is there once, however often it is given, in whatever
     /// company: the same fix may come again with others, also from several workers at once.
     async fn store(&self, batch: Vec<(UnitId, Vec<Fix>)>) -> Result<(), StoreError>;
+
+    /// Whether it takes anything at all now. Where it does, what it refuses at that moment
+    /// is at fault itself.
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

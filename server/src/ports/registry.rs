@@ -35,8 +35,8 @@ pub trait Registry: Send + Sync + 'static {
     /// For each unit with a moment of its own, in the order asked, its patrols active then.
     async fn patrols_of_each(&self, moments: Vec<(UnitId, Time)>) -> Result<Vec<Vec<Patrol>>, EngineError>;
 
-    /// Every patrol that was active at a moment.
-    async fn patrols_at(&self, at: Time) -> Result<Vec<Patrol>, EngineError>;
+    /// The patrols of these stations that were active at a moment.
+    async fn patrols_at(&self, stations: &[Scope], at: Time) -> Result<Vec<Patrol>, EngineError>;
 
     /// The installation's secret of that name, made at first asking: 32 random bytes.
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError>;

@@ -166,14 +166,7 @@ impl Reads {
     /// Where every unit was that was under the scope at a moment: by its last fix until
     /// then; who made that one under another scope is left out.
     pub async fn history(&self, grant: &ScopeGrant, at: Time) -> Result<HistoryAnswer, EngineError> {
-        let then: HashMap<UnitId, _> = self
-            .directory
-            .registry()
-            .patrols_at(at)
-            .await?
-            .into_iter()
-            .map(|patrol| (patrol.unit_id.clone(), patrol))
-            .collect();
+        let then = self.patrols_then(grant, at).await?;
         let under = |unit: &UnitEntry| match then.get(&unit.record.id) {
             Some(patrol) => self.directory.station_path(patrol.station.id),
             None => Some(home_at(unit, at)),
@@ -205,6 +198,29 @@ impl Reads {
             found.push(Location::of(id, patrol, &fix));
         }
         Ok(HistoryAnswer { scope: grant.scope(), at, units: found })
+    }
+
+    /// The patrols at a moment of all units that were under the scope then, and of those that
+    /// would have been if they had not been on patrol elsewhere.
+    async fn patrols_then(
+        &self,
+        grant: &ScopeGrant,
+        at: Time,
+    ) -> Result<HashMap<UnitId, Patrol>, EngineError> {
+        let registry = self.directory.registry();
+        let scopes = self.directory.scopes();
+        let under = scopes.iter().filter(|record| record.path.is_some_and(|path| grant.covers(&path)));
+        let stations: Vec<Scope> = under.map(|record| record.scope).collect();
+        let there = registry.patrols_at(&stations, at).await?;
+        let mut then: HashMap<UnitId, Patrol> =
+            there.into_iter().map(|patrol| (patrol.unit_id.clone(), patrol)).collect();
+        let at_home = self.directory.units(None, usize::MAX, |unit| {
+            !then.contains_key(&unit.record.id) && grant.covers(&home_at(unit, at))
+        });
+        let moments = at_home.iter().map(|unit| (unit.record.id.clone(), at)).collect();
+        let elsewhere = registry.patrols_of_each(moments).await?.into_iter().flatten();
+        then.extend(elsewhere.map(|patrol| (patrol.unit_id.clone(), patrol)));
+        Ok(then)
     }
 
     async fn postings(

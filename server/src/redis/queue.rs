@@ -2,7 +2,10 @@
 //! one of them, and keeps it until it is said to be done.
 
 use super::{entry::FIELD, keys, link::Link};
-use redis::{RedisResult, Script, streams::StreamReadReply};
+use redis::{
+    RedisResult, Script,
+    streams::{StreamRangeReply, StreamReadReply},
+};
 use std::{
     sync::{Arc, LazyLock},
     time::Duration,
@@ -176,6 +179,14 @@ impl Queue {
             self.delivered(&id, bytes)
         };
         Ok(claimed.into_iter().flatten().map(delivered).collect())
+    }
+
+    /// An entry of this queue, whoever holds it; does not count as a delivery.
+    pub async fn read(&self, id: &EntryId) -> RedisResult<Option<Delivered>> {
+        let mut range = redis::cmd("XRANGE");
+        range.arg(&self.stream).arg(&**id).arg(&**id);
+        let found: StreamRangeReply = range.query_async(&mut self.link.clone()).await?;
+        Ok(found.ids.first().map(|entry| self.delivered(&entry.id, entry.get(FIELD))))
     }
 
     /// Tells the other consumers that these are being moved. Does not count as a delivery.

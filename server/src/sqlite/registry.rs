@@ -17,7 +17,7 @@ use super::{
 use crate::ports::{Change, Commit, Committed, EngineError, Records, Registry, TimeRange};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use sentinel_model::{Patrol, PatrolId, Time, UnitId};
+use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
@@ -189,11 +189,13 @@ impl Registry for SqliteRegistry {
             .await
     }
 
-    async fn patrols_at(&self, at: Time) -> Result<Vec<Patrol>, EngineError> {
+    async fn patrols_at(&self, stations: &[Scope], at: Time) -> Result<Vec<Patrol>, EngineError> {
+        let stations = serde_json::Value::from_iter(stations.iter().map(Scope::to_string)).to_string();
         self.readers
             .read("reading the patrols of a moment", move |db| {
-                let active = "started_at <= ?1 AND (ended_at IS NULL OR ended_at > ?1) ORDER BY id";
-                Ok(patrols(db, active, [at.ms()])?)
+                let active = "started_at <= ?1 AND (ended_at IS NULL OR ended_at > ?1)
+                    AND station IN (SELECT value FROM json_each(?2)) ORDER BY id";
+                Ok(patrols(db, active, params![at.ms(), stations])?)
             })
             .await
     }

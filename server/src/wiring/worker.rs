@@ -18,6 +18,7 @@ use crate::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::{PatrolId, Scope, live::Event};
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The lease under which chores are done.
@@ -72,8 +73,14 @@ pub async fn work(
         every: Duration::from_secs(1),
     });
     let on_duty = seek_lease(HOUSEKEEPING, base.link.clone(), &tasks, stop.clone());
-    let chores = chores(&base, &shared, patrols, watch, &clock);
+    let go_on = {
+        let (on_duty, stop) = (on_duty.clone(), stop.clone());
+        move || *on_duty.borrow() && !stop.is_cancelled()
+    };
+    let chores = chores(&base, &shared, patrols, watch, &clock, go_on);
     housekeeping::keep(chores, &on_duty, &tasks, &stop);
+    // Every worker says how many there are, whoever of them is asked.
+    housekeeping::keep(vec![count_dead_letters(&base)], &watch::channel(true).1, &tasks, &stop);
 
     let worker = Worker { address: shared.redis.clone(), writer, options: WorkerOptions::named(name) };
     worker.run(stop.clone()).await?;
@@ -91,6 +98,7 @@ fn chores(
     patrols: Arc<Patrols>,
     watch: Arc<StatusWatch>,
     clock: &Clock,
+    go_on: impl Fn() -> bool + Clone + Send + Sync + 'static,
 ) -> Vec<Chore> {
     let seconds = Duration::from_secs;
     let (registry, archive, positions) = (&base.registry, &base.archive, &base.positions);
@@ -101,30 +109,20 @@ fn chores(
                 async move { watch.look().await }
             }
         }),
-        Chore::new("mending the rooms", seconds(5), {
+        // It reads everybody who is on patrol: often only while the one who was on duty before,
+        // and with it perhaps a node, may just have ended.
+        Chore::new("mending the rooms", seconds(60), {
             move || {
                 let patrols = patrols.clone();
                 async move { patrols.mend().await.map(drop) }
             }
-        }),
+        })
+        .at_first(seconds(5), seconds(60)),
         Chore::new("folding the records", seconds(1), {
             let (registry, clock) = (registry.clone(), clock.clone());
             move || {
                 let (registry, now) = (registry.clone(), clock.now());
                 async move { registry.fold(now).await.map(drop) }
-            }
-        }),
-        Chore::new("counting dead letters", seconds(10), {
-            let link = base.link.clone();
-            move || {
-                let letters = DeadLetters::new(link.clone());
-                async move {
-                    let count =
-                        letters.count().await.map_err(EngineError::during("counting dead letters"))?;
-                    #[expect(clippy::cast_precision_loss, reason = "a count")]
-                    metrics::gauge!("sentinel_dead_letters").set(count as f64);
-                    Ok(())
-                }
             }
         }),
         Chore::new("forgetting positions that are old", seconds(2), {
@@ -135,17 +133,22 @@ fn chores(
             }
         }),
         Chore::new("compacting history", seconds(60), {
+            let (archive, clock, go_on) = (archive.clone(), clock.clone(), go_on.clone());
+            move || {
+                let (archive, now, go_on) = (archive.clone(), clock.now(), go_on.clone());
+                async move { archive.compact(now, go_on).await.map(drop) }
+            }
+        }),
+        Chore::new("dropping compacted history", seconds(60), {
             let (archive, clock) = (archive.clone(), clock.clone());
             move || {
-                let (archive, now) = (archive.clone(), clock.now());
-                async move {
-                    while archive.compact(now).await? > 0 {}
-                    archive.drop_replaced(now).await
-                }
+                let (archive, now, go_on) = (archive.clone(), clock.now(), go_on.clone());
+                async move { archive.drop_replaced(now, go_on).await }
             }
         }),
     ];
-    if let Some(retention) = shared.retention.filter(|_| !archive.expires_by_itself()) {
+    // Also where the database took the wish: not every one that takes it fulfils it.
+    if let Some(retention) = shared.retention {
         let kept_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
         let (archive, clock) = (archive.clone(), clock.clone());
         chores.push(Chore::new("dropping history that is too old", seconds(600), move || {
@@ -154,6 +157,19 @@ fn chores(
         }));
     }
     chores
+}
+
+fn count_dead_letters(base: &Base) -> Chore {
+    let link = base.link.clone();
+    Chore::new("counting dead letters", Duration::from_secs(5), move || {
+        let letters = DeadLetters::new(link.clone());
+        async move {
+            let count = letters.count().await.map_err(EngineError::during("counting dead letters"))?;
+            #[expect(clippy::cast_precision_loss, reason = "a count")]
+            metrics::gauge!("sentinel_dead_letters").set(count as f64);
+            Ok(())
+        }
+    })
 }
 
 /// A worker follows the records and watches nobody.

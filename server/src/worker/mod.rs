@@ -6,24 +6,27 @@
 //! - [`reader`]: one a shard; reads what is new, and takes over what a dead worker held
 //! - [`store`]: gathers entries of all shards into batches; the archive has them, then they
 //!   leave the queue
+//! - [`refused`]: what the archive refuses, and takes later or not at all
 //! - [`hands`]: what this worker holds, which it tells the others while it lasts
 //! - [`args`], [`dead`]: `sentinel worker`, `sentinel dead`
 //!
 //! So an entry is stored at least once, and as the archive keeps each fix once, exactly
-//! once. While the archive is away everything waits. What the archive refuses alone, again
-//! and again, goes to the dead letters with its error and no longer stands in the way.
+//! once. While the archive is away everything waits. What the archive refuses alone, for
+//! minutes in which it takes other things, goes to the dead letters with its error; it
+//! stands in nobody's way.
 
 pub mod args;
 pub mod dead;
 mod hands;
 mod reader;
+mod refused;
 mod store;
 
 use crate::{
     ports::{ArchiveWriter, EngineError},
     redis::{Address, Link, Queue, shard::SHARDS},
 };
-use futures::future::{join, try_join_all};
+use futures::future::{join3, try_join_all};
 use hands::Hands;
 use reader::Reader;
 use std::{sync::Arc, time::Duration};
@@ -33,6 +36,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Entries on their way from the readers to the archive; how many bytes is bounded in `hands`.
 const QUEUED_MAX: usize = 1024;
+/// Entries that were refused, on their way to where they are tried again.
+const REFUSED_MAX: usize = 64;
 
 pub struct Worker {
     pub address: Address,
@@ -51,8 +56,10 @@ pub struct WorkerOptions {
     pub look_every: Duration,
     /// How long a batch may gather.
     pub gather: Duration,
-    /// How often the archive may refuse an entry before it is given up.
+    /// How often the archive may refuse an entry, while it takes others, before it is given up.
     pub tries: u64,
+    /// How long after the first refusal it is tried again; after each more, three times as long.
+    pub refused_after: Duration,
 }
 
 impl WorkerOptions {
@@ -62,7 +69,9 @@ impl WorkerOptions {
             idle: Duration::from_secs(30),
             look_every: Duration::from_secs(10),
             gather: Duration::from_millis(20),
+            // After 5, 15, 45 and 135 seconds: longer than a disk is full or a server starts anew.
             tries: 5,
+            refused_after: Duration::from_secs(5),
         }
     }
 }
@@ -84,10 +93,12 @@ impl Worker {
         let queues: Vec<Queue> =
             (0..SHARDS).map(|shard| Queue::new(link.clone(), shard, &options.name)).collect();
         let hands = Arc::new(Hands::default());
+        let (refuse, refused) = mpsc::channel(REFUSED_MAX);
         let storing = Storing {
             writer,
             queues: queues.clone(),
             hands: hands.clone(),
+            refused: refuse,
             options: options.clone(),
             stop: stop.clone(),
         };
@@ -102,6 +113,7 @@ impl Worker {
             );
         }
         drop(out);
+        let trying = refused::run(storing.clone(), refused);
         let keeping = hands::keep(&hands, &queues, options.idle / 3);
         let reading = async {
             let mut outcome = Ok(());
@@ -115,7 +127,7 @@ impl Worker {
             outcome
         };
         let outcome = tokio::select! {
-            (read, stored) = join(reading, storing.run(delivered)) => read.and(stored),
+            (read, stored, tried) = join3(reading, storing.run(delivered), trying) => read.and(stored).and(tried),
             () = keeping => Ok(()),
         };
         for queue in &queues {

@@ -3,13 +3,13 @@
 use super::{
     WorkerOptions,
     hands::{Hands, Held},
+    refused::Refusal,
 };
 use crate::{
     clock::Clock,
     ports::{ArchiveWriter, EngineError, StoreError},
     redis::{Delivered, Entry, EntryId, Queue},
 };
-use futures::{StreamExt as _, stream};
 use sentinel_model::{Fix, UnitId};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,8 +27,6 @@ use tokio_util::sync::CancellationToken;
 const BATCH_BYTES: usize = 512 * 1024;
 /// Batches that are stored at once.
 const AT_ONCE: usize = 4;
-/// Entries of a batch that were refused, and are tried alone at once.
-const ALONE_AT_ONCE: usize = 8;
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 /// How often it is said that the archive is still away.
@@ -39,13 +37,15 @@ pub struct Storing {
     /// One a shard.
     pub queues: Vec<Queue>,
     pub hands: Arc<Hands>,
+    /// Where what was refused alone is tried again.
+    pub refused: mpsc::Sender<Refusal>,
     pub options: WorkerOptions,
     pub stop: CancellationToken,
 }
 
 type Batch = Vec<(UnitId, Vec<Fix>)>;
 
-enum Outcome {
+pub(super) enum Outcome {
     Stored,
     Refused(String),
     /// The worker stops while the archive is away.
@@ -58,17 +58,12 @@ impl Storing {
     /// their count of deliveries.
     pub async fn run(self: Arc<Self>, mut delivered: mpsc::Receiver<Held>) -> Result<(), EngineError> {
         let mut outcome = Ok(());
-        let mut see = |ended: Result<(), JoinError>| {
-            if let Err(error) = ended {
-                outcome = Err(EngineError::new("storing a batch", error));
-            }
-        };
         let mut storing = JoinSet::new();
         while let Some(batch) = self.gather(&mut delivered).await {
             while storing.len() >= AT_ONCE
                 && let Some(ended) = storing.join_next().await
             {
-                see(ended);
+                see(&mut outcome, ended);
             }
             let this = self.clone();
             storing.spawn(async move {
@@ -78,7 +73,7 @@ impl Storing {
             });
         }
         while let Some(ended) = storing.join_next().await {
-            see(ended);
+            see(&mut outcome, ended);
         }
         outcome
     }
@@ -114,49 +109,38 @@ impl Storing {
                     entries.push(&held.entry);
                     decoded.push(entry);
                 }
-                Err(error) => self.give_up(&held.entry, 0, &chain(&error)).await,
+                Err(error) => {
+                    let Delivered { shard, id, bytes } = &held.entry;
+                    self.give_up(*shard, id, Entry::unit_of(bytes).as_ref(), 0, &chain(&error)).await;
+                }
             }
         }
         let mut ready = Some(by_unit(decoded));
-        let mut refused = Vec::new();
         let mut pieces = vec![entries.as_slice()];
         while let Some(piece) = pieces.pop() {
             match (self.store(piece, ready.take()).await, piece) {
                 (Outcome::Stored, _) => self.done(piece).await,
                 (Outcome::Left, _) => return,
-                (Outcome::Refused(error), [entry]) => refused.push((*entry, error)),
+                (Outcome::Refused(error), [entry]) => {
+                    let Delivered { shard, id, bytes } = entry;
+                    let unit = Entry::unit_of(bytes);
+                    let refusal = Refusal { shard: *shard, id: id.clone(), unit, error };
+                    tokio::select! {
+                        // Whoever tries ends only when the worker does.
+                        _ = self.refused.send(refusal) => {}
+                        () = self.stop.cancelled() => return,
+                    }
+                }
                 (Outcome::Refused(_), _) => {
                     let (first, rest) = piece.split_at(piece.len() / 2);
                     pieces.extend([rest, first]);
                 }
             }
         }
-        let alone = |(entry, error)| self.alone(entry, error);
-        stream::iter(refused).for_each_concurrent(ALONE_AT_ONCE, alone).await;
-    }
-
-    /// An entry that was refused alone: again and again, and then no more.
-    async fn alone(&self, entry: &Delivered, mut error: String) {
-        for here in 1.. {
-            // Counted in Redis too, where it survives this worker.
-            let tries = self.queue(entry).refused(&entry.id).await.unwrap_or(here).max(here);
-            if tries >= self.options.tries {
-                return self.give_up(entry, tries, &error).await;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(backoff(tries)) => {}
-                () = self.stop.cancelled() => return,
-            }
-            match self.store(&[entry], None).await {
-                Outcome::Stored => return self.done(&[entry]).await,
-                Outcome::Refused(again) => error = again,
-                Outcome::Left => return,
-            }
-        }
     }
 
     /// As often as it takes while the archive is away.
-    async fn store(&self, entries: &[&Delivered], mut ready: Option<Batch>) -> Outcome {
+    pub(super) async fn store(&self, entries: &[&Delivered], mut ready: Option<Batch>) -> Outcome {
         if entries.is_empty() {
             return Outcome::Stored;
         }
@@ -184,12 +168,8 @@ impl Storing {
         Outcome::Left
     }
 
-    fn queue(&self, entry: &Delivered) -> &Queue {
-        &self.queues[usize::from(entry.shard)]
-    }
-
     /// Out of the queue, as the archive has them.
-    async fn done(&self, entries: &[&Delivered]) {
+    pub(super) async fn done(&self, entries: &[&Delivered]) {
         let now = Clock::system().now().0;
         let lag = metrics::histogram!("sentinel_archive_lag_seconds");
         let mut shards = BTreeMap::<u8, Vec<EntryId>>::new();
@@ -216,17 +196,29 @@ impl Storing {
         }
     }
 
-    async fn give_up(&self, entry: &Delivered, tries: u64, error: &str) {
-        tracing::error!(
-            unit = ?Entry::unit_of(&entry.bytes).map(|unit| unit.to_string()),
-            shard = entry.shard, id = %entry.id, tries, error,
-            "an entry cannot be archived; see `sentinel dead list`"
-        );
+    pub(super) async fn give_up(
+        &self,
+        shard: u8,
+        id: &EntryId,
+        unit: Option<&UnitId>,
+        tries: u64,
+        error: &str,
+    ) {
+        let unit = unit.map(UnitId::as_str);
+        tracing::error!(unit, shard, %id, tries, error, "an entry cannot be archived; see `sentinel dead list`");
         metrics::counter!("sentinel_archive_given_up_total").increment(1);
-        if let Err(error) = self.queue(entry).bury(&entry.id, tries, error, Clock::system().now().0).await {
+        let queue = &self.queues[usize::from(shard)];
+        if let Err(error) = queue.bury(id, tries, error, Clock::system().now().0).await {
             tracing::warn!(%error, "it could not be put among the dead letters; it is tried again");
         }
-        self.hands.release(entry.shard, [&entry.id]);
+        self.hands.release(shard, [id]);
+    }
+}
+
+/// A task that ended in a panic ends the worker with this.
+pub(super) fn see(outcome: &mut Result<(), EngineError>, ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        *outcome = Err(EngineError::new("storing a batch", error));
     }
 }
 

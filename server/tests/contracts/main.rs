@@ -14,8 +14,8 @@ mod rooms;
 mod shared_history;
 mod shared_records;
 
-use sentinel_model::{Fix, PatrolId, ScopePath, Time, UnitId};
-use sentinel_server::ports::RoomMember;
+use sentinel_model::{Fix, Patrol, PatrolId, Scope, ScopePath, Time, UnitId};
+use sentinel_server::ports::{Registry, RoomMember};
 use std::time::Duration;
 
 const NOW: Time = Time(1_795_226_400_000);
@@ -92,6 +92,12 @@ fn fix(seconds: i64) -> Fix {
 
 fn path(station: u32) -> ScopePath {
     ScopePath { district: 1, zone: 1 + station / 10, division: 1 + station / 5, station }
+}
+
+/// The patrols of every station of the stories of records.
+async fn at_stations(registry: &(impl Registry + ?Sized), at: i64) -> Vec<Patrol> {
+    let all = [Scope::station(5), Scope::station(9)];
+    registry.patrols_at(&all, Time(at)).await.expect("reads")
 }
 
 fn member(patrol: u64, station: u32) -> RoomMember {

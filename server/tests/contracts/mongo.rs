@@ -2,7 +2,10 @@
 
 use crate::{intake::History, registry::Store};
 use async_trait::async_trait;
-use mongodb::bson::{Document, doc};
+use mongodb::{
+    Collection,
+    bson::{Binary, Document, doc, spec::BinarySubtype},
+};
 use sentinel_model::{Fix, Time, UnitId};
 use sentinel_server::{
     mongo::{Mongo, MongoArchive, MongoRegistry},
@@ -18,9 +21,6 @@ use std::{
 pub struct OnMongo {
     database: sentinel_services::Database,
     taken: Arc<Mutex<HashSet<Taken>>>,
-    /// Engines open one after the other: mongo-java-server breaks a collection that two make
-    /// at once, which MongoDB and FerretDB do not.
-    opening: tokio::sync::Mutex<()>,
 }
 
 type Taken = (UnitId, Time, Option<Box<str>>);
@@ -28,7 +28,7 @@ type Taken = (UnitId, Time, Option<Box<str>>);
 impl OnMongo {
     pub fn of(kind: Kind) -> Option<Self> {
         let database = sentinel_services::mongo_of(kind)?;
-        Some(Self { database, taken: Arc::default(), opening: tokio::sync::Mutex::default() })
+        Some(Self { database, taken: Arc::default() })
     }
 
     pub async fn connect(&self) -> Mongo {
@@ -36,20 +36,29 @@ impl OnMongo {
     }
 
     pub async fn registry(&self) -> MongoRegistry {
-        let _alone = self.opening.lock().await;
         MongoRegistry::open(&self.connect().await).await.expect("opens")
     }
 
     pub async fn archive(&self) -> MongoArchive {
-        let _alone = self.opening.lock().await;
         MongoArchive::open(&self.connect().await, None).await.expect("opens")
+    }
+
+    async fn raw(&self) -> Collection<Document> {
+        let client = mongodb::Client::with_uri_str(self.database.uri()).await.expect("connects");
+        client.database(self.database.name()).collection("segments")
     }
 
     /// How many segments hold a unit's history.
     pub async fn segments(&self, unit: &str) -> u64 {
-        let client = mongodb::Client::with_uri_str(self.database.uri()).await.expect("connects");
-        let segments = client.database(self.database.name()).collection::<Document>("segments");
-        segments.count_documents(doc! { "unit": unit }).await.expect("counts")
+        self.raw().await.count_documents(doc! { "unit": unit }).await.expect("counts")
+    }
+
+    /// Spoils one of a unit's segments.
+    pub async fn damage(&self, unit: &str) {
+        let spoilt = Binary { subtype: BinarySubtype::Generic, bytes: vec![255; 10] };
+        let spoil = doc! { "$set": { "data": spoilt } };
+        let done = self.raw().await.update_one(doc! { "unit": unit }, spoil).await.expect("writes");
+        assert_eq!(done.modified_count, 1);
     }
 }
 

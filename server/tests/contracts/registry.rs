@@ -324,7 +324,7 @@ pub async fn reads_do_not_wait_for_commits(store: &impl Store) {
         }
     });
     let read = async {
-        registry.patrols_at(NOW).await.expect("reads");
+        registry.patrols_at(&[], NOW).await.expect("reads");
         done.load(std::sync::atomic::Ordering::Relaxed)
     };
     let (_, done_before) = futures::future::join(futures::future::join_all(commits), read).await;
@@ -343,10 +343,13 @@ pub async fn patrols_of_a_moment_are_those_active_then(store: &impl Store) {
     for (at, expected) in
         [(-1, vec![]), (0, vec![1]), (9, vec![1, 3]), (10, vec![2, 3]), (14, vec![2, 3, 4]), (99, vec![2, 4])]
     {
-        let mut found = ids(&registry.patrols_at(Time(at)).await.expect("reads"));
+        let mut found = ids(&crate::at_stations(&*registry, at).await);
         found.sort_unstable();
         assert_eq!(found, expected, "at {at}");
     }
+    let there = registry.patrols_at(&[Scope::station(1), Scope::station(3)], Time(14)).await.expect("reads");
+    assert_eq!(there, []);
+    assert_eq!(registry.patrols_at(&[], Time(14)).await.expect("reads"), []);
 }
 
 pub async fn a_dropped_session_is_gone_and_an_expired_one_not_loaded(store: &impl Store) {

@@ -13,11 +13,17 @@ use sentinel_server::{
     mongo::MongoArchive,
     ports::{Archive, ArchiveWriter, TimeRange},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 contract!(ferretdb, where_installed OnMongo::of(Kind::FerretDb),
     what_is_delivered_again_in_other_company_is_there_once
     compaction_leaves_few_segments_and_the_same_history
+    an_hour_that_does_not_read_keeps_no_other_from_being_compacted
+    compaction_ends_when_it_is_told_to_and_goes_on_another_time
     redelivered_and_compacted_at_random_it_is_as_a_sorted_map_would_have_it
     whoever_reads_while_others_store_and_compact_misses_nothing_and_sees_nothing_twice
     what_is_too_old_is_dropped_and_nothing_else
@@ -27,6 +33,8 @@ contract!(ferretdb, where_installed OnMongo::of(Kind::FerretDb),
 contract!(mongo_java, where_installed OnMongo::of(Kind::JavaServer),
     what_is_delivered_again_in_other_company_is_there_once
     compaction_leaves_few_segments_and_the_same_history
+    an_hour_that_does_not_read_keeps_no_other_from_being_compacted
+    compaction_ends_when_it_is_told_to_and_goes_on_another_time
     redelivered_and_compacted_at_random_it_is_as_a_sorted_map_would_have_it
     whoever_reads_while_others_store_and_compact_misses_nothing_and_sees_nothing_twice
     what_is_too_old_is_dropped_and_nothing_else
@@ -37,6 +45,11 @@ contract!(mongo_java, where_installed OnMongo::of(Kind::JavaServer),
 fn later() -> Time {
     let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis();
     Time(i64::try_from(now).expect("fits")).max(NOW).plus_ms(24 * 3_600_000)
+}
+
+/// Until nothing is left to do.
+fn always() -> bool {
+    true
 }
 
 async fn store(archive: &MongoArchive, of: &str, fixes: Vec<Fix>) {
@@ -69,26 +82,65 @@ async fn compaction_leaves_few_segments_and_the_same_history(on: &OnMongo) {
         store(&archive, "a", vec![one.clone()]).await;
     }
     assert_eq!(on.segments("a").await, 400);
-    assert_eq!(archive.compact(NOW).await.expect("compacts"), 0, "the hours are not over");
-    let hours = archive.compact(later()).await.expect("compacts");
+    assert_eq!(archive.compact(NOW, always).await.expect("compacts"), 0, "the hours are not over");
+    let hours = archive.compact(later(), always).await.expect("compacts");
     assert_eq!(hours, 3);
     assert_eq!(fixes(&archive, "a").await, all);
-    archive.drop_replaced(later()).await.expect("drops");
+    archive.drop_replaced(later(), always).await.expect("drops");
     assert!(on.segments("a").await > 400, "reads that began before may still need them");
-    archive.drop_replaced(later().plus_ms(16 * 60_000)).await.expect("drops");
+    archive.drop_replaced(later().plus_ms(16 * 60_000), always).await.expect("drops");
     // An hour of 180 is two segments.
     assert_eq!(on.segments("a").await, 5);
     assert_eq!(fixes(&archive, "a").await, all);
-    assert_eq!(archive.compact(later()).await.expect("compacts"), 0, "there is nothing more to do");
+    assert_eq!(archive.compact(later(), always).await.expect("compacts"), 0, "there is nothing more to do");
     let last = archive.last_before(&[unit("a")], Time(i64::MAX)).await.expect("reads");
     assert_eq!(last, [(unit("a"), all[399].clone())]);
     // A late one makes it work again. Another worker's, for whom the notes that are gone by a
     // clock set forward were never made.
     store(&on.archive().await, "a", vec![fix(1)]).await;
-    assert_eq!(archive.compact(later()).await.expect("compacts"), 1);
-    archive.drop_replaced(later().plus_ms(16 * 60_000)).await.expect("drops");
+    assert_eq!(archive.compact(later(), always).await.expect("compacts"), 1);
+    archive.drop_replaced(later().plus_ms(16 * 60_000), always).await.expect("drops");
     assert_eq!(on.segments("a").await, 5);
     assert_eq!(fixes(&archive, "a").await.len(), 401);
+}
+
+async fn an_hour_that_does_not_read_keeps_no_other_from_being_compacted(on: &OnMongo) {
+    let archive = on.archive().await;
+    // As many as are read at once, and more.
+    let spoilt: Vec<String> = (0..120).map(|n| format!("a{n}")).collect();
+    for of in spoilt.iter().map(String::as_str).chain(["b"]) {
+        store(&archive, of, vec![fix(0)]).await;
+        store(&archive, of, vec![fix(1)]).await;
+    }
+    for of in &spoilt {
+        on.damage(of).await;
+    }
+    assert_eq!(archive.compact(later(), always).await.expect("compacts"), 1);
+    archive.drop_replaced(later().plus_ms(16 * 60_000), always).await.expect("drops");
+    assert_eq!((on.segments("a7").await, on.segments("b").await), (2, 1));
+    assert_eq!(fixes(&archive, "b").await, [fix(0), fix(1)]);
+    assert_eq!(archive.compact(later(), || panic!("nothing is left to do")).await.expect("compacts"), 0);
+}
+
+async fn compaction_ends_when_it_is_told_to_and_goes_on_another_time(on: &OnMongo) {
+    let archive = on.archive().await;
+    for n in 0..10 {
+        store(&archive, "a", vec![fix(n * 3600), fix(n * 3600 + 1)]).await;
+    }
+    let looks = AtomicUsize::new(0);
+    let three = || looks.fetch_add(1, Ordering::Relaxed) < 3;
+    assert_eq!(archive.compact(later(), three).await.expect("compacts"), 3);
+    assert_eq!(archive.compact(later(), || false).await.expect("compacts"), 0);
+    assert_eq!(archive.compact(later(), always).await.expect("compacts"), 7);
+    for n in 0..2 {
+        store(&archive, "b", vec![fix(n)]).await;
+    }
+    assert_eq!(on.archive().await.compact(later(), always).await.expect("compacts"), 1);
+    let past = later().plus_ms(16 * 60_000);
+    archive.drop_replaced(past, || false).await.expect("does nothing");
+    assert_eq!(on.segments("b").await, 3);
+    archive.drop_replaced(past, always).await.expect("drops");
+    assert_eq!(on.segments("b").await, 1);
 }
 
 /// Some fixes of the first three hours, a few of the same instant, a few that are the same
@@ -124,11 +176,11 @@ async fn redelivered_and_compacted_at_random_it_is_as_a_sorted_map_would_have_it
                 given.push(again);
             }
             7 => {
-                worker.compact(now).await.expect("compacts");
+                worker.compact(now, always).await.expect("compacts");
                 continue;
             }
             8 => {
-                worker.drop_replaced(now).await.expect("drops");
+                worker.drop_replaced(now, always).await.expect("drops");
                 continue;
             }
             // A run that died after it had compacted and before it had said so.
@@ -182,7 +234,7 @@ async fn whoever_reads_while_others_store_and_compact_misses_nothing_and_sees_no
         };
         let compacting = async |archive: &MongoArchive| {
             for _ in 0..4 {
-                archive.compact(later()).await.expect("compacts");
+                archive.compact(later(), always).await.expect("compacts");
             }
         };
         let reading = async {
@@ -200,7 +252,7 @@ async fn whoever_reads_while_others_store_and_compact_misses_nothing_and_sees_no
         stored = until;
         // Nobody reads that began before.
         let past = later().plus_ms((round + 1) * 16 * 60_000);
-        let dropping = (archives[1].drop_replaced(past), archives[2].drop_replaced(past));
+        let dropping = (archives[1].drop_replaced(past, always), archives[2].drop_replaced(past, always));
         let (a, b) = tokio::join!(dropping.0, dropping.1);
         a.and(b).expect("drops");
         assert_eq!(fixes(&archives[0], "a").await, (0..stored).map(|n| fix(n * 17)).collect::<Vec<_>>());
@@ -223,6 +275,5 @@ async fn retention_may_change_from_start_to_start(on: &OnMongo) {
         let archive = MongoArchive::open(&mongo, retention).await.expect("opens");
         store(&archive, "a", vec![fix(1)]).await;
         assert_eq!(fixes(&archive, "a").await, [fix(1)]);
-        assert!(retention.is_some() || !archive.expires_by_itself());
     }
 }

@@ -1,7 +1,7 @@
 //! What records promise that many nodes share, beyond what every registry does.
 
 use crate::{
-    NOW, contract,
+    NOW, at_stations, contract,
     mongo::{Kind, OnMongo},
     registry::{ids, patrol, session, unit, unit_id},
 };
@@ -75,7 +75,7 @@ async fn all_of(registry: &MongoRegistry) -> (Records, Vec<Vec<Patrol>>) {
         patrols.push(registry.patrols_of(&of, TimeRange::ALL).await.expect("reads"));
     }
     for at in (0..4000).step_by(700) {
-        patrols.push(registry.patrols_at(Time(at)).await.expect("reads"));
+        patrols.push(at_stations(registry, at).await);
         let moments = (0..20).map(|n| (unit_id(&format!("PC-{n:03}")), Time(at + n * 7))).collect();
         patrols.push(registry.patrols_of_each(moments).await.expect("reads").concat());
     }
@@ -94,10 +94,10 @@ fn assert_same((a, of_a): &(Records, Vec<Vec<Patrol>>), (b, of_b): &(Records, Ve
 async fn what_another_node_commits_is_read_here(on: &OnMongo) {
     let (here, there) = (on.registry().await, on.registry().await);
     assert!(here.since(0).await.expect("reads").is_empty());
-    assert_eq!(here.patrols_at(Time(5)).await.expect("reads"), []);
+    assert_eq!(at_stations(&here, 5).await, []);
     commit(&there, 0, vec![Change::PutUnit(unit("PC-001"))]).await;
     commit(&there, 1, vec![Change::PutPatrol(patrol(1, "PC-001", 0, None))]).await;
-    assert_eq!(ids(&here.patrols_at(Time(5)).await.expect("reads")), [1]);
+    assert_eq!(ids(&at_stations(&here, 5).await), [1]);
     let commits = here.since(0).await.expect("reads");
     assert_eq!(commits.iter().map(|commit| commit.at).collect::<Vec<_>>(), [1, 2]);
     assert!(matches!(&commits[0].changes[..], [Change::PutUnit(put)] if *put == unit("PC-001")));

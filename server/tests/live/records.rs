@@ -54,7 +54,7 @@ impl Registry for SharedLog {
         Ok(vec![Vec::new(); moments.len()])
     }
 
-    async fn patrols_at(&self, _at: Time) -> Result<Vec<Patrol>, EngineError> {
+    async fn patrols_at(&self, _: &[sentinel_model::Scope], _at: Time) -> Result<Vec<Patrol>, EngineError> {
         Ok(Vec::new())
     }
 }

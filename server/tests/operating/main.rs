@@ -5,6 +5,7 @@ mod balancer;
 mod balancers;
 mod database_away;
 mod household;
+mod letters;
 mod moving;
 mod program;
 mod refusals;

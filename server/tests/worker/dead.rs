@@ -1,7 +1,8 @@
 //! What the archive does not take.
 
 use crate::stage::{Stage, accept, eventually, unit};
-use sentinel_server::redis::DeadLetters;
+use sentinel_server::{redis::DeadLetters, worker::WorkerOptions};
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_alone_goes_to_the_dead_and_its_company_is_archived() {
@@ -17,8 +18,10 @@ async fn what_is_refused_alone_goes_to_the_dead_and_its_company_is_archived() {
     let _worker = stage.worker("w");
     stage.settled().await;
     assert_eq!(stage.archive.memory.count(), 300);
-    let dead = stage.dead().await;
+    let mut dead = stage.dead().await;
     assert_eq!(dead.len(), 2);
+    // Each was tried by itself; this is the order in which they were taken.
+    dead.sort_by(|a, b| a.was.cmp(&b.was));
     for letter in &dead {
         assert_eq!((letter.tries, letter.error.as_str()), (5, "storing fixes failed: as the test wants it"));
         assert!(!letter.was.is_empty() && letter.at_ms > 0);
@@ -34,6 +37,43 @@ async fn what_is_refused_alone_goes_to_the_dead_and_its_company_is_archived() {
     assert!(letters.drop(&dead[1].id).await.expect("drops"));
     assert_eq!(stage.archive.seconds("bad").await, [0, 1]);
     assert_eq!(letters.count().await.expect("counts"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_refuses_everything_is_at_fault_itself_and_nothing_is_given_up() {
+    let Some(stage) = Stage::new().await else { return };
+    let intake = stage.intake(10_000).await;
+    stage.archive.refuses.store(true, SeqCst);
+    for n in 0..40 {
+        accept(&intake, &format!("u{n}"), 0..3).await;
+    }
+    let _worker = stage.worker("w");
+    // Each was refused more often than it may be.
+    eventually("they are tried", async || stage.archive.probes.load(SeqCst) > 40 * 10).await;
+    assert_eq!((stage.dead().await.len(), stage.waiting().await), (0, 40));
+    stage.archive.refuses.store(false, SeqCst);
+    stage.settled().await;
+    assert_eq!((stage.dead().await.len(), stage.archive.memory.count()), (0, 120));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_stands_in_nobodys_way_while_it_is_tried_again() {
+    let Some(stage) = Stage::new().await else { return };
+    let intake = stage.intake(10_000).await;
+    stage.archive.refused.lock().insert(unit("bad"));
+    for n in 0..200 {
+        accept(&intake, "bad", n..n + 1).await;
+    }
+    // So long that none of them is tried a second time.
+    let refused_after = Duration::from_secs(600);
+    let worker = stage.worker_with(WorkerOptions { refused_after, ..Stage::options("w") });
+    eventually("all are refused", async || stage.archive.probes.load(SeqCst) == 200).await;
+    for n in 0..100 {
+        accept(&intake, &format!("u{n}"), 0..3).await;
+    }
+    eventually("the others are archived", async || stage.archive.memory.count() == 300).await;
+    assert_eq!((stage.dead().await.len(), stage.waiting().await), (0, 200));
+    worker.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,6 +82,7 @@ impl Stage {
         WorkerOptions {
             idle: Duration::from_millis(600),
             look_every: Duration::from_millis(200),
+            refused_after: Duration::from_millis(10),
             ..WorkerOptions::named(name)
         }
     }
@@ -91,8 +92,12 @@ impl Stage {
     }
 
     pub fn worker_with(&self, options: WorkerOptions) -> Working {
+        self.worker_over(self.archive.clone(), options)
+    }
+
+    pub fn worker_over(&self, writer: Arc<dyn ArchiveWriter>, options: WorkerOptions) -> Working {
         let address = self.redis.url().parse().expect("an address");
-        let worker = Worker { address, writer: self.archive.clone(), options };
+        let worker = Worker { address, writer, options };
         let stop = self.stop.child_token();
         let stopping = stop.clone();
         let task = tokio::spawn(worker.run(stopping));
@@ -151,12 +156,15 @@ pub struct Trial {
     pub away: AtomicBool,
     /// Units that it refuses.
     pub refused: Mutex<BTreeSet<UnitId>>,
+    /// It refuses everything.
+    pub refuses: AtomicBool,
     /// The unit that ends a worker which tries it.
     pub kills: Mutex<Option<UnitId>>,
     /// What waits for the test before it is stored, and what then waits after it is.
     pub before: Semaphore,
     pub after: Semaphore,
     pub calls: AtomicUsize,
+    pub probes: AtomicUsize,
 }
 
 impl Default for Trial {
@@ -166,10 +174,12 @@ impl Default for Trial {
             memory: MemoryArchive::default(),
             away: AtomicBool::default(),
             refused: Mutex::default(),
+            refuses: AtomicBool::default(),
             kills: Mutex::default(),
             before: open(),
             after: open(),
             calls: AtomicUsize::default(),
+            probes: AtomicUsize::default(),
         }
     }
 }
@@ -191,12 +201,20 @@ impl ArchiveWriter for Trial {
             !self.kills.lock().as_ref().is_some_and(has),
             "this entry ends the worker, as the test wants it"
         );
-        if self.refused.lock().iter().any(has) {
+        if self.refuses.load(SeqCst) || self.refused.lock().iter().any(has) {
             return Err(StoreError::Refused(EngineError::new("storing fixes", AsWanted)));
         }
         self.memory.store(batch).await?;
         let _after = self.after.acquire().await.expect("open");
         Ok(())
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.probes.fetch_add(1, SeqCst);
+        match self.refuses.load(SeqCst) {
+            true => Err(StoreError::Refused(EngineError::new("probing", AsWanted))),
+            false => Ok(()),
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl Registry for Nowhere {
     async fn patrols_of_each(&self, _: Vec<(UnitId, Time)>) -> Result<Vec<Vec<Patrol>>, EngineError> {
         Ok(Vec::new())
     }
-    async fn patrols_at(&self, _: Time) -> Result<Vec<Patrol>, EngineError> {
+    async fn patrols_at(&self, _: &[sentinel_model::Scope], _: Time) -> Result<Vec<Patrol>, EngineError> {
         Ok(Vec::new())
     }
     async fn secret(&self, _: &'static str) -> Result<[u8; 32], EngineError> {
