@@ -3,14 +3,17 @@
 //! One connection of its own listens to exactly the channels that this node watches,
 //! never to a pattern. When it is lost, the sink is told; once there is another, all that
 //! is watched is subscribed again before the sink is told that it goes on. What was sent
-//! in between is gone with the old connection: events are kept in streams for that.
+//! in between is gone with the old connection: events are kept in streams for that. Where
+//! part of a cluster is out of reach the sink is told the same: what cannot be published
+//! is not heard either.
 
 use super::{
     address::{Address, AddressError},
     keys::{self, Heard},
     lanes::{Lanes, Traffic},
-    line::{Line, cut_off},
+    line::{ANSWER_WITHIN, Line, Server, cut_off, timed_out},
     link::Link,
+    reach::{self, OutOfReach},
     scripts,
     shard::SHARDS,
 };
@@ -25,6 +28,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a start waits for Redis.
@@ -54,6 +58,7 @@ struct Ear {
 
 struct Listening {
     line: Line,
+    out_of_reach: watch::Receiver<OutOfReach>,
     /// Held over each change, so that subscribing all anew and letting go of one do not
     /// overtake each other.
     watched: tokio::sync::Mutex<BTreeSet<String>>,
@@ -80,11 +85,13 @@ impl RedisBus {
     ) -> Result<Self, EngineError> {
         let ear = Arc::<Ear>::default();
         let hearing = ear.clone();
-        let opener = address.opener().map_err(EngineError::during("connecting to Redis"))?;
-        let line = Line::keep(opener, Some(Arc::new(move |push| hearing.hear(push))), tasks, stop.clone());
+        let server = Server::of(address, Some(Arc::new(move |push| hearing.hear(push))));
+        let server = server.map_err(EngineError::during("connecting to Redis"))?;
+        let line = Line::keep(server, tasks, stop.clone());
+        let out_of_reach = reach::watch(&link, tasks, stop.clone());
         // Every node hears at once of what any other changes: a right that was taken away, say.
         let watched = tokio::sync::Mutex::new(BTreeSet::from([keys::RECORDS.to_owned()]));
-        let listening = Arc::new(Listening { line, watched, ear: ear.clone() });
+        let listening = Arc::new(Listening { line, out_of_reach, watched, ear: ear.clone() });
         let publishing = link.clone();
         let publish = move |_, group| {
             let link = publishing.clone();
@@ -101,9 +108,15 @@ impl RedisBus {
         up.map_err(EngineError::during("connecting to Redis"))
     }
 
-    /// Whether what is watched comes through.
-    pub fn is_listening(&self) -> bool {
-        self.listening.line.is_up()
+    /// Why what is watched does not come through.
+    pub fn trouble(&self) -> Option<String> {
+        let cut_off = || "Redis cannot be reached".to_owned();
+        let out_of_reach = || reach::told(&self.listening.out_of_reach.borrow());
+        if self.listening.line.is_up() {
+            out_of_reach()
+        } else {
+            Some(out_of_reach().unwrap_or_else(cut_off))
+        }
     }
 
     async fn position(&self, scope: Scope) -> Result<StreamPosition, BusError> {
@@ -151,11 +164,12 @@ impl Listening {
     /// Subscribes everything on each new connection, and tells the sink of every cut, also
     /// of one that was over before it was seen.
     async fn keep(self: Arc<Self>, stop: CancellationToken) {
-        let mut changes = self.line.changes();
+        let (mut changes, mut out_of_reach) = (self.line.changes(), self.out_of_reach.clone());
         let keeping = async {
             let (mut begun, mut interrupted) = (false, false);
             loop {
-                let open = changes.borrow_and_update().clone();
+                let is_whole = out_of_reach.borrow_and_update().is_empty();
+                let open = changes.borrow_and_update().clone().filter(|_| is_whole);
                 if begun && !interrupted {
                     interrupted = true;
                     self.tell(|sink| sink.interrupted());
@@ -175,8 +189,12 @@ impl Listening {
                         }
                     }
                 }
-                if changes.changed().await.is_err() {
-                    return;
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() {
+                        return;
+                    },
+                    // Nobody looks where there is no cluster.
+                    Ok(()) = out_of_reach.changed() => {}
                 }
             }
         };
@@ -310,8 +328,10 @@ impl Bus for RedisBus {
     async fn publish_position(&self, patrol: PatrolId, frame: PositionFrame) -> Result<(), EngineError> {
         // A lane for each patrol in a cluster, so that its positions stay in order.
         let lane = u8::try_from(patrol.0 % u64::from(SHARDS)).expect("below the number of shards");
-        let lane = self.positions.of(lane);
-        lane.send((patrol, frame)).await.map_err(EngineError::during("publishing a position"))
+        let sending = self.positions.of(lane).send((patrol, frame));
+        let sent = tokio::time::timeout(ANSWER_WITHIN, sending).await;
+        let sent = sent.map(|sent| sent.map_err(|_| cut_off())).unwrap_or_else(|_| Err(timed_out()));
+        sent.map_err(EngineError::during("publishing a position"))
     }
 
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {

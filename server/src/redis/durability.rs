@@ -165,7 +165,7 @@ async fn look(link: &Link) -> RedisResult<Vec<Settings>> {
         let masters = MultipleNodeRoutingInfo::AllMasters;
         RoutingInfo::MultiNode((masters, Some(ResponsePolicy::Special)))
     };
-    let mut cluster = cluster.clone();
+    let mut cluster = cluster.connection()?;
     let infos = cluster.route_command(std::mem::take(&mut info), everywhere()).await?;
     let infos: BTreeMap<String, String> = redis::from_redis_value(infos)?;
     let configs = cluster.route_command(config, everywhere()).await;

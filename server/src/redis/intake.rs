@@ -13,6 +13,7 @@ use super::{
     entry::{Entry, FIELD},
     keys,
     lanes::{Lanes, Traffic},
+    line::timed_out,
     link::Link,
     queue::Queue,
     shard::{self, SHARDS},
@@ -36,7 +37,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const TOGETHER: usize = 32;
 /// Pipelines of a lane that are on their way at once.
 const ON_THEIR_WAY: usize = 2;
-/// A cluster tries again by itself while it changes; beyond this nobody waits.
+/// Beyond this nobody waits, be it for those before it; a command alone ends sooner.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Clone, Copy)]
@@ -150,7 +151,10 @@ impl Intake for RedisIntake {
             mpsc::error::TrySendError::Full(_) => IntakeError::Full,
             mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
         })?;
-        answered.await.unwrap_or(Err(IntakeError::Stopping)).map(|()| receipt)
+        match tokio::time::timeout(ANSWER_WITHIN, answered).await {
+            Ok(answer) => answer.unwrap_or(Err(IntakeError::Stopping)).map(|()| receipt),
+            Err(_) => Err(refusal(timed_out())),
+        }
     }
 
     fn queued(&self) -> u64 {
@@ -177,18 +181,19 @@ struct Adding {
 
 impl Adding {
     /// Adds a group, and answers each.
-    async fn add(&self, group: Vec<Submission>) {
+    async fn add(&self, mut group: Vec<Submission>) {
+        // Whoever gave up has had no answer, and sends again.
+        group.retain(|one| !one.answer.is_closed());
+        if group.is_empty() {
+            return;
+        }
         let begun = Instant::now();
         let mut pipeline = redis::Pipeline::with_capacity(group.len());
         for one in &group {
             pipeline.cmd("XADD").arg(keys::queue(one.shard)).arg("*").arg(FIELD).arg(&one.entry);
         }
         pipeline.ignore_errors();
-        let adding = async { pipeline.query_async::<Vec<RedisResult<Value>>>(&mut self.link.clone()).await };
-        let outcome = match tokio::time::timeout(ANSWER_WITHIN, adding).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-        };
+        let outcome = pipeline.query_async::<Vec<RedisResult<Value>>>(&mut self.link.clone()).await;
         self.took.record(begun.elapsed());
         match outcome {
             Ok(outcomes) => {

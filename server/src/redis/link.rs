@@ -1,8 +1,10 @@
-//! Where commands go: the one Redis, or the node of a cluster that holds the key.
+//! Where commands go: the one Redis, or the node of a cluster that holds the key. Every one
+//! is answered, or fails, within five seconds.
 
 use super::{
     address::{Address, AddressError},
-    line::Line,
+    cluster::Masters,
+    line::{Line, Server},
 };
 use crate::ports::EngineError;
 use redis::{Cmd, Pipeline, RedisFuture, Value, aio::ConnectionLike, cluster_async::ClusterConnection};
@@ -11,13 +13,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a start waits for Redis.
 const UP_WITHIN: Duration = Duration::from_secs(10);
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A handle; cheap to clone, and what is sent by many goes out together.
 #[derive(Clone)]
 pub enum Link {
     Line(Line),
-    Cluster(ClusterConnection),
+    Cluster(Line<ClusterConnection>),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +46,11 @@ impl Link {
     ) -> Result<Self, LinkError> {
         let away = |source| LinkError::Away { address: address.to_string(), source };
         if address.is_cluster() {
-            let config = redis::cluster::ClusterConfig::new()
-                .set_connection_timeout(Duration::from_secs(2))
-                .set_response_timeout(ANSWER_WITHIN);
-            let cluster = address.cluster()?;
-            let open = cluster.get_async_connection_with_config(config);
-            return Ok(Self::Cluster(open.await.map_err(away)?));
+            let cluster = Line::keep(Masters::of(address)?, tasks, stop);
+            cluster.up(UP_WITHIN).await.map_err(away)?;
+            return Ok(Self::Cluster(cluster));
         }
-        let line = Line::keep(address.opener()?, None, tasks, stop);
+        let line = Line::keep(Server::of(address, None)?, tasks, stop);
         line.up(UP_WITHIN).await.map_err(away)?;
         Ok(Self::Line(line))
     }
@@ -68,7 +66,7 @@ impl ConnectionLike for Link {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Line(line) => Box::pin(async move { line.connection()?.send_packed_command(cmd).await }),
-            Self::Cluster(cluster) => cluster.req_packed_command(cmd),
+            Self::Cluster(line) => Box::pin(async move { line.connection()?.req_packed_command(cmd).await }),
         }
     }
 
@@ -84,7 +82,9 @@ impl ConnectionLike for Link {
                     async move { line.connection()?.send_packed_commands(pipeline, offset, count).await },
                 )
             }
-            Self::Cluster(cluster) => cluster.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(line) => {
+                Box::pin(async move { line.connection()?.req_packed_commands(pipeline, offset, count).await })
+            }
         }
     }
 

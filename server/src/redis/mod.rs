@@ -8,6 +8,7 @@
 mod address;
 mod backlog;
 mod bus;
+mod cluster;
 mod contents;
 mod dead;
 mod durability;
@@ -20,6 +21,7 @@ mod line;
 mod link;
 mod positions;
 mod queue;
+mod reach;
 mod rooms;
 mod scripts;
 pub mod shard;

@@ -103,7 +103,7 @@ pub struct WorkerHealth {
 #[async_trait]
 impl Health for WorkerHealth {
     async fn condition(&self) -> Condition {
-        let redis = (!self.bus.is_listening()).then(|| "Redis cannot be reached: the queue waits".to_owned());
+        let redis = self.bus.trouble().map(|trouble| format!("{trouble}: the queue waits"));
         let database = self.mongo.ping().await.is_err();
         let database = database.then(|| "MongoDB cannot be reached: the queue waits".to_owned());
         Condition { engines: self.mongo.describe(), trouble: redis.or(database), degraded: Vec::new() }
@@ -113,8 +113,8 @@ impl Health for WorkerHealth {
 #[async_trait]
 impl Health for NodeHealth {
     async fn condition(&self) -> Condition {
-        let cut_off = || "Redis cannot be reached, so positions are refused and nothing moves".to_owned();
-        let trouble = if self.bus.is_listening() { self.intake.trouble() } else { Some(cut_off()) };
+        let cut_off = |trouble| format!("{trouble}: positions are refused and nothing moves");
+        let trouble = self.bus.trouble().map(cut_off).or_else(|| self.intake.trouble());
         let mut degraded = Vec::new();
         if let Err(error) = self.mongo.ping().await {
             tracing::debug!(error = &error as &dyn std::error::Error, "asked for the readiness");
