@@ -30,7 +30,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Entries of one pipeline: beyond it Redis gets no faster, and the first waits for the last.
@@ -42,8 +42,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
-    /// Submissions that may wait in this process.
+    /// Submissions that may wait in this process, and of how many KiB.
     pub queue: usize,
+    pub queue_kib: u32,
     /// Entries that may wait in Redis for the archive, of all nodes together.
     pub backlog: u64,
     /// Take a Redis that may lose what it answered.
@@ -52,12 +53,14 @@ pub struct QueueLimits {
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { queue: 16 * 1024, backlog: 200_000, allow_volatile: false }
+        Self { queue: 16 * 1024, queue_kib: 64 * 1024, backlog: 200_000, allow_volatile: false }
     }
 }
 
 pub struct RedisIntake {
     lanes: Lanes<Submission>,
+    queue_kib: u32,
+    room: Arc<Semaphore>,
     waiting: Arc<AtomicU64>,
     backlog: Arc<Backlog>,
     durability: Arc<Durability>,
@@ -68,6 +71,7 @@ struct Submission {
     entry: Vec<u8>,
     answer: oneshot::Sender<Result<(), IntakeError>>,
     _waiting: Waiting,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Counts a submission from when it is made until it is dropped.
@@ -119,7 +123,8 @@ impl RedisIntake {
             async move { adding.add(group).await }
         };
         let lanes = Lanes::start(&link, traffic, send, tasks, &stop);
-        Ok(Self { lanes, waiting: Arc::default(), backlog, durability })
+        let (queue_kib, room) = (limits.queue_kib, Arc::new(Semaphore::new(limits.queue_kib as usize)));
+        Ok(Self { lanes, queue_kib, room, waiting: Arc::default(), backlog, durability })
     }
 
     /// What takes the positions and what its answer is worth, for `/readyz`.
@@ -130,6 +135,17 @@ impl RedisIntake {
     /// Why requests should rather not come here: Redis may lose what it answers.
     pub fn trouble(&self) -> Option<String> {
         self.durability.trouble()
+    }
+
+    /// What an operator should know of meanwhile.
+    pub fn degraded(&self) -> Vec<String> {
+        self.backlog.trouble().into_iter().chain(self.durability.weaknesses()).collect()
+    }
+
+    /// Room for an entry, where there is some: one alone may be larger than all of it.
+    fn room_for(&self, entry: &[u8]) -> Result<OwnedSemaphorePermit, IntakeError> {
+        let kib = u32::try_from(entry.len() / 1024 + 1).unwrap_or(u32::MAX).min(self.queue_kib);
+        self.room.clone().try_acquire_many_owned(kib).map_err(|_| IntakeError::Full)
     }
 }
 
@@ -146,7 +162,8 @@ impl Intake for RedisIntake {
         let entry = entry.to_bytes().map_err(|error| IntakeError::Store(error.into()))?;
         let (answer, answered) = oneshot::channel();
         let shard = shard::of(unit);
-        let submission = Submission { shard, entry, answer, _waiting: Waiting::one_of(&self.waiting) };
+        let (room, waiting) = (self.room_for(&entry)?, Waiting::one_of(&self.waiting));
+        let submission = Submission { shard, entry, answer, _waiting: waiting, _room: room };
         self.lanes.of(shard).try_send(submission).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => IntakeError::Full,
             mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,

@@ -7,8 +7,13 @@ use super::{
     line::{Line, Server},
 };
 use crate::ports::EngineError;
-use redis::{Cmd, Pipeline, RedisFuture, Value, aio::ConnectionLike, cluster_async::ClusterConnection};
-use std::time::Duration;
+use redis::{
+    Cmd, Pipeline, RedisFuture, RedisResult, Value,
+    aio::ConnectionLike,
+    cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo},
+};
+use std::{collections::BTreeMap, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a start waits for Redis.
@@ -59,6 +64,22 @@ impl Link {
 impl Link {
     pub fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
+    }
+
+    /// What each server says that takes writes, by its address; the only one has none.
+    pub(super) async fn ask_masters(&self, question: Cmd) -> RedisResult<BTreeMap<String, Value>> {
+        match self {
+            Self::Line(line) => {
+                let answer = line.connection()?.send_packed_command(&question).await?;
+                Ok(BTreeMap::from([(String::new(), answer.extract_error()?)]))
+            }
+            Self::Cluster(line) => {
+                let masters = MultipleNodeRoutingInfo::AllMasters;
+                let each = RoutingInfo::MultiNode((masters, Some(ResponsePolicy::Special)));
+                let answers = line.connection()?.route_command(question, each).await?;
+                Ok(redis::from_redis_value(answers.extract_error()?)?)
+            }
+        }
     }
 }
 

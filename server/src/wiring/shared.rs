@@ -72,7 +72,11 @@ impl Base {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Engines, EngineError> {
-        let limits = QueueLimits { allow_volatile: shared.allow_volatile_redis, ..QueueLimits::default() };
+        let limits = QueueLimits {
+            allow_volatile: shared.allow_volatile_redis,
+            backlog: shared.backlog,
+            ..QueueLimits::default()
+        };
         let intake = Arc::new(RedisIntake::start(self.link, limits, tasks, stop.clone()).await?);
         let health = NodeHealth { intake: intake.clone(), bus: self.bus.clone(), mongo: self.mongo };
         Ok(Engines {
@@ -115,7 +119,7 @@ impl Health for NodeHealth {
     async fn condition(&self) -> Condition {
         let cut_off = |trouble| format!("{trouble}: positions are refused and nothing moves");
         let trouble = self.bus.trouble().map(cut_off).or_else(|| self.intake.trouble());
-        let mut degraded = Vec::new();
+        let mut degraded = self.intake.degraded();
         if let Err(error) = self.mongo.ping().await {
             tracing::debug!(error = &error as &dyn std::error::Error, "asked for the readiness");
             degraded.push(
