@@ -20,11 +20,11 @@ use super::{
 use crate::ports::{Bus, BusSink, EVENT_HISTORY, EngineError, PositionFrame, StreamPosition};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
 use sentinel_model::{PatrolId, Scope, Time, live::Event};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -40,7 +40,7 @@ const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 const AT_ONCE: usize = 500;
 
 /// More positions on their way at once could overtake each other.
-const TRAFFIC: Traffic = Traffic { waiting: 16 * 1024, together: 64, at_once: 1 };
+const TRAFFIC: Traffic = Traffic { waiting: 4 * 1024, together: 64, at_once: 1 };
 
 pub struct RedisBus {
     link: Link,
@@ -249,30 +249,22 @@ impl Ear {
     }
 }
 
-/// In a cluster any node takes a message for any channel.
-async fn publish_positions(mut link: Link, group: Vec<(PatrolId, PositionFrame)>) {
-    let publish = |(patrol, frame): &(PatrolId, PositionFrame)| {
+/// In order for each patrol. In a cluster its channel says which node takes them.
+async fn publish_positions(link: Link, group: Vec<(PatrolId, PositionFrame)>) {
+    let mut pipelines = BTreeMap::<_, redis::Pipeline>::new();
+    for (patrol, frame) in &group {
         let mut message = Vec::with_capacity(8 + frame.unit.len());
         message.extend(frame.time.0.to_le_bytes());
         message.extend(&frame.unit);
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(keys::live(*patrol)).arg(message);
-        publish
-    };
-    let published = if link.is_cluster() {
-        let each = group.iter().map(|one| {
-            let (publish, mut link) = (publish(one), link.clone());
-            async move { publish.exec_async(&mut link).await }
-        });
-        try_join_all(each).await.map(drop)
-    } else {
-        let mut pipeline = redis::Pipeline::with_capacity(group.len());
-        for one in &group {
-            pipeline.add_command(publish(one));
-        }
-        pipeline.ignore().exec_async(&mut link).await
-    };
-    if let Err(error) = published {
+        let pipeline = pipelines.entry(link.is_cluster().then_some(patrol.0)).or_default();
+        pipeline.cmd("PUBLISH").arg(keys::live(*patrol)).arg(message).ignore();
+    }
+    let each = pipelines.values().map(|pipeline| {
+        let mut link = link.clone();
+        async move { pipeline.exec_async(&mut link).await }
+    });
+    // One that fails keeps no other back.
+    if let Some(error) = join_all(each).await.into_iter().find_map(Result::err) {
         tracing::warn!(%error, positions = group.len(), "stored positions could not be shown at once");
     }
 }

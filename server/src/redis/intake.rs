@@ -59,6 +59,8 @@ impl Default for QueueLimits {
 
 pub struct RedisIntake {
     lanes: Lanes<Submission>,
+    /// Of all lanes together.
+    queue: u64,
     queue_kib: u32,
     room: Arc<Semaphore>,
     waiting: Arc<AtomicU64>,
@@ -124,7 +126,8 @@ impl RedisIntake {
         };
         let lanes = Lanes::start(&link, traffic, send, tasks, &stop);
         let (queue_kib, room) = (limits.queue_kib, Arc::new(Semaphore::new(limits.queue_kib as usize)));
-        Ok(Self { lanes, queue_kib, room, waiting: Arc::default(), backlog, durability })
+        let queue = limits.queue as u64;
+        Ok(Self { lanes, queue, queue_kib, room, waiting: Arc::default(), backlog, durability })
     }
 
     /// What takes the positions and what its answer is worth, for `/readyz`.
@@ -155,7 +158,7 @@ impl Intake for RedisIntake {
         if fixes.is_empty() {
             return Ok(Receipt::default());
         }
-        if self.backlog.is_full() {
+        if self.backlog.is_full() || self.queued() >= self.queue {
             return Err(IntakeError::Full);
         }
         let (entry, receipt) = Entry::of(unit, fixes);

@@ -16,7 +16,7 @@ pub struct Lanes<T> {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Traffic {
-    /// What may wait, in all lanes.
+    /// What may wait in a lane.
     pub waiting: usize,
     /// What goes out together.
     pub together: usize,
@@ -39,7 +39,7 @@ impl<T: Send + 'static> Lanes<T> {
     {
         let lanes = if link.is_cluster() { usize::from(SHARDS) } else { 1 };
         let start = |lane| {
-            let (sender, asked) = mpsc::channel(traffic.waiting / lanes);
+            let (sender, asked) = mpsc::channel(traffic.waiting);
             let send = send.clone();
             tasks.spawn(run(asked, traffic, move |group| send(lane, group), stop.clone()));
             sender

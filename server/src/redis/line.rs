@@ -128,8 +128,6 @@ async fn keep<F: Far>(
 pub(super) struct Server {
     opener: Opener,
     is_cluster: bool,
-    /// Of a cluster's nodes, so that not all who listen do so at the same one.
-    first: usize,
     on_push: Option<OnPush>,
     /// The library says that the connection has ended.
     ended: Arc<Notify>,
@@ -138,8 +136,7 @@ pub(super) struct Server {
 impl Server {
     pub fn of(address: &Address, on_push: Option<OnPush>) -> Result<Self, AddressError> {
         let (opener, is_cluster) = (address.opener()?, address.is_cluster());
-        let first = usize::from(rand::random::<u16>());
-        Ok(Self { opener, is_cluster, first, on_push, ended: Arc::default() })
+        Ok(Self { opener, is_cluster, on_push, ended: Arc::default() })
     }
 
     /// Whether it answers, and speaks for its cluster.
@@ -175,7 +172,7 @@ impl Far for Server {
         let config = config().set_push_sender(hear);
         let mut connection = match &self.opener {
             Opener::Nodes(nodes) => {
-                let node = &nodes[(self.first + failures as usize) % nodes.len()];
+                let node = &nodes[failures as usize % nodes.len()];
                 node.get_multiplexed_async_connection_with_config(&config).await?
             }
             Opener::Sentinel(client) => client.lock().await.get_async_connection_with_config(&config).await?,

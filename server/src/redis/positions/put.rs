@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A script of so many keeps others waiting for a fraction of a millisecond.
-const TRAFFIC: Traffic = Traffic { waiting: 16 * 1024, together: 64, at_once: 1 };
+const TRAFFIC: Traffic = Traffic { waiting: 4 * 1024, together: 64, at_once: 1 };
 
 pub struct Putting {
     unit: UnitId,
