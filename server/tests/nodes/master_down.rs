@@ -1,4 +1,4 @@
-//! Masters of a Redis Cluster that are killed under load: nobody pretends that all is well,
+//! Masters of a Redis Cluster that are killed, or hang, under load: nobody pretends that all is well,
 //! nothing that was answered is lost, and no process burns or writes its machine full.
 //!
 //! Takes half a minute: a cluster notices its dead only after a while.
@@ -169,6 +169,15 @@ async fn a_cluster_without_one_or_all_of_its_masters_is_said_to_be_and_loses_not
     node.is_ready().await;
     worker.is_ready().await;
     within(DEADLINE, "dashboards go on", || async { inside.sentinel.hub.cut_off_since().is_none() }).await;
+    posting.more(&posting.answered, 100).await;
+
+    // One that hangs keeps its connections, and answers nobody.
+    masters[2].stop();
+    node.is_in_trouble().await;
+    worker.is_in_trouble().await;
+    masters[2].resume();
+    node.is_ready().await;
+    worker.is_ready().await;
     posting.more(&posting.answered, 100).await;
 
     masters.iter().for_each(Redis::kill);
