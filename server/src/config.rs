@@ -55,6 +55,11 @@ pub struct ServeArgs {
     #[arg(long, env = "SENTINEL_ALLOW_VOLATILE_REDIS", value_name = "true|false")]
     pub allow_volatile_redis: Option<bool>,
 
+    /// With Redis: posts that may wait in it for the archive before devices are asked to wait; the
+    /// same for all nodes [default: 200000]
+    #[arg(long, env = "SENTINEL_BACKLOG", value_name = "POSTS")]
+    pub backlog: Option<u64>,
+
     /// Of a file that serve and worker share: the worker's name, and where it tells how it is
     #[arg(skip)]
     pub worker_name: Option<String>,
@@ -163,6 +168,7 @@ impl ServeArgs {
             position_ttl: self.position_ttl,
             retention_days: self.retention_days,
             allow_volatile_redis: self.allow_volatile_redis,
+            backlog: self.backlog,
         }
     }
 

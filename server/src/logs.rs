@@ -25,11 +25,14 @@ pub const LEVEL: &str = "SENTINEL_LOG";
 /// How a line is written.
 pub const FORMAT: &str = "SENTINEL_LOG_FORMAT";
 
+/// What the library for Redis tells of a cluster it tells again at each try, and it tries
+/// without a pause; what matters of it Sentinel says itself. `redis=warn` brings it back.
+const LIBRARIES: &str = "redis=off";
+
 /// Fails where a variable holds what cannot be meant.
 pub fn begin() -> anyhow::Result<()> {
     let level = setting(LEVEL)?.unwrap_or_else(|| "info".into());
-    let filter = EnvFilter::try_new(&level).ok().filter(|_| level.split(',').all(is_meant));
-    let filter = filter.with_context(|| {
+    let filter = filter(&level).with_context(|| {
         format!(
             "{LEVEL} is {level:?}; write off, error, warn, info, debug or trace, or a module with its own, \
              such as sentinel_server::live=trace, with commas between"
@@ -44,6 +47,10 @@ pub fn begin() -> anyhow::Result<()> {
         Some(other) => anyhow::bail!("{FORMAT} is {other:?}; write text or json"),
     }
     Ok(())
+}
+
+fn filter(level: &str) -> Option<EnvFilter> {
+    level.split(',').all(is_meant).then(|| EnvFilter::try_new(format!("{LIBRARIES},{level}")).ok()).flatten()
 }
 
 /// A lone word that is no level would be a module's name, and all others fell silent: `inof`.
@@ -129,6 +136,25 @@ mod tests {
             REQUEST_ID.sync_scope("r-1".into(), || tracing::info!(by = "user:admin", "inside"));
         });
         String::from_utf8(kept.0.lock().clone()).expect("text").lines().map(str::to_owned).collect()
+    }
+
+    /// How many of two lines are written: one of the library's, one of Sentinel's.
+    fn written(level: &str) -> usize {
+        let kept = Kept::default();
+        let log = tracing_subscriber::fmt()
+            .with_writer(kept.clone())
+            .with_env_filter(filter(level).expect("reads"));
+        tracing::subscriber::with_default(log.finish(), || {
+            tracing::error!(target: "redis::cluster_async", "slot refresh failed");
+            tracing::info!("outside");
+        });
+        String::from_utf8(kept.0.lock().clone()).expect("text").lines().count()
+    }
+
+    #[test]
+    fn the_library_for_redis_is_silent_unless_it_is_asked_for() {
+        assert_eq!([written("info"), written("debug"), written("info,redis=warn")], [1, 1, 2]);
+        assert!(filter("inof").is_none(), "a lone word that is no level");
     }
 
     #[test]

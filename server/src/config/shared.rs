@@ -1,6 +1,6 @@
 //! Where the engines are that many nodes share.
 
-use crate::redis::Address;
+use crate::redis::{Address, QueueLimits};
 use anyhow::Context as _;
 use std::{fmt, time::Duration};
 
@@ -16,6 +16,8 @@ pub struct Shared {
     pub retention: Option<Duration>,
     /// Take a Redis that may lose what it answered.
     pub allow_volatile_redis: bool,
+    /// Posts that may wait in Redis for the archive.
+    pub backlog: u64,
 }
 
 /// A connection string, shown without what is before its `@`.
@@ -45,6 +47,7 @@ pub struct Given {
     pub position_ttl: Option<u64>,
     pub retention_days: Option<u32>,
     pub allow_volatile_redis: Option<bool>,
+    pub backlog: Option<u64>,
 }
 
 impl Given {
@@ -56,6 +59,7 @@ impl Given {
             position_ttl: self.position_ttl.or(other.position_ttl),
             retention_days: self.retention_days.or(other.retention_days),
             allow_volatile_redis: self.allow_volatile_redis.or(other.allow_volatile_redis),
+            backlog: self.backlog.or(other.backlog),
         }
     }
 
@@ -78,6 +82,7 @@ impl Given {
         );
         anyhow::ensure!(self.position_ttl != Some(0), "--position-ttl must be at least 1 second");
         anyhow::ensure!(self.retention_days != Some(0), "--retention-days must be at least 1");
+        anyhow::ensure!(self.backlog != Some(0), "--backlog must be at least 1 post");
         const DAY_S: u64 = 24 * 3600;
         Ok(Some(Shared {
             redis: redis.parse().context("--redis-url")?,
@@ -85,6 +90,7 @@ impl Given {
             position_ttl: self.position_ttl.map_or(POSITION_TTL, Duration::from_secs),
             retention: self.retention_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S)),
             allow_volatile_redis: self.allow_volatile_redis.unwrap_or(false),
+            backlog: self.backlog.unwrap_or(QueueLimits::default().backlog),
         }))
     }
 }
@@ -111,6 +117,7 @@ mod tests {
         assert!(error.contains("--mongodb-url"), "{error}");
         let error = of(None, Some("mongodb://h")).expect_err("one alone");
         assert!(error.contains("--redis-url"), "{error}");
+        assert_eq!(both.backlog, 200_000);
         let error = of(Some("h:6379"), Some("mongodb://h")).expect_err("no address");
         assert!(error.contains("--redis-url") && error.contains("redis://host:6379"), "{error}");
         let error = of(Some("redis://h"), Some("postgres://secret@h")).expect_err("no address");

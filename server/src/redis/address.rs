@@ -1,5 +1,6 @@
 //! Where Redis is, as operators write it.
 
+use super::line::{ANSWER_WITHIN, CONNECT_WITHIN};
 use redis::{
     Client, ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion, TlsCertificates, TlsMode,
     cluster::ClusterClient,
@@ -58,6 +59,9 @@ pub(super) enum Opener {
 
 const REDIS_PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
+/// While a cluster changes, milliseconds.
+const TRIED_AGAIN_AFTER_MS: u64 = 100;
+const TRIED_AGAIN_AFTER_MS_MAX: u64 = 1000;
 
 impl FromStr for Address {
     type Err = AddressError;
@@ -257,7 +261,14 @@ impl Address {
         let nodes: Result<Vec<_>, _> = (self.hosts.iter())
             .map(|host| Ok(self.tcp(host, &certificates)?.get_connection_info().clone()))
             .collect();
-        let mut builder = ClusterClient::builder(nodes?).use_protocol(ProtocolVersion::RESP3);
+        let mut builder = ClusterClient::builder(nodes?)
+            .use_protocol(ProtocolVersion::RESP3)
+            .connection_timeout(CONNECT_WITHIN)
+            // Of an answer, and of all tries while the cluster changes.
+            .response_timeout(ANSWER_WITHIN)
+            .overall_response_timeout(Some(ANSWER_WITHIN))
+            .min_retry_wait(TRIED_AGAIN_AFTER_MS)
+            .max_retry_wait(TRIED_AGAIN_AFTER_MS_MAX);
         if self.tls {
             builder = builder.tls(TlsMode::Secure).certs(certificates);
         }

@@ -1,12 +1,15 @@
 //! How much waits for the archive, so that devices are asked to wait before Redis is full.
 //!
 //! Workers delete what they have archived, so a stream's length is what waits. It is asked
-//! for twice a second; in between, what this node adds is counted here.
+//! for twice a second; in between, what this node adds is counted here. Entries differ in
+//! size by a thousand times, so the memory is looked at as well: its last tenth is left to
+//! the rooms, the positions and the workers, who make room.
 
 use super::{keys, link::Link, shard::SHARDS};
 use futures::future::try_join_all;
 use redis::RedisResult;
 use std::{
+    num::NonZeroU64,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
@@ -20,6 +23,8 @@ pub struct Backlog {
     counted: AtomicU64,
     added_since: AtomicU64,
     full: AtomicBool,
+    /// The last tenth of some server's memory is begun.
+    short_of_memory: AtomicBool,
 }
 
 impl Backlog {
@@ -29,6 +34,7 @@ impl Backlog {
             counted: AtomicU64::new(0),
             added_since: AtomicU64::new(0),
             full: AtomicBool::new(false),
+            short_of_memory: AtomicBool::new(false),
         }
     }
 
@@ -43,7 +49,29 @@ impl Backlog {
         if waiting > self.limit {
             self.full.store(true, Relaxed);
         }
-        self.full.load(Relaxed)
+        self.full.load(Relaxed) || self.short_of_memory.load(Relaxed)
+    }
+
+    /// Why no more is taken, for `/readyz`.
+    pub fn trouble(&self) -> Option<String> {
+        let words = match (self.short_of_memory.load(Relaxed), self.full.load(Relaxed)) {
+            (true, _) => "nine tenths of the maxmemory of Redis are used",
+            (_, true) => "too much waits for the archive",
+            _ => return None,
+        };
+        Some(format!("{words}, so positions are refused until the workers have made room"))
+    }
+
+    /// As Redis has it now.
+    fn measure(&self, memory: &[Memory]) {
+        let short = memory.iter().any(Memory::is_short);
+        match (self.short_of_memory.swap(short, Relaxed), short) {
+            (false, true) => tracing::warn!(
+                "nine tenths of the maxmemory of Redis are used: devices are asked to wait; are the workers well?"
+            ),
+            (true, false) => tracing::info!("there is room in Redis again"),
+            _ => {}
+        }
     }
 
     /// As Redis has it now.
@@ -79,6 +107,10 @@ impl Backlog {
                 // The last count holds on; the connection's keeper says what is wrong.
                 Err(error) => tracing::debug!(%error, "the backlog could not be counted"),
             }
+            match memory(link).await {
+                Ok(memory) => self.measure(&memory),
+                Err(error) => tracing::debug!(%error, "the memory could not be looked at"),
+            }
         }
     }
 }
@@ -90,6 +122,36 @@ pub async fn waiting(link: &Link) -> RedisResult<u64> {
         async move { redis::cmd("XLEN").arg(keys::queue(shard)).query_async::<u64>(&mut link).await }
     });
     Ok(try_join_all(lengths).await?.into_iter().sum())
+}
+
+/// Of one server, in bytes.
+struct Memory {
+    used: u64,
+    /// None may be used without a limit.
+    limit: Option<NonZeroU64>,
+}
+
+impl Memory {
+    fn read(info: &str) -> Self {
+        let number = |name: &str| -> u64 {
+            let mut said = info.lines().filter_map(|line| line.trim_end().split_once(':'));
+            said.find(|(it, _)| *it == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+        };
+        // As Redis counts it: buffers for replicas and the file do not make it refuse.
+        let used = number("used_memory").saturating_sub(number("mem_not_counted_for_evict"));
+        Self { used, limit: NonZeroU64::new(number("maxmemory")) }
+    }
+
+    fn is_short(&self) -> bool {
+        self.limit.is_some_and(|limit| self.used > limit.get() / 10 * 9)
+    }
+}
+
+async fn memory(link: &Link) -> RedisResult<Vec<Memory>> {
+    let mut info = redis::cmd("INFO");
+    info.arg("memory");
+    let read = |info| Ok(Memory::read(&redis::from_redis_value::<String>(info)?));
+    link.ask_masters(info).await?.into_values().map(read).collect()
 }
 
 #[cfg(test)]
@@ -108,5 +170,22 @@ mod tests {
             backlog.count(waiting);
             assert_eq!(backlog.is_full(), full, "{waiting}");
         }
+    }
+
+    #[test]
+    fn the_last_tenth_of_the_memory_of_any_server_is_not_for_posts() {
+        let backlog = Backlog::new(100);
+        let info = |used, not_counted| {
+            Memory::read(&format!(
+                "# Memory\r\nused_memory:{used}\r\nused_memory_peak:999\r\nmaxmemory:1000\r\n\
+                 mem_not_counted_for_evict:{not_counted}\r\n"
+            ))
+        };
+        for (used, not_counted, full) in [(900, 0, false), (901, 0, true), (950, 50, false)] {
+            backlog.measure(&[info(0, 0), info(used, not_counted)]);
+            assert_eq!((backlog.is_full(), backlog.trouble().is_some()), (full, full), "{used}");
+        }
+        backlog.measure(&[Memory::read("used_memory:1000000\r\nmaxmemory:0\r\n")]);
+        assert!(!backlog.is_full(), "without a limit there is no tenth");
     }
 }

@@ -3,27 +3,32 @@
 //! One connection of its own listens to exactly the channels that this node watches,
 //! never to a pattern. When it is lost, the sink is told; once there is another, all that
 //! is watched is subscribed again before the sink is told that it goes on. What was sent
-//! in between is gone with the old connection: events are kept in streams for that.
+//! in between is gone with the old connection: events are kept in streams for that. Where
+//! part of a cluster is out of reach the sink is told the same: what cannot be published
+//! is not heard either.
 
 use super::{
     address::{Address, AddressError},
     keys::{self, Heard},
     lanes::{Lanes, Traffic},
-    line::{Line, cut_off},
+    line::{ANSWER_WITHIN, Line, Server, cut_off, timed_out},
     link::Link,
+    reach::{self, OutOfReach},
     scripts,
     shard::SHARDS,
 };
 use crate::ports::{Bus, BusSink, EVENT_HISTORY, EngineError, PositionFrame, StreamPosition};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::join_all;
 use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
 use sentinel_model::{PatrolId, Scope, Time, live::Event};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a start waits for Redis.
@@ -35,7 +40,7 @@ const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 const AT_ONCE: usize = 500;
 
 /// More positions on their way at once could overtake each other.
-const TRAFFIC: Traffic = Traffic { waiting: 4096, together: 64, at_once: 1 };
+const TRAFFIC: Traffic = Traffic { waiting: 4 * 1024, together: 64, at_once: 1 };
 
 pub struct RedisBus {
     link: Link,
@@ -53,6 +58,7 @@ struct Ear {
 
 struct Listening {
     line: Line,
+    out_of_reach: watch::Receiver<OutOfReach>,
     /// Held over each change, so that subscribing all anew and letting go of one do not
     /// overtake each other.
     watched: tokio::sync::Mutex<BTreeSet<String>>,
@@ -81,11 +87,13 @@ impl RedisBus {
     ) -> Result<Self, EngineError> {
         let ear = Arc::<Ear>::default();
         let hearing = ear.clone();
-        let opener = address.opener().map_err(EngineError::during("connecting to Redis"))?;
-        let line = Line::keep(opener, Some(Arc::new(move |push| hearing.hear(push))), tasks, stop.clone());
+        let server = Server::of(address, Some(Arc::new(move |push| hearing.hear(push))));
+        let server = server.map_err(EngineError::during("connecting to Redis"))?;
+        let line = Line::keep(server, tasks, stop.clone());
+        let out_of_reach = reach::watch(&link, tasks, stop.clone());
         // Every node hears at once of what any other changes: a right that was taken away, say.
         let watched = tokio::sync::Mutex::new(BTreeSet::from([keys::RECORDS.to_owned()]));
-        let listening = Arc::new(Listening { line, watched, ear: ear.clone() });
+        let listening = Arc::new(Listening { line, out_of_reach, watched, ear: ear.clone() });
         let publishing = link.clone();
         let publish = move |_, group| {
             let link = publishing.clone();
@@ -102,9 +110,15 @@ impl RedisBus {
         up.map_err(EngineError::during("connecting to Redis"))
     }
 
-    /// Whether what is watched comes through.
-    pub fn is_listening(&self) -> bool {
-        self.listening.line.is_up()
+    /// Why what is watched does not come through.
+    pub fn trouble(&self) -> Option<String> {
+        let cut_off = || "Redis cannot be reached".to_owned();
+        let out_of_reach = || reach::told(&self.listening.out_of_reach.borrow());
+        if self.listening.line.is_up() {
+            out_of_reach()
+        } else {
+            Some(out_of_reach().unwrap_or_else(cut_off))
+        }
     }
 
     async fn try_heads(&self, scopes: &[Scope]) -> Result<Vec<StreamPosition>, BusError> {
@@ -160,11 +174,12 @@ impl Listening {
     /// Subscribes everything on each new connection, and tells the sink of every cut, also
     /// of one that was over before it was seen.
     async fn keep(self: Arc<Self>, stop: CancellationToken) {
-        let mut changes = self.line.changes();
+        let (mut changes, mut out_of_reach) = (self.line.changes(), self.out_of_reach.clone());
         let keeping = async {
             let (mut begun, mut interrupted) = (false, false);
             loop {
-                let open = changes.borrow_and_update().clone();
+                let is_whole = out_of_reach.borrow_and_update().is_empty();
+                let open = changes.borrow_and_update().clone().filter(|_| is_whole);
                 if begun && !interrupted {
                     interrupted = true;
                     self.tell(|sink| sink.interrupted());
@@ -184,8 +199,12 @@ impl Listening {
                         }
                     }
                 }
-                if changes.changed().await.is_err() {
-                    return;
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() {
+                        return;
+                    },
+                    // Nobody looks where there is no cluster.
+                    Ok(()) = out_of_reach.changed() => {}
                 }
             }
         };
@@ -240,32 +259,22 @@ impl Ear {
     }
 }
 
-/// In a cluster any node takes a message for any channel.
-async fn publish_positions(mut link: Link, group: Vec<(PatrolId, PositionFrame)>) {
-    let publish = |(patrol, frame): &(PatrolId, PositionFrame)| {
+/// In order for each patrol. In a cluster its channel says which node takes them.
+async fn publish_positions(link: Link, group: Vec<(PatrolId, PositionFrame)>) {
+    let mut pipelines = BTreeMap::<_, redis::Pipeline>::new();
+    for (patrol, frame) in &group {
         let mut message = Vec::with_capacity(8 + frame.unit.len());
         message.extend(frame.time.0.to_le_bytes());
         message.extend(&frame.unit);
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(keys::live(*patrol)).arg(message);
-        publish
-    };
-    let publishing = async {
-        if link.is_cluster() {
-            // One after the other: what is sent at once may arrive in any order.
-            for one in &group {
-                publish(one).exec_async(&mut link).await?;
-            }
-            return Ok(());
-        }
-        let mut pipeline = redis::Pipeline::with_capacity(group.len());
-        for one in &group {
-            pipeline.add_command(publish(one));
-        }
-        pipeline.ignore().exec_async(&mut link).await
-    };
-    let published: RedisResult<()> = publishing.await;
-    if let Err(error) = published {
+        let pipeline = pipelines.entry(link.is_cluster().then_some(patrol.0)).or_default();
+        pipeline.cmd("PUBLISH").arg(keys::live(*patrol)).arg(message).ignore();
+    }
+    let each = pipelines.values().map(|pipeline| {
+        let mut link = link.clone();
+        async move { pipeline.exec_async(&mut link).await }
+    });
+    // One that fails keeps no other back.
+    if let Some(error) = join_all(each).await.into_iter().find_map(Result::err) {
         tracing::warn!(%error, positions = group.len(), "stored positions could not be shown at once");
     }
 }
@@ -322,8 +331,10 @@ impl Bus for RedisBus {
     async fn publish_position(&self, patrol: PatrolId, frame: PositionFrame) -> Result<(), EngineError> {
         // A lane for each patrol in a cluster, so that its positions stay in order.
         let lane = u8::try_from(patrol.0 % u64::from(SHARDS)).expect("below the number of shards");
-        let lane = self.positions.of(lane);
-        lane.send((patrol, frame)).await.map_err(EngineError::during("publishing a position"))
+        let sending = self.positions.of(lane).send((patrol, frame));
+        let sent = tokio::time::timeout(ANSWER_WITHIN, sending).await;
+        let sent = sent.map(|sent| sent.map_err(|_| cut_off())).unwrap_or_else(|_| Err(timed_out()));
+        sent.map_err(EngineError::during("publishing a position"))
     }
 
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {

@@ -6,11 +6,11 @@
 use super::link::Link;
 use crate::ports::EngineError;
 use parking_lot::Mutex;
-use redis::{
-    RedisResult, Value,
-    cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo},
+use redis::{RedisResult, Value};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
-use std::{collections::BTreeMap, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -24,6 +24,9 @@ struct Settings {
     last_write_failed: bool,
     maxmemory: u64,
     policy: String,
+    replicas: u64,
+    /// Whether it refuses writes that no replica would get: min-replicas-to-write is not 0.
+    needs_replicas: bool,
 }
 
 impl Settings {
@@ -38,6 +41,9 @@ impl Settings {
             last_write_failed: text("aof_last_write_status") == "err",
             maxmemory: text("maxmemory").parse().unwrap_or(0),
             policy: text("maxmemory_policy"),
+            replicas: text("connected_slaves").parse().unwrap_or(0),
+            // Told where the setting is not 0 alone; also where CONFIG is refused.
+            needs_replicas: said.contains_key("min_slaves_good_slaves"),
         }
     }
 
@@ -65,7 +71,19 @@ impl Settings {
             )
         })
     }
+
+    /// What an operator should know, though it is no reason to refuse anything.
+    fn weaknesses(&self) -> impl Iterator<Item = &'static str> {
+        let unlimited = (self.maxmemory == 0).then_some(UNLIMITED);
+        let forgetful = (self.replicas > 0 && !self.needs_replicas).then_some(FORGETFUL);
+        unlimited.into_iter().chain(forgetful)
+    }
 }
+
+const UNLIMITED: &str = "Redis has no maxmemory: what waits in it while the workers are away may fill the \
+    machine's memory, and then the system ends it; set maxmemory";
+const FORGETFUL: &str = "a failover of Redis may lose what was answered just before, and all that a master \
+    answers that is cut off from its replicas: set min-replicas-to-write 1";
 
 #[derive(Debug, thiserror::Error)]
 enum LookError {
@@ -85,6 +103,7 @@ struct Seen {
     described: String,
     volatile: Option<String>,
     trouble: Option<String>,
+    weaknesses: BTreeSet<&'static str>,
 }
 
 impl Durability {
@@ -115,12 +134,21 @@ impl Durability {
         self.seen.lock().trouble.clone()
     }
 
+    /// What it does not survive by an operator's choice.
+    pub fn weaknesses(&self) -> Vec<String> {
+        self.seen.lock().weaknesses.iter().map(|words| (*words).to_owned()).collect()
+    }
+
     fn see(&self, servers: Vec<Settings>) {
+        let weaknesses: BTreeSet<_> = servers.iter().flat_map(Settings::weaknesses).collect();
+        for new in weaknesses.difference(&self.seen.lock().weaknesses) {
+            tracing::warn!("{new}");
+        }
         let failing = servers.iter().any(|server| server.last_write_failed);
         let failing = failing.then(|| "Redis could not write its append-only file: see its log".to_owned());
         let volatile = servers.iter().find_map(Settings::is_volatile);
         let trouble = failing.or_else(|| volatile.clone().filter(|_| !self.allow_volatile));
-        *self.seen.lock() = Seen { described: describe(&servers), volatile, trouble };
+        *self.seen.lock() = Seen { described: describe(&servers), volatile, trouble, weaknesses };
     }
 
     pub async fn watch(&self, link: &Link, stop: CancellationToken) {
@@ -153,32 +181,16 @@ fn describe(servers: &[Settings]) -> String {
 
 /// Of each server that takes writes.
 async fn look(link: &Link) -> RedisResult<Vec<Settings>> {
-    let mut info = redis::cmd("INFO");
     let mut config = redis::cmd("CONFIG");
     config.arg("GET").arg("appendfsync");
-    let Link::Cluster(cluster) = link else {
-        let info: String = info.query_async(&mut link.clone()).await?;
-        let appendfsync = config.query_async::<BTreeMap<String, String>>(&mut link.clone()).await;
-        return Ok(vec![Settings::read(&info, setting(appendfsync))]);
-    };
-    let everywhere = || {
-        let masters = MultipleNodeRoutingInfo::AllMasters;
-        RoutingInfo::MultiNode((masters, Some(ResponsePolicy::Special)))
-    };
-    let mut cluster = cluster.clone();
-    let infos = cluster.route_command(std::mem::take(&mut info), everywhere()).await?;
-    let infos: BTreeMap<String, String> = redis::from_redis_value(infos)?;
-    let configs = cluster.route_command(config, everywhere()).await;
-    let mut configs = match configs.map(redis::from_redis_value::<BTreeMap<String, Value>>) {
-        Ok(Ok(configs)) => configs,
-        _ => BTreeMap::new(),
-    };
-    let read = |(address, info): (String, String)| {
-        let config = configs.remove(&address).unwrap_or(Value::Nil);
+    let (infos, mut configs) = (link.ask_masters(redis::cmd("INFO")).await?, link.ask_masters(config).await);
+    let read = |(address, info): (String, Value)| {
+        let config = configs.as_mut().ok().and_then(|configs| configs.remove(&address)).unwrap_or(Value::Nil);
         let config = redis::from_redis_value::<BTreeMap<String, String>>(config);
-        Settings::read(&info, setting(config.map_err(Into::into)))
+        let info: String = redis::from_redis_value(info)?;
+        Ok(Settings::read(&info, setting(config.map_err(Into::into))))
     };
-    Ok(infos.into_iter().map(read).collect())
+    infos.into_iter().map(read).collect()
 }
 
 /// Unknown where CONFIG is refused, as managed services do.
@@ -214,6 +226,21 @@ mod tests {
             describe(&[other, hidden])
                 .contains("appendonly no, appendfsync unknown, maxmemory-policy noeviction) and 7")
         );
+    }
+
+    #[test]
+    fn what_a_failover_or_a_full_machine_would_lose_is_named() {
+        let weak = |info: &str| seen(info, false).weaknesses().join(" ");
+        assert_eq!(weak(INFO), "");
+        let unlimited = weak(&INFO.replace("maxmemory:1000", "maxmemory:0"));
+        assert!(unlimited.contains("set maxmemory") && !unlimited.contains("failover"), "{unlimited}");
+        let followed = format!("{INFO}# Replication\r\nrole:master\r\nconnected_slaves:1\r\n");
+        let forgetful = weak(&followed);
+        assert!(
+            forgetful.contains("min-replicas-to-write") && !forgetful.contains("maxmemory"),
+            "{forgetful}"
+        );
+        assert_eq!(weak(&format!("{followed}min_slaves_good_slaves:1\r\n")), "");
     }
 
     #[test]

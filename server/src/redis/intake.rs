@@ -13,6 +13,7 @@ use super::{
     entry::{Entry, FIELD},
     keys,
     lanes::{Lanes, Traffic},
+    line::timed_out,
     link::Link,
     queue::Queue,
     shard::{self, SHARDS},
@@ -29,20 +30,21 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Entries of one pipeline: beyond it Redis gets no faster, and the first waits for the last.
 const TOGETHER: usize = 32;
 /// Pipelines of a lane that are on their way at once.
 const ON_THEIR_WAY: usize = 2;
-/// A cluster tries again by itself while it changes; beyond this nobody waits.
+/// Beyond this nobody waits, be it for those before it; a command alone ends sooner.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
-    /// Submissions that may wait in this process: in a cluster of each shard.
+    /// Submissions that may wait in this process, and of how many KiB.
     pub queue: usize,
+    pub queue_kib: u32,
     /// Entries that may wait in Redis for the archive, of all nodes together.
     pub backlog: u64,
     /// Take a Redis that may lose what it answered.
@@ -51,12 +53,16 @@ pub struct QueueLimits {
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { queue: 4096, backlog: 200_000, allow_volatile: false }
+        Self { queue: 16 * 1024, queue_kib: 64 * 1024, backlog: 200_000, allow_volatile: false }
     }
 }
 
 pub struct RedisIntake {
     lanes: Lanes<Submission>,
+    /// Of all lanes together.
+    queue: u64,
+    queue_kib: u32,
+    room: Arc<Semaphore>,
     waiting: Arc<AtomicU64>,
     backlog: Arc<Backlog>,
     durability: Arc<Durability>,
@@ -67,6 +73,7 @@ struct Submission {
     entry: Vec<u8>,
     answer: oneshot::Sender<Result<(), IntakeError>>,
     _waiting: Waiting,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Counts a submission from when it is made until it is dropped.
@@ -118,7 +125,9 @@ impl RedisIntake {
             async move { adding.add(group).await }
         };
         let lanes = Lanes::start(&link, traffic, send, tasks, &stop);
-        Ok(Self { lanes, waiting: Arc::default(), backlog, durability })
+        let (queue_kib, room) = (limits.queue_kib, Arc::new(Semaphore::new(limits.queue_kib as usize)));
+        let queue = limits.queue as u64;
+        Ok(Self { lanes, queue, queue_kib, room, waiting: Arc::default(), backlog, durability })
     }
 
     /// What takes the positions and what its answer is worth, for `/readyz`.
@@ -130,6 +139,17 @@ impl RedisIntake {
     pub fn trouble(&self) -> Option<String> {
         self.durability.trouble()
     }
+
+    /// What an operator should know of meanwhile.
+    pub fn degraded(&self) -> Vec<String> {
+        self.backlog.trouble().into_iter().chain(self.durability.weaknesses()).collect()
+    }
+
+    /// Room for an entry, where there is some: one alone may be larger than all of it.
+    fn room_for(&self, entry: &[u8]) -> Result<OwnedSemaphorePermit, IntakeError> {
+        let kib = u32::try_from(entry.len() / 1024 + 1).unwrap_or(u32::MAX).min(self.queue_kib);
+        self.room.clone().try_acquire_many_owned(kib).map_err(|_| IntakeError::Full)
+    }
 }
 
 #[async_trait]
@@ -138,19 +158,23 @@ impl Intake for RedisIntake {
         if fixes.is_empty() {
             return Ok(Receipt::default());
         }
-        if self.backlog.is_full() {
+        if self.backlog.is_full() || self.queued() >= self.queue {
             return Err(IntakeError::Full);
         }
         let (entry, receipt) = Entry::of(unit, fixes);
         let entry = entry.to_bytes().map_err(|error| IntakeError::Store(error.into()))?;
         let (answer, answered) = oneshot::channel();
         let shard = shard::of(unit);
-        let submission = Submission { shard, entry, answer, _waiting: Waiting::one_of(&self.waiting) };
+        let (room, waiting) = (self.room_for(&entry)?, Waiting::one_of(&self.waiting));
+        let submission = Submission { shard, entry, answer, _waiting: waiting, _room: room };
         self.lanes.of(shard).try_send(submission).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => IntakeError::Full,
             mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
         })?;
-        answered.await.unwrap_or(Err(IntakeError::Stopping)).map(|()| receipt)
+        match tokio::time::timeout(ANSWER_WITHIN, answered).await {
+            Ok(answer) => answer.unwrap_or(Err(IntakeError::Stopping)).map(|()| receipt),
+            Err(_) => Err(refusal(timed_out())),
+        }
     }
 
     fn queued(&self) -> u64 {
@@ -177,18 +201,19 @@ struct Adding {
 
 impl Adding {
     /// Adds a group, and answers each.
-    async fn add(&self, group: Vec<Submission>) {
+    async fn add(&self, mut group: Vec<Submission>) {
+        // Whoever gave up has had no answer, and sends again.
+        group.retain(|one| !one.answer.is_closed());
+        if group.is_empty() {
+            return;
+        }
         let begun = Instant::now();
         let mut pipeline = redis::Pipeline::with_capacity(group.len());
         for one in &group {
             pipeline.cmd("XADD").arg(keys::queue(one.shard)).arg("*").arg(FIELD).arg(&one.entry);
         }
         pipeline.ignore_errors();
-        let adding = async { pipeline.query_async::<Vec<RedisResult<Value>>>(&mut self.link.clone()).await };
-        let outcome = match tokio::time::timeout(ANSWER_WITHIN, adding).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-        };
+        let outcome = pipeline.query_async::<Vec<RedisResult<Value>>>(&mut self.link.clone()).await;
         self.took.record(begun.elapsed());
         match outcome {
             Ok(outcomes) => {

@@ -1,24 +1,29 @@
-//! Where commands go: the one Redis, or the node of a cluster that holds the key.
+//! Where commands go: the one Redis, or the node of a cluster that holds the key. Every one
+//! is answered, or fails, within five seconds.
 
 use super::{
     address::{Address, AddressError},
-    line::Line,
+    cluster::Masters,
+    line::{Line, Server},
 };
 use crate::ports::EngineError;
-use redis::{Cmd, Pipeline, RedisFuture, Value, aio::ConnectionLike, cluster_async::ClusterConnection};
-use std::time::Duration;
+use redis::{
+    Cmd, Pipeline, RedisFuture, RedisResult, Value,
+    aio::ConnectionLike,
+    cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo},
+};
+use std::{collections::BTreeMap, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a start waits for Redis.
 const UP_WITHIN: Duration = Duration::from_secs(10);
-const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A handle; cheap to clone, and what is sent by many goes out together.
 #[derive(Clone)]
 pub enum Link {
     Line(Line),
-    Cluster(ClusterConnection),
+    Cluster(Line<ClusterConnection>),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -49,20 +54,11 @@ impl Link {
     ) -> Result<Self, LinkError> {
         let away = |source| LinkError::Away { address: address.to_string(), source };
         if address.is_cluster() {
-            let config = redis::cluster::ClusterConfig::new()
-                .set_connection_timeout(Duration::from_secs(2))
-                .set_response_timeout(ANSWER_WITHIN);
-            let cluster = address.cluster()?;
-            let give_up = tokio::time::Instant::now() + UP_WITHIN;
-            loop {
-                match cluster.get_async_connection_with_config(config.clone()).await {
-                    Ok(cluster) => return Ok(Self::Cluster(cluster)),
-                    Err(error) if tokio::time::Instant::now() >= give_up => return Err(away(error)),
-                    Err(_) => tokio::time::sleep(TRIED_AGAIN_AFTER).await,
-                }
-            }
+            let cluster = Line::keep(Masters::of(address)?, tasks, stop);
+            cluster.up(UP_WITHIN).await.map_err(away)?;
+            return Ok(Self::Cluster(cluster));
         }
-        let line = Line::keep(address.opener()?, None, tasks, stop);
+        let line = Line::keep(Server::of(address, None)?, tasks, stop);
         line.up(UP_WITHIN).await.map_err(away)?;
         Ok(Self::Line(line))
     }
@@ -72,13 +68,29 @@ impl Link {
     pub fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
+
+    /// What each server says that takes writes, by its address; the only one has none.
+    pub(super) async fn ask_masters(&self, question: Cmd) -> RedisResult<BTreeMap<String, Value>> {
+        match self {
+            Self::Line(line) => {
+                let answer = line.connection()?.send_packed_command(&question).await?;
+                Ok(BTreeMap::from([(String::new(), answer.extract_error()?)]))
+            }
+            Self::Cluster(line) => {
+                let masters = MultipleNodeRoutingInfo::AllMasters;
+                let each = RoutingInfo::MultiNode((masters, Some(ResponsePolicy::Special)));
+                let answers = line.connection()?.route_command(question, each).await?;
+                Ok(redis::from_redis_value(answers.extract_error()?)?)
+            }
+        }
+    }
 }
 
 impl ConnectionLike for Link {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Line(line) => Box::pin(async move { line.connection()?.send_packed_command(cmd).await }),
-            Self::Cluster(cluster) => cluster.req_packed_command(cmd),
+            Self::Cluster(line) => Box::pin(async move { line.connection()?.req_packed_command(cmd).await }),
         }
     }
 
@@ -94,7 +106,9 @@ impl ConnectionLike for Link {
                     async move { line.connection()?.send_packed_commands(pipeline, offset, count).await },
                 )
             }
-            Self::Cluster(cluster) => cluster.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(line) => {
+                Box::pin(async move { line.connection()?.req_packed_commands(pipeline, offset, count).await })
+            }
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::link::Link;
 use crate::ports::EngineError;
-use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 
 /// For expiry at a moment (`SET … PXAT`) and claiming what a dead worker left (`XAUTOCLAIM`).
 const LEAST: (u32, u32) = (6, 2);
@@ -20,19 +19,14 @@ pub async fn check_version(link: &Link) -> Result<(), EngineError> {
     let checking = async {
         let mut info = redis::cmd("INFO");
         info.arg("server");
-        let info: String = match link {
-            Link::Line(_) => info.query_async(&mut link.clone()).await?,
-            Link::Cluster(cluster) => {
-                let any = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
-                let said = cluster.clone().route_command(info, any).await?;
-                redis::from_redis_value(said).map_err(redis::RedisError::from)?
-            }
-        };
-        match version(&info) {
-            Some((version, number)) if number < LEAST => Err(VersionError::Old(version.to_owned())),
+        for said in link.ask_masters(info).await?.into_values() {
+            let info: String = redis::from_redis_value(said).map_err(redis::RedisError::from)?;
             // What is not said is found out by working with it.
-            _ => Ok(()),
+            if let Some((version, _)) = version(&info).filter(|(_, number)| *number < LEAST) {
+                return Err(VersionError::Old(version.to_owned()));
+            }
         }
+        Ok(())
     };
     checking.await.map_err(EngineError::during("asking Redis for its version"))
 }

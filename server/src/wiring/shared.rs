@@ -73,7 +73,11 @@ impl Base {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<Engines, EngineError> {
-        let limits = QueueLimits { allow_volatile: shared.allow_volatile_redis, ..QueueLimits::default() };
+        let limits = QueueLimits {
+            allow_volatile: shared.allow_volatile_redis,
+            backlog: shared.backlog,
+            ..QueueLimits::default()
+        };
         let intake = Arc::new(RedisIntake::start(self.link, limits, tasks, stop.clone()).await?);
         let health = NodeHealth { intake: intake.clone(), bus: self.bus.clone(), mongo: self.mongo };
         Ok(Engines {
@@ -125,7 +129,7 @@ pub struct WorkerHealth {
 
 impl Health for WorkerHealth {
     fn condition(&self) -> Condition {
-        let redis = (!self.bus.is_listening()).then(|| "Redis cannot be reached: the queue waits".to_owned());
+        let redis = self.bus.trouble().map(|trouble| format!("{trouble}: the queue waits"));
         let database =
             (!self.mongo.is_reached()).then(|| "MongoDB cannot be reached: the queue waits".to_owned());
         Condition { engines: self.mongo.describe(), trouble: redis.or(database), degraded: Vec::new() }
@@ -134,9 +138,9 @@ impl Health for WorkerHealth {
 
 impl Health for NodeHealth {
     fn condition(&self) -> Condition {
-        let cut_off = || "Redis cannot be reached, so positions are refused and nothing moves".to_owned();
-        let trouble = if self.bus.is_listening() { self.intake.trouble() } else { Some(cut_off()) };
-        let mut degraded = Vec::new();
+        let cut_off = |trouble| format!("{trouble}: positions are refused and nothing moves");
+        let trouble = self.bus.trouble().map(cut_off).or_else(|| self.intake.trouble());
+        let mut degraded = self.intake.degraded();
         if !self.mongo.is_reached() {
             degraded.push(
                 "MongoDB cannot be reached: positions are taken and shown; history and changes of records wait"

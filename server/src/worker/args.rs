@@ -64,6 +64,7 @@ impl WorkerArgs {
             position_ttl: self.position_ttl,
             retention_days: self.retention_days,
             allow_volatile_redis: None,
+            backlog: None,
         };
         let shared = given.or(file.shared()).settle()?;
         let shared = shared.context("a worker needs --redis-url and --mongodb-url")?;

@@ -3,7 +3,9 @@
 mod archive;
 mod bus;
 mod database_away;
+mod failover;
 mod intake;
+mod limits;
 mod mongo;
 mod positions;
 mod positions_expiry;

@@ -57,10 +57,13 @@ async fn hears_nothing_but(socket: &mut Socket, marks: &[PatrolId]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_patrol_that_moves_mid_shift_leaves_one_station_and_joins_the_other_on_every_node() {
+on_each_ground!(
+    a_patrol_that_moves_mid_shift_leaves_one_station_and_joins_the_other_on_every_node,
+    3 nodes, 1 workers
+);
+
+async fn a_patrol_that_moves_mid_shift_leaves_one_station_and_joins_the_other_on_every_node(town: Town) {
     use Told::{Joined, Left};
-    let Some(town) = Town::start(3, 1).await else { return };
     let [a, b, c] = &town.nodes[..] else { panic!("three nodes") };
     let car = a.unit("PC-1", 5).await;
     a.unit("mark", 5).await;

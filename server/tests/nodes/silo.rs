@@ -4,16 +4,14 @@
 use crate::{
     server::{at, fix, positions_in, zone},
     socket::Socket,
-    town::{Ground, Town},
+    town::Town,
 };
 use sentinel_model::{Scope, live::ServerFrame};
 use std::collections::BTreeSet;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_posted_to_one_node_is_seen_on_another_and_in_no_other_station() {
-    let Some(database) = sentinel_services::mongo() else { return };
-    let Some(ground) = Ground::over(database) else { return };
-    let town = Town::on(ground, 3, 2).await;
+on_each_ground!(what_is_posted_to_one_node_is_seen_on_another_and_in_no_other_station, 3 nodes, 2 workers);
+
+async fn what_is_posted_to_one_node_is_seen_on_another_and_in_no_other_station(town: Town) {
     let [a, b, c] = &town.nodes[..] else { panic!("three nodes") };
     let (car, far) = (a.unit("PC-5", 5).await, a.unit("PC-9", 9).await);
     a.unit("mark", 9).await;

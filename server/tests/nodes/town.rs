@@ -1,4 +1,5 @@
-//! Nodes and workers in this process, over a Redis of the test's own and a fresh database.
+//! Nodes and workers in this process, over a Redis or a cluster of the test's own and a
+//! fresh database.
 
 use crate::{
     cable::Cable,
@@ -10,8 +11,8 @@ use sentinel_server::{
     config::{Config, ServeArgs, WorkerConfig},
     wiring,
 };
-use sentinel_services::{Database, Kind, Redis};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use sentinel_services::{Database, Kind, Redis, RedisCluster};
+use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,11 +26,16 @@ fn config(redis: String, mongodb: String) -> Config {
 
 /// The test's services, and what nodes and workers have alike.
 pub struct Ground {
-    pub redis: Redis,
+    service: Service,
     pub clock: Turned,
     config: Config,
     folder: Arc<tempfile::TempDir>,
     database: Database,
+}
+
+enum Service {
+    Redis(Redis),
+    Cluster(RedisCluster),
 }
 
 impl Ground {
@@ -40,9 +46,46 @@ impl Ground {
 
     pub fn over(database: Database) -> Option<Self> {
         let redis = sentinel_services::redis()?;
-        let config = config(redis.url(), database.uri().to_owned());
+        let url = redis.url();
+        Some(Self::on(Service::Redis(redis), url, database))
+    }
+
+    /// The same with three masters in place of the one Redis.
+    pub fn on_a_cluster() -> Option<Self> {
+        let database = sentinel_services::mongo_of(Kind::JavaServer)?;
+        let cluster = sentinel_services::redis_cluster()?;
+        let hosts: Vec<String> =
+            cluster.masters().iter().map(|master| format!("127.0.0.1:{}", master.port())).collect();
+        let url = format!("redis+cluster://{}", hosts.join(","));
+        Some(Self::on(Service::Cluster(cluster), url, database))
+    }
+
+    fn on(service: Service, redis_url: String, database: Database) -> Self {
+        let config = config(redis_url, database.uri().to_owned());
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
-        Some(Self { redis, clock: Turned::new(), config, folder, database })
+        Self { service, clock: Turned::new(), config, folder, database }
+    }
+
+    /// Where nodes and workers of other processes find their engines.
+    pub fn urls(&self) -> [(&'static str, String); 2] {
+        let shared = self.config.shared.as_ref().expect("they share their engines");
+        [
+            ("SENTINEL_REDIS_URL", shared.redis.to_string()),
+            ("SENTINEL_MONGODB_URL", shared.mongodb.as_str().to_owned()),
+        ]
+    }
+
+    /// The one Redis, or the masters of the cluster.
+    pub fn servers(&self) -> &[Redis] {
+        match &self.service {
+            Service::Redis(redis) => slice::from_ref(redis),
+            Service::Cluster(cluster) => cluster.masters(),
+        }
+    }
+
+    /// What Redis says to a command of one key, whichever server has it.
+    fn ask(&self, command: &[&str]) -> String {
+        self.servers()[0].cli(&[&["-c"], command].concat())
     }
 
     pub async fn node(&self) -> Server {
@@ -53,7 +96,8 @@ impl Ground {
     pub async fn node_by(&self, cable: &Cable, port: u16) -> Server {
         let uri = self.database.uri().replace(&format!("127.0.0.1:{port}"), &cable.address.to_string());
         assert_ne!(uri, self.database.uri(), "it goes by the cable");
-        Server::over(self.folder.clone(), config(self.redis.url(), uri), self.clock.clone()).await
+        let [(_, redis), _] = self.urls();
+        Server::over(self.folder.clone(), config(redis, uri), self.clock.clone()).await
     }
 
     pub fn worker(&self, name: &str) -> Worker {
@@ -67,14 +111,12 @@ impl Ground {
 
     /// Whether the workers have moved everything that was posted into the archive.
     pub fn has_archived(&self) -> bool {
-        const QUEUED: &str =
-            "local n = 0 for i = 0, 15 do n = n + redis.call('XLEN', 'in:{' .. i .. '}') end return n";
-        self.redis.cli(&["EVAL", QUEUED, "0"]) == "0"
+        (0..16).all(|shard| self.ask(&["XLEN", &format!("in:{{{shard}}}")]) == "0")
     }
 
     /// Who holds the lease of the chores.
     pub fn on_duty(&self) -> String {
-        self.redis.cli(&["GET", "lease:housekeeping"])
+        self.ask(&["GET", "lease:housekeeping"])
     }
 }
 
@@ -94,8 +136,8 @@ pub struct Town {
     pub ground: Ground,
     pub nodes: Vec<Server>,
     pub workers: Vec<Worker>,
-    /// Each node's connection that listens, by its number in Redis.
-    listening: Vec<u64>,
+    /// Each node's connection that listens, by its server and its number there.
+    listening: Vec<(usize, u64)>,
 }
 
 impl Town {
@@ -166,25 +208,35 @@ impl Town {
 
     /// Every channel that anybody listens to.
     pub fn channels(&self) -> BTreeSet<String> {
-        self.ground.redis.cli(&["PUBSUB", "CHANNELS"]).lines().map(str::to_owned).collect()
+        let channels = |server: &Redis| server.cli(&["PUBSUB", "CHANNELS"]);
+        let said: Vec<String> = self.ground.servers().iter().map(channels).collect();
+        said.iter().flat_map(|said| said.lines()).map(str::to_owned).collect()
     }
 
     /// How many connections listen to a channel.
     pub fn listeners(&self, channel: &str) -> u64 {
-        let said = self.ground.redis.cli(&["PUBSUB", "NUMSUB", channel]);
-        said.lines().last().and_then(|count| count.parse().ok()).expect("a count")
+        let listeners = |server: &Redis| -> u64 {
+            let said = server.cli(&["PUBSUB", "NUMSUB", channel]);
+            said.lines().last().and_then(|count| count.parse().ok()).expect("a count")
+        };
+        self.ground.servers().iter().map(listeners).sum()
     }
 
     /// Everything that is connected to Redis.
     pub fn clients(&self) -> Vec<Client> {
-        self.ground.redis.cli(&["CLIENT", "LIST"]).lines().map(Client::of).collect()
+        let mut clients = Vec::new();
+        for (at, server) in self.ground.servers().iter().enumerate() {
+            clients.extend(server.cli(&["CLIENT", "LIST"]).lines().map(|line| Client::of(at, line)));
+        }
+        clients
     }
 }
 
 /// A connection, as CLIENT LIST shows it.
 #[derive(Debug)]
 pub struct Client {
-    pub id: u64,
+    /// The server, and the number there.
+    pub id: (usize, u64),
     /// Channels, patterns and sharded channels that it listens to.
     pub sub: u64,
     pub psub: u64,
@@ -192,11 +244,11 @@ pub struct Client {
 }
 
 impl Client {
-    fn of(line: &str) -> Self {
+    fn of(server: usize, line: &str) -> Self {
         let number = |name: &str| {
             let field = line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
             field.map_or(0, |value| value.parse().expect("a number"))
         };
-        Self { id: number("id"), sub: number("sub"), psub: number("psub"), ssub: number("ssub") }
+        Self { id: (server, number("id")), sub: number("sub"), psub: number("psub"), ssub: number("ssub") }
     }
 }

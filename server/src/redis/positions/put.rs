@@ -6,6 +6,7 @@ use crate::{
     redis::{
         keys,
         lanes::{Lanes, Traffic},
+        line::{ANSWER_WITHIN, timed_out},
         link::Link,
         scripts, shard,
     },
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A script of so many keeps others waiting for a fraction of a millisecond.
-const TRAFFIC: Traffic = Traffic { waiting: 4096, together: 64, at_once: 1 };
+const TRAFFIC: Traffic = Traffic { waiting: 4 * 1024, together: 64, at_once: 1 };
 
 pub struct Putting {
     unit: UnitId,
@@ -53,13 +54,23 @@ impl Lanes<Putting> {
             place: held::place(location)?,
             answer,
         };
-        self.of(shard::of(&location.unit_id)).send(putting).await.map_err(|_| PositionError::Stopping)?;
-        let is_newest = answered.await.map_err(|_| PositionError::Stopping)??;
+        let putting = async {
+            self.of(shard::of(&location.unit_id)).send(putting).await.map_err(|_| PositionError::Stopping)?;
+            Ok(answered.await.map_err(|_| PositionError::Stopping)??)
+        };
+        // Behind others that wait for a node that is dead it would take a multiple.
+        let is_newest = tokio::time::timeout(ANSWER_WITHIN, putting).await;
+        let is_newest = is_newest.unwrap_or_else(|_| Err(PositionError::Redis(timed_out())))?;
         Ok(if is_newest { Put::Advanced } else { Put::Kept })
     }
 }
 
-async fn put_all(mut link: Link, keys: &keys::Positions, current_for: Duration, group: Vec<Putting>) {
+async fn put_all(mut link: Link, keys: &keys::Positions, current_for: Duration, mut group: Vec<Putting>) {
+    // Who gave up has been told that it failed.
+    group.retain(|one| !one.answer.is_closed());
+    if group.is_empty() {
+        return;
+    }
     let mut call = scripts::PUT.prepare_invoke();
     call.key(keys.last()).key(keys.geo()).key(keys.geo_until());
     call.arg(current_for.as_millis().to_string()).arg(LATITUDE_MAX);
