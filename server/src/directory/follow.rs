@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 /// The records are looked at this often even if no other node has told of a commit.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// How often it is said that they cannot be read.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
 /// How often it is asked which commit is the newest, and how soon that has to be answered.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -105,7 +108,7 @@ impl Directory {
 
     async fn read_for_ever(&self) {
         let mut told = self.told.subscribe();
-        let mut failing = false;
+        let mut said: Option<Instant> = None;
         loop {
             tokio::select! {
                 _ = told.changed() => {}
@@ -113,16 +116,16 @@ impl Directory {
             }
             let read = self.catch_up().await;
             if let Err(error) = &read {
-                if !failing {
+                // Now and then: why it fails may change.
+                if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
                     let error: &dyn std::error::Error = error;
-                    tracing::warn!(
-                        error,
-                        "what other nodes changed could not be read; tried again and again"
-                    );
+                    tracing::warn!(error, "what other nodes changed could not be read; tried again");
+                    said = Some(Instant::now());
                 }
                 sleep(LOOK_EVERY / 4).await;
+            } else {
+                said = None;
             }
-            failing = read.is_err();
         }
     }
 

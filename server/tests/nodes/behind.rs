@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use sentinel_model::{Permission, Scope, live::close};
 use sentinel_services::Kind;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 async fn units(node: &Server, credential: &str) -> Answer {
     node.get(credential, "/api/v1/units").await
@@ -82,5 +83,41 @@ async fn a_node_cut_off_from_the_database_alone_soon_serves_nobody_until_it_has_
     let unit = far.sentinel.directory.unit(&id("PC-1")).expect("it is there");
     assert_eq!(unit.home().station(), Scope::station(6));
     far.end().await;
+    town.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_away_from_all_nobody_is_behind_and_what_needs_it_is_refused_for_now() {
+    /// Longer than it takes to know that one is behind.
+    const AWAY: Duration = Duration::from_secs(8);
+    let Some(mongo) = sentinel_services::own_mongo(Kind::FerretDb) else { return };
+    let Some(ground) = Ground::over(mongo.database()) else { return };
+    let town = Town::on(ground, 2, 0).await;
+    let [a, b] = &town.nodes[..] else { panic!("two nodes") };
+    let device = a.unit("PC-1", 5).await;
+    let admin = a.sign_in("admin").await;
+    a.fixes(&device, &[fix(at(0), 9.9, 76.2)]).await;
+    town.settled().await;
+
+    mongo.kill();
+    let route = format!("/api/v1/units/PC-1/route?start_time={}&end_time={}", at(-60), at(60));
+    let refused = a.get(&admin, &route).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.text);
+    assert!(!refused.header("retry-after").is_empty(), "{:?}", refused.headers);
+    assert!(refused.message().contains("cannot be reached right now"), "{}", refused.text);
+    let began = Instant::now();
+    while began.elapsed() < AWAY {
+        for node in [a, b] {
+            assert_eq!(units(node, &admin).await.status, StatusCode::OK, "after {:?}", began.elapsed());
+            let ready = node.get("", "/readyz").await;
+            assert_eq!(ready.status, StatusCode::OK, "{}", ready.text);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let ready = b.get("", "/readyz").await;
+    assert!(ready.text.contains("MongoDB cannot be reached"), "{}", ready.text);
+    mongo.restart().expect("it starts again");
+    eventually("history is read again", || async { a.get(&admin, &route).await.status == StatusCode::OK })
+        .await;
     town.end().await;
 }
