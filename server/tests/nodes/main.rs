@@ -3,6 +3,7 @@
 
 mod credentials;
 mod moves;
+mod races;
 mod silence;
 mod silo;
 mod starts;
@@ -15,6 +16,5 @@ mod isolation;
 #[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]
 #[path = "../shared/server.rs"]
 mod server;
-#[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]
 #[path = "../shared/socket.rs"]
 mod socket;
