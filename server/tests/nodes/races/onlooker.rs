@@ -147,6 +147,8 @@ impl Onlooker {
                     return End::Settled;
                 }
             }
+            // Whose right is taken away stays to see the socket end.
+            let ends = self.right.asked_away.get().is_some();
             let hearing = async {
                 tokio::time::timeout(DEADLINE, socket.next()).await.unwrap_or_else(|_| {
                     let truth = truth.as_ref().map(|truth| truth.under(scope));
@@ -155,9 +157,15 @@ impl Onlooker {
             };
             let heard = tokio::select! {
                 heard = hearing => heard,
-                _ = posts.wait_for(|posts| *posts >= enough), if truth.is_none() => return End::Bored,
+                _ = posts.wait_for(|posts| *posts >= enough), if !ends && truth.is_none() => return End::Bored,
                 _ = settled.changed() => continue,
             };
+            let taken = self.right.taken_away.get().map(Instant::elapsed);
+            assert!(
+                taken.is_none_or(|taken| taken <= BOUND),
+                "{} is gone and hears {heard:?}",
+                self.right.name
+            );
             match heard {
                 Heard::Frame(frame) => {
                     if let ServerFrame::Event(Event::UnitLeft(left)) = &frame {
