@@ -180,7 +180,7 @@ impl Scene {
     /// Waits until nothing could be told any more of what was before the last change.
     async fn post_beyond_the_bound(&self) {
         within(PATIENCE, "the bound is over", || async {
-            self.changed.lock().elapsed() > BOUND + Duration::from_millis(500)
+            self.changed.lock().elapsed() > BOUND + Duration::from_secs(1)
         })
         .await;
     }
