@@ -67,6 +67,10 @@ pub struct Stage {
 
 impl Stage {
     pub async fn set() -> Self {
+        Self::set_with(LINGER).await
+    }
+
+    pub async fn set_with(linger: Duration) -> Self {
         let clock = Clock::from_fn(|| NOW);
         let log: Arc<dyn Registry> = Arc::new(SharedLog::default());
         let bus = Arc::new(LaggingBus::new());
@@ -84,7 +88,7 @@ impl Stage {
         let admin = sign_in(&access).await;
         let silence = Silence::default();
         let hub =
-            Hub::start(clock, ours.clone(), bus.clone(), rooms.clone(), positions.clone(), silence, LINGER);
+            Hub::start(clock, ours.clone(), bus.clone(), rooms.clone(), positions.clone(), silence, linger);
         Self { hub, bus, rooms, positions, theirs, ours, admin, patrols: AtomicU64::new(1) }
     }
 
