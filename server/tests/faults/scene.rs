@@ -10,7 +10,7 @@ use sentinel_services::RedisOptions;
 const UNITS: usize = 6;
 /// Posts after which processes are warm.
 const WARM_UP: u64 = 300;
-/// How much more is posted from then on.
+/// How much larger posts are once the first have come.
 const TIMES: i64 = 5;
 
 pub struct Scene {
@@ -26,15 +26,22 @@ impl Scene {
         Some(Self::of(Town::start(UNITS, nodes, workers, options).await?).await)
     }
 
-    /// Everybody is warm, and several times as much is posted now as before.
-    pub async fn of(mut town: Town) -> Self {
+    /// Everybody is warm: what is held from now on counts.
+    pub async fn of(town: Town) -> Self {
         let fleet = Fleet::drive(&town);
         let viewer = Viewer::open(fleet.nodes.subscribe(), &town.key, DISTRICT);
         let stranger = Viewer::open(fleet.nodes.subscribe(), &town.foreign_key, ELSEWHERE);
         fleet.more(WARM_UP).await;
-        town.mark_memory();
-        fleet.press(TIMES);
-        Self { town, fleet, viewer, stranger }
+        let mut scene = Self { town, fleet, viewer, stranger };
+        scene.press(TIMES).await;
+        scene
+    }
+
+    /// From now on posts are so many times as large as the first were; everybody is warm to it.
+    pub async fn press(&mut self, times: i64) {
+        self.fleet.press(times);
+        self.fleet.more(WARM_UP).await;
+        self.town.mark_memory();
     }
 
     pub async fn end(self) {
@@ -44,7 +51,7 @@ impl Scene {
     /// With what else is to hold while the town still stands.
     pub async fn end_with(self, also: impl AsyncFnOnce(&[Device])) {
         let Self { town, fleet, viewer, stranger } = self;
-        fleet.more(40).await;
+        fleet.more(2 * WARM_UP).await;
         let devices = fleet.end_and_audit(&town).await;
         viewer.sees(&devices).await;
         stranger.has_heard_of_nobody();
