@@ -238,9 +238,10 @@ async fn race(seed: u64) {
         posted.expect("it goes as it should");
     }
 
-    let account = scene.account.lock();
-    let scopes = all_scopes().into_iter().map(|scope| (scope, account.under(scope))).collect();
-    drop(account);
+    let scopes = {
+        let account = scene.account.lock();
+        all_scopes().into_iter().map(|scope| (scope, account.under(scope))).collect()
+    };
     scene.settled.send_replace(Some(Arc::new(Truth { scopes })));
     let all_know = async { scene.onlookers.acquire_many(staying as u32).await.map(drop) };
     let marking = async {
