@@ -60,7 +60,7 @@ async fn hears_nothing_but(socket: &mut Socket, marks: &[PatrolId]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_patrol_that_moves_mid_shift_leaves_one_station_and_joins_the_other_on_every_node() {
     use Told::{Joined, Left};
-    let Some(town) = Town::start(3, 1).await else { return };
+    let Some(town) = Town::start(3, 2).await else { return };
     let [a, b, c] = &town.nodes[..] else { panic!("three nodes") };
     let car = a.unit("PC-1", 5).await;
     a.unit("mark", 5).await;
