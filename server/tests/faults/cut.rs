@@ -1,12 +1,13 @@
 //! A node that is cut off from Redis while the others are not.
 
 use crate::{
-    fleet::{Fleet, eventually},
-    town::{DISTRICT, Town},
+    fleet::eventually,
+    scene::Scene,
+    town::{DISTRICT, ELSEWHERE, Town},
     viewer::Viewer,
 };
 use sentinel_services::RedisOptions;
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -55,14 +56,14 @@ async fn a_node_cut_off_from_redis_refuses_sends_watchers_away_and_comes_back_by
     let cable = Cable::lay(town.redis.port()).await;
     let far = town.node(&format!("redis://{}", cable.address));
     town.nodes.push(far);
-    let fleet = Fleet::drive(&town);
-    let far = town.nodes[2].address.clone();
-    // One that knows no other node, and one that may go elsewhere.
-    let loyal = Viewer::open(watch::Sender::new(vec![far.clone()]).subscribe(), &town.key, DISTRICT);
-    let viewer = Viewer::open(fleet.nodes.subscribe(), &town.key, DISTRICT);
-    fleet.more(500).await;
+    let scene = Scene::of(town).await;
+    let far = scene.town.nodes[2].address.clone();
+    // Two that know no other node: one may see all, one nobody.
+    let only = || watch::Sender::new(vec![far.clone()]).subscribe();
+    let loyal = Viewer::open(only(), &scene.town.key, DISTRICT);
+    let stranger = Viewer::open(only(), &scene.town.foreign_key, ELSEWHERE);
     eventually("everybody looks on", || async {
-        loyal.seen.lock().units.len() == 6 && viewer.seen.lock().units.len() == 6
+        loyal.seen.lock().units.len() == 6 && scene.viewer.seen.lock().units.len() == 6
     })
     .await;
     let ready = async || {
@@ -75,12 +76,15 @@ async fn a_node_cut_off_from_redis_refuses_sends_watchers_away_and_comes_back_by
     let said = ready().await.1;
     assert!(said.contains("Redis"), "{said}");
     eventually("watchers are sent away", || async { loyal.seen.lock().ended > 0 }).await;
-    fleet.more(500).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    eventually("also who sees nobody", || async { stranger.seen.lock().ended > 0 }).await;
+    scene.fleet.more(60).await;
     cable.whole.send_replace(true);
     eventually("it is back", || async { ready().await.0 == 200 }).await;
-    fleet.more(500).await;
-    let devices = fleet.end_and_audit(&town).await;
-    viewer.sees(&devices).await;
-    loyal.sees(&devices).await;
+    scene.fleet.more(60).await;
+    scene
+        .end_with(async |devices| {
+            loyal.sees(devices).await;
+            stranger.has_heard_of_nobody();
+        })
+        .await;
 }

@@ -21,6 +21,8 @@ pub fn latitude(unit: usize, time: i64) -> f64 {
 
 /// Fixes of one post, in turn: alone, and as after a while without network.
 const BATCHES: [i64; 5] = [1, 1, 7, 1, 60];
+/// History is read so much at a time: a device has a fix a millisecond, and an answer 100,000.
+const READ_MS: usize = 50_000;
 /// A device posts this often.
 const EVERY: Duration = Duration::from_millis(15);
 
@@ -28,7 +30,10 @@ pub struct Fleet {
     devices: JoinSet<Device>,
     pub nodes: watch::Sender<Vec<String>>,
     stop: watch::Sender<bool>,
-    pub answered: Arc<AtomicU64>,
+    /// How many times as many fixes a post has as in the beginning.
+    times: watch::Sender<i64>,
+    /// Posts that were answered.
+    pub posts: Arc<AtomicU64>,
     pub refused: Arc<AtomicU64>,
 }
 
@@ -71,7 +76,8 @@ impl Fleet {
     /// Begins to post to the town's nodes in turn.
     pub fn drive(town: &Town) -> Self {
         let (nodes, stop) = (watch::Sender::new(town.addresses()), watch::Sender::new(false));
-        let (answered, refused) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let times = watch::Sender::new(1);
+        let (posts, refused) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let mut devices = JoinSet::new();
         for (unit, token) in town.tokens.iter().enumerate() {
             let mut device = Device {
@@ -80,13 +86,13 @@ impl Fleet {
                 answered: BTreeSet::new(),
                 client: reqwest::Client::new(),
             };
-            let (nodes, stop) = (nodes.subscribe(), stop.subscribe());
-            let (answered, refused) = (answered.clone(), refused.clone());
+            let (nodes, stop, times) = (nodes.subscribe(), stop.subscribe(), times.subscribe());
+            let (posts, refused) = (posts.clone(), refused.clone());
             devices.spawn(async move {
                 let mut next = Clock::system().now().0 - 3_600_000;
                 let mut turn = unit;
                 loop {
-                    let n = BATCHES[turn % BATCHES.len()];
+                    let n = BATCHES[turn % BATCHES.len()] * *times.borrow();
                     let batch: Vec<i64> = (next..next + n).collect();
                     next += n;
                     // Until it is safe somewhere: what was not answered is kept.
@@ -102,7 +108,7 @@ impl Fleet {
                         refused.fetch_add(1, Relaxed);
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
-                    answered.fetch_add(n as u64, Relaxed);
+                    posts.fetch_add(1, Relaxed);
                     device.answered.extend(batch);
                     if *stop.borrow() {
                         return device;
@@ -111,13 +117,18 @@ impl Fleet {
                 }
             });
         }
-        Self { devices, nodes, stop, answered, refused }
+        Self { devices, nodes, stop, times, posts, refused }
     }
 
-    /// Waits until so many fixes more have been answered.
-    pub async fn more(&self, fixes: u64) {
-        let until = self.answered.load(Relaxed) + fixes;
-        eventually("answers", || async { self.answered.load(Relaxed) >= until }).await;
+    /// From now on posts are so many times as large.
+    pub fn press(&self, times: i64) {
+        self.times.send_replace(times);
+    }
+
+    /// Waits until so many posts more have been answered.
+    pub async fn more(&self, posts: u64) {
+        let until = self.posts.load(Relaxed) + posts;
+        eventually("answers", || async { self.posts.load(Relaxed) >= until }).await;
     }
 
     /// Ends the posting and checks that history holds just what was answered, and that every
@@ -130,12 +141,16 @@ impl Fleet {
         {
             devices.push(device.expect("a device goes on whatever happens"));
         }
+        eventually("all that was answered is archived", || async { town.queued() == 0 }).await;
+        // Before history is read, which takes memory of its own.
+        town.check_memory();
         for device in &devices {
             eventually("history holds all that was answered", || async {
-                stored(town, device.unit).await.is_some_and(|stored| stored.len() >= device.answered.len())
+                let stored = stored(town, device).await;
+                stored.is_some_and(|stored| stored.len() >= device.answered.len())
             })
             .await;
-            let stored = stored(town, device.unit).await.expect("it reads");
+            let stored = stored(town, device).await.expect("it reads");
             let times: BTreeSet<i64> = stored.iter().map(|(time, _)| *time).collect();
             assert_eq!(times.len(), stored.len(), "a fix of PC-{} is there twice", device.unit);
             assert!(
@@ -149,17 +164,28 @@ impl Fleet {
                 assert_eq!(stored.to_bits(), latitude(device.unit, time).to_bits());
             }
         }
-        town.check_memory();
         devices
     }
 }
 
-/// Times and latitudes of a unit's history; none where it cannot be read now.
-async fn stored(town: &Town, unit: usize) -> Option<Vec<(i64, f64)>> {
-    let path = format!(
-        "/api/v1/units/{}/route?start_time=1971-01-01T00:00:00Z&end_time=2100-01-01T00:00:00Z&max_points=100000",
-        unit_id(unit)
-    );
+/// Times and latitudes of a unit's whole history; none where it cannot be read now.
+async fn stored(town: &Town, device: &Device) -> Option<Vec<(i64, f64)>> {
+    let mut stored = Vec::new();
+    let first = *device.answered.first().expect("it has posted");
+    let mut from = 0;
+    for to in
+        (first..*device.answered.last().expect("it has posted")).step_by(READ_MS).chain([4_102_444_800_000])
+    {
+        stored.extend(stored_between(town, device.unit, Time(from), Time(to)).await?);
+        from = to + 1;
+    }
+    Some(stored)
+}
+
+/// Both ends included.
+async fn stored_between(town: &Town, unit: usize, from: Time, to: Time) -> Option<Vec<(i64, f64)>> {
+    let id = unit_id(unit);
+    let path = format!("/api/v1/units/{id}/route?start_time={from}&end_time={to}&max_points=100000");
     let url = format!("http://{}{path}", town.nodes[unit % town.nodes.len()].address);
     let answer = reqwest::Client::new().get(url).bearer_auth(&town.key).send().await.ok()?;
     let route: RouteAnswer = answer.error_for_status().ok()?.json().await.ok()?;

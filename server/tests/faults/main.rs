@@ -4,9 +4,12 @@
 //!
 //! Nodes and workers are processes of the real program; Redis and the database are real too.
 
+mod answered;
 mod cut;
 mod fleet;
 mod killed;
+mod memory;
+mod scene;
 mod starved;
 mod town;
 mod viewer;

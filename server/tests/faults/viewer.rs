@@ -3,8 +3,15 @@
 use crate::{fleet::Device, fleet::eventually, town::unit_id};
 use futures::{SinkExt as _, StreamExt as _};
 use parking_lot::Mutex;
-use sentinel_model::{Scope, Time, UnitId, live::ServerFrame};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use sentinel_model::{
+    Scope, Time, UnitId,
+    live::{Event, ServerFrame, StatusChanged, UnitLeft},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
@@ -17,6 +24,8 @@ pub struct Viewer {
 pub struct Seen {
     /// Where each unit was last seen, by device time.
     pub units: BTreeMap<UnitId, Time>,
+    /// Whoever it was told of in any way.
+    pub heard_of: BTreeSet<UnitId>,
     /// Snapshots begun with: the first, and one whenever what was missed is gone.
     pub snapshots: usize,
     /// Sockets that ended.
@@ -42,10 +51,10 @@ impl Viewer {
         .await;
     }
 
-    pub fn has_seen_nobody(&self) {
+    pub fn has_heard_of_nobody(&self) {
         let seen = self.seen.lock();
         assert!(seen.snapshots > 0, "it never looked");
-        assert!(seen.units.is_empty(), "it saw {:?}", seen.units);
+        assert!(seen.heard_of.is_empty(), "it heard of {:?}", seen.heard_of);
     }
 }
 
@@ -82,6 +91,8 @@ async fn watch_once(node: &str, key: &str, scope: Scope, seen: &Mutex<Seen>) {
     if socket.send(Message::text(subscribe)).await.is_err() {
         return;
     }
+    let mut offset = None;
+    let mut here: BTreeMap<UnitId, Time> = BTreeMap::new();
     while let Some(Ok(message)) = socket.next().await {
         let Message::Text(text) = message else { continue };
         let frame: ServerFrame = serde_json::from_str(&text).expect("a frame");
@@ -89,15 +100,31 @@ async fn watch_once(node: &str, key: &str, scope: Scope, seen: &Mutex<Seen>) {
         let units = match frame {
             ServerFrame::Snapshot(snapshot) => {
                 seen.snapshots += 1;
+                offset = Some(snapshot.offset);
                 snapshot.units
             }
             ServerFrame::Positions(positions) => positions.units,
-            _ => continue,
+            ServerFrame::Event(event) => {
+                let before = offset.replace(event.offset());
+                assert_eq!(before.map(|offset| offset + 1), offset, "no event is left out: {event:?}");
+                match event {
+                    Event::UnitJoined(joined) => vec![joined.unit],
+                    Event::UnitLeft(UnitLeft { id, .. }) | Event::Status(StatusChanged { id, .. }) => {
+                        seen.heard_of.insert(id);
+                        continue;
+                    }
+                }
+            }
+            frame @ (ServerFrame::Pong(_) | ServerFrame::Error(_)) => panic!("nobody asked: {frame:?}"),
         };
         for unit in units {
+            seen.heard_of.insert(unit.id.clone());
             let Some(time) = unit.time else { continue };
-            let before = seen.units.insert(unit.id.clone(), time);
+            // Another node may be a moment behind the last; a page shows the later of the two.
+            let before = here.insert(unit.id.clone(), time);
             assert!(before <= Some(time), "{} went back from {before:?} to {time:?}", unit.id);
+            let shown = seen.units.entry(unit.id).or_insert(time);
+            *shown = (*shown).max(time);
         }
     }
 }

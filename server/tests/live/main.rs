@@ -6,6 +6,7 @@ mod cut_off;
 mod gaps;
 mod lagging;
 mod late;
+mod linger;
 mod records;
 mod stage;
 mod turmoil;

@@ -67,6 +67,11 @@ pub struct Stage {
 
 impl Stage {
     pub async fn set() -> Self {
+        // Shorter than the product's, longer than anybody here is away.
+        Self::set_with(Duration::from_secs(6)).await
+    }
+
+    pub async fn set_with(linger: Duration) -> Self {
         let clock = Clock::from_fn(|| NOW);
         let log: Arc<dyn Registry> = Arc::new(SharedLog::default());
         let bus = Arc::new(LaggingBus::new());
@@ -83,8 +88,6 @@ impl Stage {
         let access = Access::open(ours.clone(), clock.clone(), config).await.expect("opens");
         let admin = sign_in(&access).await;
         let silence = Silence::default();
-        // Shorter than an operator would wait, longer than anybody here is away.
-        let linger = Duration::from_secs(6);
         let hub =
             Hub::start(clock, ours.clone(), bus.clone(), rooms.clone(), positions.clone(), silence, linger);
         Self { hub, bus, rooms, positions, theirs, ours, admin, patrols: AtomicU64::new(1) }

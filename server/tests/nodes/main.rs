@@ -27,6 +27,7 @@ mod behind;
 mod credentials;
 mod master_down;
 mod moves;
+mod races;
 mod silence;
 mod silo;
 mod starts;
@@ -41,6 +42,5 @@ mod isolation;
 #[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]
 #[path = "../shared/server.rs"]
 mod server;
-#[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]
 #[path = "../shared/socket.rs"]
 mod socket;

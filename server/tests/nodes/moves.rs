@@ -59,7 +59,7 @@ async fn hears_nothing_but(socket: &mut Socket, marks: &[PatrolId]) {
 
 on_each_ground!(
     a_patrol_that_moves_mid_shift_leaves_one_station_and_joins_the_other_on_every_node,
-    3 nodes, 1 workers
+    3 nodes, 2 workers
 );
 
 async fn a_patrol_that_moves_mid_shift_leaves_one_station_and_joins_the_other_on_every_node(town: Town) {

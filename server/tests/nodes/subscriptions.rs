@@ -1,5 +1,6 @@
 //! A node listens to just what its own sockets may see, as Redis counts it, while sockets,
-//! patrols and rights come and go.
+//! patrols and rights come and go. A room that everybody left is let go of here within a
+//! tenth of a second; in the product within a minute, for those who come back.
 
 use crate::{
     server::{eventually, send, zone},

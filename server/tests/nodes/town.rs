@@ -16,7 +16,8 @@ use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How long a node holds on to a room that nobody is in.
+/// How long a node holds on to a room that nobody is in. The product's is half a minute, so
+/// that its channels stay for a minute at most ([`sentinel_server::live::LINGER`]).
 const ROOM_LINGER: Duration = Duration::from_millis(50);
 
 fn config(redis: String, mongodb: String) -> Config {

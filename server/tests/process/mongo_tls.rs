@@ -1,8 +1,7 @@
 //! MongoDB over TLS, as `mongodb://…?tls=true&tlsCAFile=…` addresses say it.
 
 use crate::certificates::Authority;
-use mongodb::{Client, bson::doc};
-use sentinel_server::tls;
+use sentinel_server::{mongo::Mongo as Connection, tls};
 use sentinel_services::{Kind, Mongo, free_port};
 use std::path::Path;
 
@@ -19,13 +18,15 @@ fn secured(authority: &Authority, folder: &Path) -> Option<(Mongo, u16)> {
     Some((server, port))
 }
 
-async fn ping(port: u16, ca: &Path) -> Result<(), String> {
+/// Connects as a node does; an error with all that is behind it.
+async fn connect(port: u16, ca: &Path) -> Result<Connection, String> {
     tls::choose_cryptography();
     let options = format!("tls=true&tlsCAFile={}&serverSelectionTimeoutMS=3000", ca.display());
-    let client = Client::with_uri_str(format!("mongodb://127.0.0.1:{port}/?{options}")).await;
-    let client = client.map_err(|error| error.to_string())?;
-    let answer = client.database("admin").run_command(doc! { "ping": 1 }).await;
-    answer.map(drop).map_err(|error| error.to_string())
+    let connected = Connection::connect(&format!("mongodb://127.0.0.1:{port}/tls?{options}"), None).await;
+    connected.map_err(|error| {
+        let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    })
 }
 
 #[tokio::test]
@@ -34,9 +35,11 @@ async fn a_mongodb_with_a_certificate_of_the_authority_given_is_spoken_to_and_no
     let authority = Authority::new();
     let Some((_server, port)) = secured(&authority, folder.path()) else { return };
     let ca = authority.write_own(folder.path());
-    assert_eq!(ping(port, &ca).await, Ok(()));
+    let connection = connect(port, &ca).await.expect("it is trusted");
+    connection.ping().await.expect("it answers");
+    assert!(connection.describe().starts_with("FerretDB"), "{}", connection.describe());
 
     let other = Authority::new().write_own(folder.path());
-    let said = ping(port, &other).await.expect_err("it is not trusted");
+    let said = connect(port, &other).await.err().expect("it is not trusted");
     assert!(said.contains(&port.to_string()) && said.contains("certificate"), "{said}");
 }

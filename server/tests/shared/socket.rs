@@ -108,27 +108,29 @@ impl Socket {
         self.stream.send(message).await.expect("it is sent");
     }
 
+    /// What comes next, whenever that is. May be dropped while it waits.
+    pub async fn next(&mut self) -> Heard {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    assert_eq!(self.form, Form::Json);
+                    return Heard::Frame(live::from_json(&text).expect("a frame of the protocol"));
+                }
+                Some(Ok(Message::Binary(bytes))) => {
+                    assert_eq!(self.form, Form::Postcard);
+                    return Heard::Frame(live::from_binary(&bytes).expect("a frame of the protocol"));
+                }
+                Some(Ok(Message::Close(Some(close)))) => return Heard::Closed(close.code.into()),
+                Some(Ok(Message::Close(None))) => return Heard::Closed(1005),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Heard::Closed(1006),
+            }
+        }
+    }
+
     /// What comes next, within the deadline.
     pub async fn hear(&mut self) -> Heard {
-        let next = async {
-            loop {
-                match self.stream.next().await {
-                    Some(Ok(Message::Text(text))) => {
-                        assert_eq!(self.form, Form::Json);
-                        return Heard::Frame(live::from_json(&text).expect("a frame of the protocol"));
-                    }
-                    Some(Ok(Message::Binary(bytes))) => {
-                        assert_eq!(self.form, Form::Postcard);
-                        return Heard::Frame(live::from_binary(&bytes).expect("a frame of the protocol"));
-                    }
-                    Some(Ok(Message::Close(Some(close)))) => return Heard::Closed(close.code.into()),
-                    Some(Ok(Message::Close(None))) => return Heard::Closed(1005),
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return Heard::Closed(1006),
-                }
-            }
-        };
-        tokio::time::timeout(DEADLINE, next).await.expect("something comes in time")
+        tokio::time::timeout(DEADLINE, self.next()).await.expect("something comes in time")
     }
 
     pub async fn frame(&mut self) -> ServerFrame {
