@@ -7,15 +7,19 @@
 
 use super::{keys, link::Link, shard::SHARDS};
 use futures::future::try_join_all;
-use redis::RedisResult;
+use redis::{RedisResult, streams::StreamRangeReply};
 use std::{
     num::NonZeroU64,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio_util::sync::CancellationToken;
 
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// How often it is asked for how long the oldest has waited.
+const AGE_EVERY: Duration = Duration::from_secs(5);
+/// Whoever waits for longer waits for workers that are not there, or a database that is not.
+const LATE: Duration = Duration::from_secs(30);
 
 pub struct Backlog {
     /// Entries that may wait.
@@ -25,6 +29,8 @@ pub struct Backlog {
     full: AtomicBool,
     /// The last tenth of some server's memory is begun.
     short_of_memory: AtomicBool,
+    /// Seconds that the oldest has waited.
+    oldest_s: AtomicU64,
 }
 
 impl Backlog {
@@ -35,6 +41,7 @@ impl Backlog {
             added_since: AtomicU64::new(0),
             full: AtomicBool::new(false),
             short_of_memory: AtomicBool::new(false),
+            oldest_s: AtomicU64::new(0),
         }
     }
 
@@ -60,6 +67,26 @@ impl Backlog {
             _ => return None,
         };
         Some(format!("{words}, so positions are refused until the workers have made room"))
+    }
+
+    /// That nobody empties the queue, for `/readyz`.
+    pub fn lateness(&self) -> Option<String> {
+        let oldest_s = self.oldest_s.load(Relaxed);
+        (oldest_s > LATE.as_secs()).then(|| {
+            format!(
+                "what was posted {oldest_s} s ago waits for the archive: history ends there, and silent units are not \
+                 marked; see that workers run and reach the database"
+            )
+        })
+    }
+
+    fn age(&self, oldest_s: u64) {
+        let was_late = self.oldest_s.swap(oldest_s, Relaxed) > LATE.as_secs();
+        match (was_late, self.lateness()) {
+            (false, Some(words)) => tracing::warn!("{words}"),
+            (true, None) => tracing::info!("the workers have caught up"),
+            _ => {}
+        }
     }
 
     /// As Redis has it now.
@@ -97,6 +124,7 @@ impl Backlog {
     pub async fn watch(&self, link: &Link, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(ASK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut aged = Instant::now();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
@@ -111,6 +139,13 @@ impl Backlog {
                 Ok(memory) => self.measure(&memory),
                 Err(error) => tracing::debug!(%error, "the memory could not be looked at"),
             }
+            if aged.elapsed() >= AGE_EVERY {
+                aged = Instant::now();
+                match oldest(link).await {
+                    Ok(added_ms) => self.age(added_ms.map_or(0, seconds_since)),
+                    Err(error) => tracing::debug!(%error, "the oldest could not be looked at"),
+                }
+            }
         }
     }
 }
@@ -122,6 +157,25 @@ pub async fn waiting(link: &Link) -> RedisResult<u64> {
         async move { redis::cmd("XLEN").arg(keys::queue(shard)).query_async::<u64>(&mut link).await }
     });
     Ok(try_join_all(lengths).await?.into_iter().sum())
+}
+
+/// When the oldest entry was added, in ms since 1970: entries are numbered by that.
+async fn oldest(link: &Link) -> RedisResult<Option<u64>> {
+    let firsts = (0..SHARDS).map(|shard| {
+        let mut link = link.clone();
+        async move {
+            let mut first = redis::cmd("XRANGE");
+            first.arg(keys::queue(shard)).arg(("-", "+", "COUNT", 1));
+            first.query_async::<StreamRangeReply>(&mut link).await
+        }
+    });
+    let added_ms = |first: StreamRangeReply| first.ids.first()?.id.split('-').next()?.parse().ok();
+    Ok(try_join_all(firsts).await?.into_iter().filter_map(added_ms).min())
+}
+
+fn seconds_since(ms: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(Duration::from_millis(ms)).as_secs()
 }
 
 /// Of one server, in bytes.
@@ -170,6 +224,17 @@ mod tests {
             backlog.count(waiting);
             assert_eq!(backlog.is_full(), full, "{waiting}");
         }
+    }
+
+    #[test]
+    fn a_queue_that_nobody_empties_is_told_of() {
+        let backlog = Backlog::new(100);
+        for (oldest_s, late) in [(0, false), (30, false), (31, true), (500, true), (2, false)] {
+            backlog.age(oldest_s);
+            assert_eq!(backlog.lateness().is_some(), late, "{oldest_s}");
+        }
+        backlog.age(45);
+        assert!(backlog.lateness().expect("late").contains("45 s ago"));
     }
 
     #[test]

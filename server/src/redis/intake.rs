@@ -142,7 +142,8 @@ impl RedisIntake {
 
     /// What an operator should know of meanwhile.
     pub fn degraded(&self) -> Vec<String> {
-        self.backlog.trouble().into_iter().chain(self.durability.weaknesses()).collect()
+        let queue = self.backlog.trouble().into_iter().chain(self.backlog.lateness());
+        queue.chain(self.durability.weaknesses()).collect()
     }
 
     /// Room for an entry, where there is some: one alone may be larger than all of it.
