@@ -134,6 +134,11 @@ impl Fleet {
     /// Ends the posting and checks that history holds just what was answered, and that every
     /// unit is where it was last.
     pub async fn end_and_audit(mut self, town: &Town) -> Vec<Device> {
+        self.press(1);
+        eventually("hardly anything waits", || async { town.queued() < 50 }).await;
+        // Before history is read, which takes memory of its own; and while a little still
+        // happens, as who does nothing gives nothing back.
+        town.check_memory().await;
         self.stop.send_replace(true);
         let mut devices = Vec::new();
         while let Some(device) =
@@ -142,8 +147,6 @@ impl Fleet {
             devices.push(device.expect("a device goes on whatever happens"));
         }
         eventually("all that was answered is archived", || async { town.queued() == 0 }).await;
-        // Before history is read, which takes memory of its own.
-        town.check_memory();
         for device in &devices {
             eventually("history holds all that was answered", || async {
                 let stored = stored(town, device).await;
