@@ -6,6 +6,7 @@ use crate::{
     mongo::{Mongo, MongoArchive, MongoRegistry},
     ports::{Condition, EngineError, Health},
     redis::{Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms, check_version},
+    worker::QueueTrouble,
 };
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -125,6 +126,7 @@ struct NodeHealth {
 pub struct WorkerHealth {
     pub bus: Arc<RedisBus>,
     pub mongo: Mongo,
+    pub queue: Arc<QueueTrouble>,
 }
 
 impl Health for WorkerHealth {
@@ -132,7 +134,8 @@ impl Health for WorkerHealth {
         let redis = self.bus.trouble().map(|trouble| format!("{trouble}: the queue waits"));
         let database =
             (!self.mongo.is_reached()).then(|| "MongoDB cannot be reached: the queue waits".to_owned());
-        Condition { engines: self.mongo.describe(), trouble: redis.or(database), degraded: Vec::new() }
+        let trouble = redis.or_else(|| self.queue.words()).or(database);
+        Condition { engines: self.mongo.describe(), trouble, degraded: Vec::new() }
     }
 }
 

@@ -41,9 +41,14 @@ pub async fn work(
     let _ends = engines_stop.clone().drop_guard();
     let base = Base::open(&shared, &tasks, &engines_stop).await?;
     let writer: Arc<dyn ArchiveWriter> = base.archive.clone();
+    let options = WorkerOptions::named(name);
 
     if let Some(listener) = listener {
-        let health = Arc::new(WorkerHealth { bus: base.bus.clone(), mongo: base.mongo.clone() });
+        let health = Arc::new(WorkerHealth {
+            bus: base.bus.clone(),
+            mongo: base.mongo.clone(),
+            queue: options.trouble.clone(),
+        });
         let router = http::ops::of_worker(metrics, health);
         tasks.spawn(http::listen::serve(listener, None, router, stop.clone()));
     }
@@ -82,7 +87,7 @@ pub async fn work(
     // Every worker says how many there are, whoever of them is asked.
     housekeeping::keep(vec![count_dead_letters(&base)], &watch::channel(true).1, &tasks, &stop);
 
-    let worker = Worker { address: shared.redis.clone(), writer, options: WorkerOptions::named(name) };
+    let worker = Worker { address: shared.redis.clone(), writer, options };
     worker.run(stop.clone()).await?;
     // Also where the worker ended by itself.
     stop.cancel();

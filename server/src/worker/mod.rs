@@ -29,7 +29,8 @@ use crate::{
 use futures::future::{join3, try_join_all};
 use hands::Hands;
 use reader::Reader;
-use std::{sync::Arc, time::Duration};
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::Storing;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -43,6 +44,27 @@ pub struct Worker {
     pub address: Address,
     pub writer: Arc<dyn ArchiveWriter>,
     pub options: WorkerOptions,
+}
+
+/// Why the queue cannot be read, of each shard where that is so.
+#[derive(Debug, Default)]
+pub struct QueueTrouble(Mutex<BTreeMap<u8, String>>);
+
+impl QueueTrouble {
+    fn begins(&self, shard: u8, error: &redis::RedisError) {
+        self.0.lock().insert(shard, error.to_string());
+    }
+
+    fn ends(&self, shard: u8) {
+        self.0.lock().remove(&shard);
+    }
+
+    /// For `/readyz`.
+    pub fn words(&self) -> Option<String> {
+        let failing = self.0.lock();
+        let error = failing.values().next()?;
+        Some(format!("the queue cannot be read ({} of {SHARDS} shards): {error}", failing.len()))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +82,8 @@ pub struct WorkerOptions {
     pub tries: u64,
     /// How long after the first refusal it is tried again; after each more, three times as long.
     pub refused_after: Duration,
+    /// Where it says what keeps it from reading.
+    pub trouble: Arc<QueueTrouble>,
 }
 
 impl WorkerOptions {
@@ -72,6 +96,7 @@ impl WorkerOptions {
             // After 5, 15, 45 and 135 seconds: longer than a disk is full or a server starts anew.
             tries: 5,
             refused_after: Duration::from_secs(5),
+            trouble: Arc::default(),
         }
     }
 }

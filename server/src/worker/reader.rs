@@ -52,8 +52,12 @@ impl Reader {
         let mut pause = RETRY_AFTER;
         while !self.stop.is_cancelled() {
             match self.round(&mut looked_at).await {
-                Ok(()) => pause = RETRY_AFTER,
+                Ok(()) => {
+                    pause = RETRY_AFTER;
+                    self.options.trouble.ends(self.shard);
+                }
                 Err(error) => {
+                    self.options.trouble.begins(self.shard, &error);
                     if pause == RETRY_AFTER {
                         tracing::warn!(%error, shard = self.shard, "the queue could not be read");
                     }

@@ -26,6 +26,24 @@ async fn what_is_accepted_is_archived_and_leaves_the_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_may_not_read_the_queue_says_so_and_goes_on_once_it_may() {
+    let Some(stage) = Stage::new().await else { return };
+    let intake = stage.intake(10_000).await;
+    stage.redis.cli(&["ACL", "SETUSER", "default", "-xreadgroup"]);
+    let options = Stage::options("w");
+    let trouble = options.trouble.clone();
+    let worker = stage.worker_with(options);
+    accept(&intake, "a", 0..10).await;
+    eventually("it says so", async || trouble.words().is_some_and(|words| words.contains("16 of 16"))).await;
+    let words = trouble.words().expect("it says so");
+    assert!(words.contains("xreadgroup"), "{words}");
+    stage.redis.cli(&["ACL", "SETUSER", "default", "+xreadgroup"]);
+    stage.settled().await;
+    eventually("all is well", async || trouble.words().is_none()).await;
+    worker.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_worker_held_another_takes_over() {
     let Some(stage) = Stage::new().await else { return };
     let intake = stage.intake(10_000).await;
