@@ -28,8 +28,8 @@ use crate::{
 };
 use futures::future::{join3, try_join_all};
 use hands::Hands;
-use reader::Reader;
 use parking_lot::Mutex;
+use reader::Reader;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::Storing;
 use tokio::{sync::mpsc, task::JoinSet};
