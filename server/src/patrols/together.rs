@@ -9,6 +9,7 @@ use super::{PatrolError, Patrols, patrol_of};
 use crate::{
     directory::{ActivePatrol, UnitEntry},
     ports::{Change, EngineError},
+    wiring::is_away,
 };
 use parking_lot::Mutex;
 use sentinel_model::{Patrol, ScopePath, UnitId};
@@ -62,16 +63,28 @@ impl Patrols {
             .await;
         let plans = match together {
             Ok(plans) => plans,
-            // The records are away, and take their time to say so. Each unit's next fix asks again.
-            Err(error) => {
+            // They are away, and take their time to say so. Each unit's next fix asks again.
+            Err(error) if is_away(&error) => {
                 let error = Arc::new(error);
                 asked.append(&mut self.starts.waiting.0.lock());
                 for Asked { answer, .. } in asked {
-                    answer
-                        .send(Err(EngineError::new("starting patrols together", error.clone()).into()))
-                        .ok();
+                    answer.send(Err(EngineError::new("starting patrols together", error.clone()).into())).ok();
                 }
                 return;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    patrols = asked.len(),
+                    "could not start together; tried one by one"
+                );
+                let mut plans = Vec::with_capacity(asked.len());
+                // One that cannot start must not keep the others from it.
+                for one in asked.chunks(1) {
+                    let alone = self.directory.change(|| Ok::<_, EngineError>(self.plan(one))).await;
+                    plans.extend(alone.unwrap_or_else(|error| vec![Plan::Settled(Err(error.into()))]));
+                }
+                plans
             }
         };
         for (Asked { answer, .. }, plan) in asked.into_iter().zip(plans) {
