@@ -183,7 +183,7 @@ fleet() {
 xadd() {
   local fix='{"device_id":"LOAD-0001","timestamp":"2026-01-01T08:00:00.000Z","latitude":9.931233,"longitude":76.267304,"speed":11.4,"heading":271.5,"accuracy":4.8,"battery":81}'
   redis-benchmark -u "$SENTINEL_REDIS_URL" --csv -P 100 -n $((seconds * 150000)) XADD benchmark '*' fix "$fix" 2>/dev/null |
-    tail -n 1 | cut -d'"' -f4
+    tail -n 1 | awk -F'","' '{ print $(NF - 6) }' # the command itself has commas, too
   redis-cli -u "$SENTINEL_REDIS_URL" del benchmark >/dev/null
 }
 
