@@ -68,7 +68,9 @@ impl Patrols {
                 let error = Arc::new(error);
                 asked.append(&mut self.starts.waiting.0.lock());
                 for Asked { answer, .. } in asked {
-                    answer.send(Err(EngineError::new("starting patrols together", error.clone()).into())).ok();
+                    answer
+                        .send(Err(EngineError::new("starting patrols together", error.clone()).into()))
+                        .ok();
                 }
                 return;
             }
