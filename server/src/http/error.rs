@@ -111,7 +111,7 @@ impl ApiError {
 
     /// Something failed on our side: logged here, once, with its causes.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error = chain(error), "a request failed on our side");
+        tracing::error!(error, "a request failed on our side");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -120,24 +120,12 @@ impl ApiError {
     }
 }
 
-/// An error with its causes.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut chain = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        chain.push_str(": ");
-        chain.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    chain
-}
-
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         if !is_away(&error) {
             return Self::internal(&error);
         }
-        tracing::warn!(error = chain(&error), "a request needs what is away");
+        tracing::warn!(error = &error as &dyn std::error::Error, "a request needs what is away");
         Self::unavailable(
             "a database that this needs cannot be reached right now; try again soon, and look first whether \
              what you wanted to change has changed",

@@ -5,6 +5,8 @@
 //! Nodes and workers are processes of the real program; Redis and the database are real too.
 
 mod answered;
+#[path = "../shared/cable.rs"]
+mod cable;
 mod cut;
 mod fleet;
 mod killed;
