@@ -1,6 +1,7 @@
 //! Puts the parts together. Here alone engines are named ([`engines`]).
 
 mod away;
+mod duty;
 mod engines;
 mod offline;
 mod recover;
@@ -17,12 +18,14 @@ use crate::{
     config::Config,
     data_folder::DataFolder,
     directory::Directory,
+    housekeeping,
     ingest::{Counts, Ingest, limits::UnitLimits},
     live::{Hub, status::StatusWatch},
     patrols::{Patrols, Starts},
     reads::Reads,
     state::Sentinel,
 };
+use duty::{LOOK_EVERY, live_chores};
 use engines::Engines;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
@@ -50,7 +53,7 @@ pub async fn start(
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
     let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
-    let Engines { registry, intake, archive, bus, rooms, positions, health, folder } =
+    let Engines { registry, intake, archive, bus, rooms, positions, health, on_duty, folder } =
         Engines::open(config, &tasks, &engines_stop).await?;
     let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
     if config.demo {
@@ -83,21 +86,24 @@ pub async fn start(
         silence: config.silence,
         starts: Starts::default(),
     });
-    if directory.is_shared() {
-        let (followed, stop) = (directory.clone(), engines_stop.clone());
-        tasks.spawn(async move { followed.follow(stop).await });
-    } else {
-        // Where nodes share their engines, workers see to both.
-        patrols.mend().await?;
-        let watch = StatusWatch {
-            clock: clock.clone(),
-            directory: directory.clone(),
-            positions: positions.clone(),
-            rooms,
-            silence: config.silence,
-            every: Duration::from_secs(1),
-        };
-        tasks.spawn(watch.run(stop.clone()));
+    let watch = StatusWatch {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        positions: positions.clone(),
+        rooms,
+        silence: config.silence,
+        every: LOOK_EVERY,
+    };
+    match on_duty {
+        Some(on_duty) => {
+            let (followed, ends) = (directory.clone(), engines_stop.clone());
+            tasks.spawn(async move { followed.follow(ends).await });
+            housekeeping::keep(live_chores(patrols.clone(), Arc::new(watch)), &on_duty, &tasks, &stop);
+        }
+        None => {
+            patrols.mend().await?;
+            tasks.spawn(watch.run(stop.clone()));
+        }
     }
 
     let sentinel = Arc::new(Sentinel {

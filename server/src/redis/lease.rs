@@ -1,4 +1,4 @@
-//! Who of several workers does what one should do.
+//! Who of several processes does what one should do.
 //!
 //! A lease is for saving work, not for safety: a process that was stopped for long may still
 //! believe that it holds one. What is done under it must bear being done twice.
@@ -17,34 +17,51 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const LASTS: Duration = Duration::from_secs(6);
 const RENEWED_EVERY: Duration = Duration::from_secs(2);
 
-/// KEYS: the lease. ARGV: holder, milliseconds. Answers 1 where it is the holder's now.
+/// KEYS: the lease. ARGV: holder, milliseconds, what names of stand-ins begin with. Answers 1
+/// where it is the holder's now.
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  return 1
+local holder = redis.call('GET', KEYS[1])
+local stands_in = function(name) return string.sub(name, 1, #ARGV[3]) == ARGV[3] end
+if holder and holder ~= ARGV[1] and (stands_in(ARGV[1]) or not stands_in(holder)) then
+  return 0
 end
-return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
 ",
     )
 });
+
+/// What the names of stand-ins begin with.
+const STAND_IN: &str = "stand-in:";
 
 /// KEYS: the lease. ARGV: holder.
 static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(r"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end")
 });
 
+/// For whom a lease is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seeker {
+    /// Whose work it is.
+    Worker,
+    /// Holds it only while no worker does, and loses it to the first that asks.
+    StandIn,
+}
+
 /// Begins to ask for the lease `name`, and to keep it once it is given; tells whether this
 /// process holds it. Gives it back when `stop` is cancelled.
 pub fn seek_lease(
     name: &str,
+    seeker: Seeker,
     link: Link,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> watch::Receiver<bool> {
     let (held, is_held) = watch::channel(false);
-    let holder: Arc<str> = crate::auth::secret::random_id().into();
+    let rank = if seeker == Seeker::StandIn { STAND_IN } else { "" };
+    let holder: Arc<str> = format!("{rank}{}", crate::auth::secret::random_id()).into();
     tasks.spawn(Keeper { key: keys::lease(name), holder, link, held }.run(stop));
     is_held
 }
@@ -91,7 +108,7 @@ impl Keeper {
 
     async fn take(&mut self) -> Result<bool, EngineError> {
         let mut call = TAKE.prepare_invoke();
-        call.key(&self.key).arg(&*self.holder).arg(LASTS.as_millis() as u64);
+        call.key(&self.key).arg(&*self.holder).arg(LASTS.as_millis() as u64).arg(STAND_IN);
         call.invoke_async(&mut self.link).await.map_err(EngineError::during("asking for a lease"))
     }
 }

@@ -36,7 +36,7 @@ pub use contents::RedisContents;
 pub use dead::{DeadId, DeadLetter, DeadLetters};
 pub use entry::{Entry, EntryError};
 pub use intake::{QueueLimits, RedisIntake};
-pub use lease::seek_lease;
+pub use lease::{Seeker, seek_lease};
 pub use link::Link;
 pub use positions::{CURRENT_FOR, RedisPositions};
 pub use queue::{Delivered, EntryId, Pending, Queue};

@@ -9,6 +9,7 @@ use crate::{
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
 };
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub struct Engines {
@@ -19,6 +20,8 @@ pub struct Engines {
     pub rooms: Arc<dyn Rooms>,
     pub positions: Arc<dyn Positions>,
     pub health: Arc<dyn Health>,
+    /// Of engines that many nodes share: whether this one stands in for workers that are not there.
+    pub on_duty: Option<watch::Receiver<bool>>,
     /// Held for as long as engines of its own are open.
     pub folder: Option<DataFolder>,
 }
@@ -50,6 +53,7 @@ impl Engines {
             bus,
             positions: Arc::new(MemoryPositions::default()),
             health: Arc::new(Embedded),
+            on_duty: None,
             folder: Some(folder),
         })
     }

@@ -1,11 +1,14 @@
 //! The engines that many nodes share: Redis and MongoDB.
 
-use super::engines::Engines;
+use super::{duty::HOUSEKEEPING, engines::Engines};
 use crate::{
     config::Shared,
     mongo::{Mongo, MongoArchive, MongoRegistry},
     ports::{Condition, EngineError, Health},
-    redis::{Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms, check_version},
+    redis::{
+        Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms, Seeker, check_version,
+        seek_lease,
+    },
     worker::QueueTrouble,
 };
 use std::sync::Arc;
@@ -79,6 +82,7 @@ impl Base {
             backlog: shared.backlog,
             ..QueueLimits::default()
         };
+        let on_duty = seek_lease(HOUSEKEEPING, Seeker::StandIn, self.link.clone(), tasks, stop.clone());
         let intake = Arc::new(RedisIntake::start(self.link, limits, tasks, stop.clone()).await?);
         let health = NodeHealth { intake: intake.clone(), bus: self.bus.clone(), mongo: self.mongo };
         Ok(Engines {
@@ -89,6 +93,7 @@ impl Base {
             rooms: self.rooms,
             positions: self.positions,
             health: Arc::new(health),
+            on_duty: Some(on_duty),
             folder: None,
         })
     }

@@ -1,7 +1,10 @@
 //! A worker: it moves the queue into the archive, and while it holds the lease it keeps the
 //! house that all nodes live in.
 
-use super::shared::{Base, WorkerHealth};
+use super::{
+    duty::{HOUSEKEEPING, LOOK_EVERY, live_chores},
+    shared::{Base, WorkerHealth},
+};
 use crate::{
     clock::Clock,
     config::{Shared, WorkerConfig},
@@ -11,7 +14,7 @@ use crate::{
     live::status::StatusWatch,
     patrols::{Patrols, Starts},
     ports::{ArchiveWriter, Bus as _, BusSink, EngineError, PositionFrame},
-    redis::{DeadLetters, seek_lease},
+    redis::{DeadLetters, Seeker, seek_lease},
     serve,
     worker::{Worker, WorkerOptions},
 };
@@ -20,9 +23,6 @@ use sentinel_model::{PatrolId, Scope, live::Event};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// The lease under which chores are done.
-const HOUSEKEEPING: &str = "housekeeping";
 
 /// Works until `stop`.
 pub async fn work(
@@ -75,14 +75,15 @@ pub async fn work(
         positions: base.positions.clone(),
         rooms: base.rooms.clone(),
         silence,
-        every: Duration::from_secs(1),
+        every: LOOK_EVERY,
     });
-    let on_duty = seek_lease(HOUSEKEEPING, base.link.clone(), &tasks, stop.clone());
+    let on_duty = seek_lease(HOUSEKEEPING, Seeker::Worker, base.link.clone(), &tasks, stop.clone());
     let go_on = {
         let (on_duty, stop) = (on_duty.clone(), stop.clone());
         move || *on_duty.borrow() && !stop.is_cancelled()
     };
-    let chores = chores(&base, &shared, patrols, watch, &clock, go_on);
+    let mut chores = chores(&base, &shared, &clock, go_on);
+    chores.extend(live_chores(patrols, watch));
     housekeeping::keep(chores, &on_duty, &tasks, &stop);
     // Every worker says how many there are, whoever of them is asked.
     housekeeping::keep(vec![count_dead_letters(&base)], &watch::channel(true).1, &tasks, &stop);
@@ -100,29 +101,12 @@ pub async fn work(
 fn chores(
     base: &Base,
     shared: &Shared,
-    patrols: Arc<Patrols>,
-    watch: Arc<StatusWatch>,
     clock: &Clock,
     go_on: impl Fn() -> bool + Clone + Send + Sync + 'static,
 ) -> Vec<Chore> {
     let seconds = Duration::from_secs;
     let (registry, archive, positions) = (&base.registry, &base.archive, &base.positions);
     let mut chores = vec![
-        Chore::new("watching for silent units", watch.every, {
-            move || {
-                let watch = watch.clone();
-                async move { watch.look().await }
-            }
-        }),
-        // It reads everybody who is on patrol: often only while the one who was on duty before,
-        // and with it perhaps a node, may just have ended.
-        Chore::new("mending the rooms", seconds(60), {
-            move || {
-                let patrols = patrols.clone();
-                async move { patrols.mend().await.map(drop) }
-            }
-        })
-        .at_first(seconds(5), seconds(60)),
         Chore::new("folding the records", seconds(1), {
             let (registry, clock) = (registry.clone(), clock.clone());
             move || {

@@ -3,7 +3,7 @@
 
 use sentinel_model::{PatrolId, Scope, live::Event};
 use sentinel_server::ports::{Bus as _, BusSink, PositionFrame};
-use sentinel_server::redis::{Address, Link, RedisBus, RedisPositions, RedisRooms, seek_lease};
+use sentinel_server::redis::{Address, Link, RedisBus, RedisPositions, RedisRooms, Seeker, seek_lease};
 use sentinel_services::{Redis, RedisCluster};
 use std::{
     sync::{
@@ -94,7 +94,9 @@ impl Base {
 async fn a_lease_is_one_holder_s_at_a_time_and_goes_on_when_it_is_given_back() {
     let Some(base) = Base::redis().await else { return };
     let stops = [CancellationToken::new(), CancellationToken::new()];
-    let seek = |stop: &CancellationToken| seek_lease("a", base.link.clone(), &base.tasks, stop.clone());
+    let seek = |stop: &CancellationToken| {
+        seek_lease("a", Seeker::Worker, base.link.clone(), &base.tasks, stop.clone())
+    };
     let mut first = seek(&stops[0]);
     first.wait_for(|held| *held).await.expect("it tells");
     let mut second = seek(&stops[1]);
@@ -104,6 +106,24 @@ async fn a_lease_is_one_holder_s_at_a_time_and_goes_on_when_it_is_given_back() {
     second.wait_for(|held| *held).await.expect("it tells");
     assert!(!*first.borrow());
     stops[1].cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stands_in_holds_a_lease_only_while_nobody_else_asks_for_it() {
+    let Some(base) = Base::redis().await else { return };
+    let stops = [CancellationToken::new(), CancellationToken::new()];
+    let seek = |seeker, stop: &CancellationToken| {
+        seek_lease("a", seeker, base.link.clone(), &base.tasks, stop.clone())
+    };
+    let mut stand_in = seek(Seeker::StandIn, &stops[0]);
+    stand_in.wait_for(|held| *held).await.expect("it tells");
+    let mut worker = seek(Seeker::Worker, &stops[1]);
+    worker.wait_for(|held| *held).await.expect("it tells");
+    stand_in.wait_for(|held| !*held).await.expect("it tells");
+    stops[1].cancel();
+    stand_in.wait_for(|held| *held).await.expect("it tells");
+    assert!(!*worker.borrow());
+    stops[0].cancel();
 }
 
 /// Counts what a node hears.

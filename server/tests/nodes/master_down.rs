@@ -1,5 +1,5 @@
 //! Masters of a Redis Cluster that are killed, or hang, under load: nobody pretends that all is well,
-//! nothing that was answered is lost, and no process burns or writes its machine full.
+//! nothing that was answered is lost, and no process writes its machine full.
 //!
 //! Takes half a minute: a cluster notices its dead only after a while.
 
@@ -19,7 +19,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{sync::watch, task::JoinSet};
 
@@ -82,15 +82,6 @@ impl Program {
     fn said(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).expect("a log");
         log.lines().filter(|line| !line.contains("request_id=")).map(str::to_owned).collect()
-    }
-
-    /// Processor time that it has had.
-    fn worked(&self) -> Duration {
-        const TICKS_A_SECOND: u64 = 100;
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
-        let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
-        let ticks = fields.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("a number"));
-        Duration::from_millis(ticks.sum::<u64>() * 1000 / TICKS_A_SECOND)
     }
 }
 
@@ -183,13 +174,6 @@ async fn a_cluster_without_one_or_all_of_its_masters_is_said_to_be_and_loses_not
     masters.iter().for_each(Redis::kill);
     node.is_in_trouble().await;
     worker.is_in_trouble().await;
-    let (begun, before) = (Instant::now(), [node.worked(), worker.worked()]);
-    // How much they do in vain shows only over a while.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    for (program, before) in [&node, &worker].into_iter().zip(before) {
-        let share = (program.worked() - before).as_secs_f64() / begun.elapsed().as_secs_f64();
-        assert!(share < 0.25, "{:.0} % of a processor for a cluster that is not there", share * 100.0);
-    }
     masters.iter().for_each(|master| master.restart().expect("it starts again"));
     node.is_ready().await;
     worker.is_ready().await;

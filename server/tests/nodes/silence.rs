@@ -1,4 +1,4 @@
-//! What workers tell is told once, whichever of them does it, and goes on when one ends.
+//! What workers tell is told once, whichever of them does it, and goes on when they end.
 
 use crate::{
     server::{at, eventually, fix, id, positions_in},
@@ -16,7 +16,7 @@ async fn status(socket: &mut Socket) -> UnitStatus {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn silence_is_told_once_and_still_when_the_worker_on_duty_has_ended() {
+async fn silence_is_told_once_and_still_when_one_worker_or_every_one_has_ended() {
     let Some(mut town) = Town::start(3, 2).await else { return };
     let car = town.nodes[0].unit("PC-1", 5).await;
     let chief = town.nodes[0].sign_in("chief5").await;
@@ -39,11 +39,19 @@ async fn silence_is_told_once_and_still_when_the_worker_on_duty_has_ended() {
     town.workers.remove(0).end().await;
     eventually("the other worker is on duty", || async {
         let now = town.ground.on_duty();
-        !now.is_empty() && now != on_duty
+        now.is_some() && now != on_duty
     })
     .await;
     clock.turn(70);
     assert_eq!(status(&mut socket).await, UnitStatus::Stale, "the other goes on where the first was");
+    let heard = socket.settled(&town.nodes[0], "mark", 5).await;
+    assert!(heard.is_empty(), "told once: {heard:?}");
+
+    // Without any worker a node sees to it.
+    town.workers.remove(0).end().await;
+    eventually("a node stands in", || async { town.ground.is_stood_in_for() }).await;
+    clock.turn(300);
+    assert_eq!(status(&mut socket).await, UnitStatus::Offline);
     let heard = socket.settled(&town.nodes[0], "mark", 5).await;
     assert!(heard.is_empty(), "told once: {heard:?}");
     town.end().await;

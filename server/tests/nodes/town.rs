@@ -115,10 +115,20 @@ impl Ground {
         (0..16).all(|shard| self.ask(&["XLEN", &format!("in:{{{shard}}}")]) == "0")
     }
 
-    /// Who holds the lease of the chores.
-    pub fn on_duty(&self) -> String {
-        self.ask(&["GET", "lease:housekeeping"])
+    /// The worker that holds the lease of the chores.
+    pub fn on_duty(&self) -> Option<String> {
+        Some(self.ask(&["GET", "lease:housekeeping"]))
+            .filter(|holder| !holder.is_empty() && !stands_in(holder))
     }
+
+    /// Whether it is a node that holds it.
+    pub fn is_stood_in_for(&self) -> bool {
+        stands_in(&self.ask(&["GET", "lease:housekeeping"]))
+    }
+}
+
+fn stands_in(holder: &str) -> bool {
+    holder.starts_with("stand-in:")
 }
 
 pub struct Worker {
@@ -179,7 +189,7 @@ impl Town {
     /// One more worker; the first has the lease before the second begins.
     pub async fn worker(&mut self, name: &str) {
         self.workers.push(self.ground.worker(name));
-        eventually("a worker is on duty", || async { !self.ground.on_duty().is_empty() }).await;
+        eventually("a worker is on duty", || async { self.ground.on_duty().is_some() }).await;
     }
 
     /// Waits until every node has heard of what any of them has committed.

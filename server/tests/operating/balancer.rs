@@ -129,6 +129,7 @@ fn nginx(program: &Path, nodes: [&str; 3], ports: &Ports, folder: &Path) -> Comm
         ("listen 80;", format!("listen {redirecting};")),
         ("listen 443 ssl http2;", format!("listen {secure} ssl http2;\n    listen {plain};")),
         ("/etc/ssl/sentinel", here.to_string()),
+        ("/usr/share/sentinel", DEPLOY.into()),
     ]);
     fs::write(folder.join("sentinel.conf"), shipped("nginx.conf", &changes)).expect("writes");
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -152,6 +153,7 @@ fn haproxy(program: &Path, nodes: [&str; 3], ports: &Ports, folder: &Path) -> Co
         ("maxconn 50000", "maxconn 500".into()),
         ("bind :80", format!("bind {redirecting}")),
         ("bind :443", format!("bind {plain}\n    bind {secure}")),
+        ("/etc/haproxy/away.html", format!("{DEPLOY}/away.html")),
         ("/etc/haproxy/sentinel.pem", folder.join("both.pem").display().to_string()),
     ]);
     fs::write(folder.join("haproxy.cfg"), shipped("haproxy.cfg", &changes)).expect("writes");
@@ -164,7 +166,7 @@ fn caddy(program: &Path, nodes: [&str; 3], ports: &Ports, folder: &Path) -> Comm
     let here = folder.display();
     let site = "{$SENTINEL_SITE:sentinel.example} {";
     let with_certificate = format!("{site}\n\ttls {here}/cert.pem {here}/key.pem");
-    let text = shipped("Caddyfile", &[(site, with_certificate)]);
+    let text = shipped("Caddyfile", &[(site, with_certificate), ("/etc/caddy\n", format!("{DEPLOY}\n"))]);
     let options = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n";
     let plainly = format!("\nhttp://{} {{\n\timport sentinel\n}}\n", ports.plain);
     fs::write(folder.join("Caddyfile"), options.to_owned() + &text + &plainly).expect("writes");

@@ -29,7 +29,7 @@ use tokio_tungstenite::{
 
 /// Viewers, so that every node has some.
 const VIEWERS: usize = 9;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_behind_nginx_are_one_sentinel() {
@@ -104,6 +104,8 @@ async fn three_nodes_are_one_behind(kind: Kind) {
     killed.store(true, Relaxed);
     assert!(reading.await.expect("nobody panics") > 20, "reads went on");
     site.until_archived(posted).await;
+    drop(nodes);
+    site.until_a_page_says_that_nobody_is_there().await;
 }
 
 /// What a browser and a device know of the installation.
@@ -146,6 +148,21 @@ impl Site {
         let answer = self.client.get(self.url.clone() + path).bearer_auth(&self.jwt).send().await;
         let answer = answer.expect("the balancer answers");
         (answer.status(), answer.text().await.expect("whole"))
+    }
+
+    async fn until_a_page_says_that_nobody_is_there(&self) {
+        let began = Instant::now();
+        loop {
+            let answer = self.client.get(self.url.clone() + "/").send().await.expect("the balancer answers");
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let page = answer.text().await.expect("whole");
+            if status == StatusCode::SERVICE_UNAVAILABLE && page.contains("comes back by itself") {
+                assert_eq!(headers["retry-after"], "5");
+                assert!(headers["content-type"].to_str().expect("text").starts_with("text/html"));
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{status} {page}");
+        }
     }
 
     async fn make(&self, what: &str, body: Value) -> Value {
