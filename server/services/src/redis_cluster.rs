@@ -9,7 +9,7 @@ use std::{
 };
 
 const MASTERS: usize = 3;
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub struct RedisCluster {

@@ -13,7 +13,7 @@ use std::{
 };
 
 const MASTER: &str = "mymaster";
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 pub struct RedisSentinel {

@@ -20,7 +20,7 @@ use std::{
 use tempfile::TempDir;
 
 /// From start to the first answer; a Java machine on a busy computer takes several seconds.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 /// Another process may take a port between our look and the server's.
 const PORTS_TRIED: usize = 5;

@@ -37,7 +37,7 @@ impl Held {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("never so near");
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("never so near");
     }
 
     /// Sweeps until the index has let go of as many.
@@ -48,7 +48,7 @@ impl Held {
                 swept += self.long.sweep().await.expect("sweeps");
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), sweeping).await.expect("never swept");
+        tokio::time::timeout(Duration::from_secs(60), sweeping).await.expect("never swept");
         assert_eq!(swept, expected);
     }
 }

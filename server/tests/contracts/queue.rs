@@ -48,7 +48,7 @@ impl History for Queued {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), emptied).await.expect("the worker empties the queue");
+        tokio::time::timeout(Duration::from_secs(60), emptied).await.expect("the worker empties the queue");
     }
 
     fn knows_what_it_holds(&self) -> bool {

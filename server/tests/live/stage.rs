@@ -31,7 +31,7 @@ use std::{
 
 pub const NOW: Time = Time(1_795_226_400_000);
 /// How long anything may take that is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "a password for tests";
 
 pub const DISTRICT: Scope = Scope::new(Level::District, 1);

@@ -149,7 +149,7 @@ impl Household {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), heard).await.expect("the node hears of it");
+        tokio::time::timeout(Duration::from_secs(60), heard).await.expect("the node hears of it");
     }
 
     /// More of everything.

@@ -120,7 +120,7 @@ async fn plain_http_is_told_to_come_by_https() {
         .expect("writes");
     let mut answer = String::new();
     let reading = plain.read_to_string(&mut answer);
-    tokio::time::timeout(Duration::from_secs(20), reading).await.expect("no hang").expect("no reset");
+    tokio::time::timeout(Duration::from_secs(60), reading).await.expect("no hang").expect("no reset");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     assert!(head.starts_with("HTTP/1.1 400") && body.contains("https://"), "{answer}");
     assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{answer}");
@@ -139,7 +139,7 @@ async fn a_renewed_certificate_is_served_and_connections_stay() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), renewing).await.expect("renewed");
+    tokio::time::timeout(Duration::from_secs(60), renewing).await.expect("renewed");
     healthz(&mut begun).await;
 }
 
@@ -156,7 +156,7 @@ async fn a_renewal_that_is_not_usable_is_logged_and_the_last_certificate_stays()
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), logging).await.expect("logged");
+    tokio::time::timeout(Duration::from_secs(60), logging).await.expect("logged");
     assert_eq!(secured.shown().await, secured.certificate);
 }
 

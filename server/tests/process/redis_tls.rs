@@ -67,7 +67,7 @@ async fn every_node_of_a_cluster_is_spoken_to_over_tls() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), whole).await.expect("whole");
+    tokio::time::timeout(Duration::from_secs(60), whole).await.expect("whole");
     let ca = authority.write_own(folder.path());
     let address = format!("rediss+cluster://127.0.0.1:{port}?ca={}", ca.display());
     assert_eq!(ping(&address).await.as_deref(), Ok("PONG"));

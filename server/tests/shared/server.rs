@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 pub const START: Time = Time(1_795_226_400_000);
 pub const PASSWORD: &str = "a password for tests";
 /// How long anything may take that is waited for.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Device time, seconds from the beginning.
 pub fn at(seconds: i64) -> Time {

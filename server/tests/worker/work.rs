@@ -128,7 +128,7 @@ async fn a_worker_stops_also_while_the_archive_is_away_and_loses_nothing() {
     let worker = stage.worker("one");
     accept(&intake, "a", 0..10).await;
     eventually("it tries", async || stage.archive.calls.load(SeqCst) > 1).await;
-    tokio::time::timeout(Duration::from_secs(10), worker.end()).await.expect("it stops");
+    tokio::time::timeout(Duration::from_secs(60), worker.end()).await.expect("it stops");
     assert_eq!(stage.waiting().await, 1);
     stage.archive.away.store(false, SeqCst);
     let _worker = stage.worker("two");

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Timers wake this much late, at most: the runtime counts in milliseconds and rounds up.
-const TIMER_LATE: Duration = Duration::from_millis(2);
+/// What an interval loses on the way: timers count in milliseconds and round up, and a frame takes its
+/// time to be encoded and written. The timer is set so much early, that a change is on the socket
+/// within the interval.
+const TIMER_LATE: Duration = Duration::from_millis(3);
 
 /// What a lane shows its subscribers: the positions that changed between two versions.
 pub struct LaneFrame {

@@ -10,7 +10,7 @@ use std::{
 
 /// What was true may be told for this long after the answer to whatever ended it. Nodes that
 /// no message reaches look at the records every two seconds; the rest is for a busy machine.
-pub const BOUND: Duration = Duration::from_secs(3);
+pub const BOUND: Duration = Duration::from_secs(8);
 
 /// Where a unit may be: under a patrol, or at home without.
 pub type Place = (Option<PatrolId>, ScopePath);
