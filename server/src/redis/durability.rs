@@ -171,6 +171,15 @@ impl Durability {
     }
 }
 
+/// Says what Redis would lose, where nothing depends on it: a worker only makes that less.
+pub async fn warn_of_volatile(link: &Link) {
+    if let Ok(servers) = look(link).await
+        && let Some(words) = servers.iter().find_map(Settings::is_volatile)
+    {
+        tracing::warn!("{words}");
+    }
+}
+
 fn describe(servers: &[Settings]) -> String {
     let mut kinds: Vec<String> = servers.iter().map(Settings::shown).collect();
     kinds.sort();

@@ -34,6 +34,7 @@ pub use backlog::waiting;
 pub use bus::RedisBus;
 pub use contents::RedisContents;
 pub use dead::{DeadId, DeadLetter, DeadLetters};
+pub use durability::warn_of_volatile;
 pub use entry::{Entry, EntryError};
 pub use intake::{QueueLimits, RedisIntake};
 pub use lease::{Seeker, seek_lease};

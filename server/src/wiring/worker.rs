@@ -14,7 +14,7 @@ use crate::{
     live::status::StatusWatch,
     patrols::{Patrols, Starts},
     ports::{ArchiveWriter, Bus as _, BusSink, EngineError, PositionFrame},
-    redis::{DeadLetters, Seeker, seek_lease},
+    redis::{DeadLetters, Seeker, seek_lease, warn_of_volatile},
     serve,
     worker::{Worker, WorkerOptions},
 };
@@ -40,6 +40,7 @@ pub async fn work(
     let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
     let _ends = engines_stop.clone().drop_guard();
     let base = Base::open(&shared, &tasks, &engines_stop).await?;
+    warn_of_volatile(&base.link).await;
     let writer: Arc<dyn ArchiveWriter> = base.archive.clone();
     let options = WorkerOptions::named(name);
 
