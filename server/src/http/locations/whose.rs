@@ -146,7 +146,7 @@ fn not_meant(named: &Named) -> String {
             shown(id)
         ),
         Named::Device(names) => format!(
-            "there is no unit {} that you may post for; what the device calls itself counts as the unit's id where nothing else names it",
+            "there is no unit {} that you may post for; what the device calls itself (device_id, say) counts as the unit's id where nothing else names it",
             names.iter().map(|name| format!("{:?}", shown(name))).collect::<Vec<_>>().join(" or ")
         ),
     }

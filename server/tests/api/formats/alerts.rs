@@ -122,3 +122,20 @@ async fn who_was_away_hears_of_it_on_coming_back() {
     socket.say(sentinel_model::live::ClientFrame::Subscribe(resume)).await;
     assert_eq!(alert(&mut socket).await.unit.as_str(), UNIT);
 }
+
+#[tokio::test]
+async fn history_that_is_sent_again_after_a_restart_calls_nobody() {
+    let Scene { server, token } = Scene::begin().await;
+    let call = async |server: &Server, seconds| {
+        let answer = send(server.request(Method::GET, "", &sos(&token, seconds))).await;
+        assert_answer(&answer, "");
+    };
+    call(&server, 0).await;
+    server.clock.turn(2 * 3600);
+    let server = server.restart().await;
+    let admin = server.sign_in("admin").await;
+    let (mut socket, _) = Socket::subscribed(&server, &admin, zone(3)).await;
+    call(&server, 0).await;
+    call(&server, 7200).await;
+    assert_eq!(alert(&mut socket).await.time, at(7200), "only the new one is told");
+}

@@ -10,6 +10,7 @@ mod owntracks;
 mod properties;
 mod traccar;
 mod transistorsoft;
+mod untold;
 
 use crate::server::{Answer, Server, id, send};
 use reqwest::{Method, RequestBuilder, StatusCode};
