@@ -25,6 +25,7 @@ use leptos_router::{
 };
 use sentinel_model::{
     Level, Role, Scope, Time, UnitId,
+    live::Alert,
     people::User,
     scope::{ScopeCounts, ScopeNode},
 };
@@ -47,6 +48,17 @@ pub struct Notice {
     pub text: String,
     pub bad: bool,
 }
+
+/// A call for help: on show until somebody says that they have seen it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The same however often it is told.
+    pub id: String,
+    pub unit: UnitId,
+}
+
+/// Calls on show at once, the newest.
+const CALLS_MAX: usize = 5;
 
 /// What the phone's bottom sheet shows; wider screens show everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +97,7 @@ pub struct Console {
     pub wall: RwSignal<Wall>,
     pub following: RwSignal<bool>,
     pub notice: RwSignal<Option<Notice>>,
+    pub calls: RwSignal<Vec<Call>>,
     pub show_units: RwSignal<bool>,
     pub show_areas: RwSignal<bool>,
     pub show_legend: RwSignal<bool>,
@@ -146,6 +159,7 @@ impl Console {
             wall: RwSignal::new(prefs::wall_chosen()),
             following: RwSignal::new(false),
             notice: RwSignal::new(None),
+            calls: RwSignal::new(Vec::new()),
             show_units: RwSignal::new(true),
             show_areas: RwSignal::new(true),
             show_legend: RwSignal::new(false),
@@ -293,6 +307,16 @@ impl Console {
 
     pub fn tell(self, text: impl Into<String>) {
         self.notice.set(Some(Notice { text: text.into(), bad: false }));
+    }
+
+    pub fn call_for_help(self, alert: &Alert) {
+        if self.calls.with_untracked(|calls| calls.iter().any(|call| call.id == alert.id)) {
+            return;
+        }
+        self.calls.update(|calls| {
+            calls.push(Call { id: alert.id.clone(), unit: alert.unit.clone() });
+            calls.drain(..calls.len().saturating_sub(CALLS_MAX));
+        });
     }
 
     pub fn warn(self, text: impl Into<String>) {

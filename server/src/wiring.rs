@@ -19,7 +19,7 @@ use crate::{
     data_folder::DataFolder,
     directory::Directory,
     housekeeping,
-    ingest::{Counts, Ingest, limits::UnitLimits},
+    ingest::{Counts, Ingest, aside::Aside, limits::UnitLimits},
     live::{Hub, status::StatusWatch},
     patrols::{Patrols, Starts},
     reads::Reads,
@@ -118,6 +118,7 @@ pub async fn start(
             limits: UnitLimits::new(config.unit_rate),
             patrol_by_fix: config.patrol_by_fix,
             counts: Counts::default(),
+            aside: Aside::default(),
         }),
         reads: Arc::new(Reads {
             clock: clock.clone(),

@@ -76,6 +76,7 @@ wire_enum! {
         UnitJoined(UnitJoined),
         UnitLeft(UnitLeft),
         Status(StatusChanged),
+        Alert(Alert),
     }
 }
 
@@ -106,12 +107,38 @@ pub struct StatusChanged {
     pub status: UnitStatus,
 }
 
+/// What asks for somebody's attention at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// Somebody in the unit asked for help.
+    Sos,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    pub offset: u64,
+    /// The server's clock.
+    pub at: Time,
+    /// The same wherever and however often this alert is told.
+    pub id: String,
+    pub alert: AlertKind,
+    pub unit: UnitId,
+    /// None where the unit is off duty.
+    pub patrol: Option<PatrolId>,
+    pub latitude: f64,
+    pub longitude: f64,
+    /// The device's clock.
+    pub time: Time,
+}
+
 impl Event {
     pub fn offset(&self) -> u64 {
         match self {
             Event::UnitJoined(e) => e.offset,
             Event::UnitLeft(e) => e.offset,
             Event::Status(e) => e.offset,
+            Event::Alert(e) => e.offset,
         }
     }
 
@@ -121,24 +148,28 @@ impl Event {
             Event::UnitJoined(e) => e.offset = offset,
             Event::UnitLeft(e) => e.offset = offset,
             Event::Status(e) => e.offset = offset,
+            Event::Alert(e) => e.offset = offset,
         }
         self
     }
 
-    /// How the unit is by this event.
-    pub fn status(&self) -> UnitStatus {
+    /// How the unit is by this event; none where it does not say.
+    pub fn status(&self) -> Option<UnitStatus> {
         match self {
-            Event::UnitJoined(e) => e.unit.status,
-            Event::UnitLeft(_) => UnitStatus::OffDuty,
-            Event::Status(e) => e.status,
+            Event::UnitJoined(e) => Some(e.unit.status),
+            Event::UnitLeft(_) => Some(UnitStatus::OffDuty),
+            Event::Status(e) => Some(e.status),
+            Event::Alert(_) => None,
         }
     }
 
-    pub fn patrol(&self) -> PatrolId {
+    /// None where the unit is on none.
+    pub fn patrol(&self) -> Option<PatrolId> {
         match self {
-            Event::UnitJoined(e) => e.unit.patrol,
-            Event::UnitLeft(e) => e.patrol,
-            Event::Status(e) => e.patrol,
+            Event::UnitJoined(e) => Some(e.unit.patrol),
+            Event::UnitLeft(e) => Some(e.patrol),
+            Event::Status(e) => Some(e.patrol),
+            Event::Alert(e) => e.patrol,
         }
     }
 }
@@ -271,6 +302,17 @@ mod tests {
                 patrol: PatrolId(7),
                 status: UnitStatus::Stale,
             })),
+            ServerFrame::Event(Event::Alert(Alert {
+                offset: 6,
+                at: Time(7),
+                id: "a1".into(),
+                alert: AlertKind::Sos,
+                unit: unit().id,
+                patrol: None,
+                latitude: 9.5,
+                longitude: 76.25,
+                time: Time(6),
+            })),
             ServerFrame::Pong(Pong::default()),
         ]
     }
@@ -289,6 +331,12 @@ mod tests {
     fn json_frames_say_type_and_kind() {
         let joined = to_json(&frames()[2]).expect("encodes");
         assert!(joined.starts_with(r#"{"type":"event","kind":"unit_joined","offset":4,"#), "{joined}");
+        let alert = to_json(&frames()[4]).expect("encodes");
+        assert!(
+            alert.starts_with(r#"{"type":"event","kind":"alert","offset":6,"#)
+                && alert.contains(r#""alert":"sos","unit":"PC-001","patrol":null"#),
+            "{alert}"
+        );
         let text = r#"{"type":"subscribe","scope":"zone:3"}"#;
         assert!(
             matches!(from_json::<ClientFrame>(text), Ok(ClientFrame::Subscribe(s)) if s.interval_ms.is_none())

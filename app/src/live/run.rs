@@ -198,7 +198,11 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
                 Event::UnitJoined(e) => m.update(std::slice::from_ref(&e.unit)),
                 Event::UnitLeft(e) => m.remove(e.patrol),
                 Event::Status(e) => m.set_status(e.patrol, e.status),
+                Event::Alert(_) => {}
             });
+            if let Event::Alert(alert) = &event {
+                console.call_for_help(alert);
+            }
             beats.touch(console, shape);
             if let Event::UnitLeft(left) = &event
                 && console.with_fleet(|f| f.get(&left.id).is_none())

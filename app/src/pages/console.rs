@@ -12,7 +12,7 @@ use crate::{
         panel::Panel,
         rail::Rail,
         status_bar::StatusBar,
-        toast::Toast,
+        toast::{Calls, Toast},
         top_bar::TopBar,
         unit_drawer::UnitDrawer,
         unit_table::UnitTable,
@@ -114,6 +114,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
                 <MapTools/>
                 <div class="stage-notes">
                     <LinkBanner/>
+                    <Calls/>
                     <Toast/>
                 </div>
                 <UnitTable paint/>

@@ -148,14 +148,38 @@ impl Access {
         Ok(Some(caller))
     }
 
-    /// Who posts positions: by token or key alone, no cookie, a look-up or two.
-    pub fn ingest_caller(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Caller, ApiError> {
-        match given_token(headers, query) {
-            Some(token) => self.by_token(&token),
-            None => Err(ApiError::unauthorized(
-                "positions need a unit's token or an API key: as 'Authorization: Bearer …', as the Basic password, or as ?token=",
-            )),
+    /// Who posts positions: by token or key alone, no cookie, a look-up or two. None where
+    /// neither is given.
+    pub fn ingest_caller(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+    ) -> Result<Option<Caller>, ApiError> {
+        given_token(headers, query).map(|token| self.by_token(&token)).transpose()
+    }
+
+    /// Who posts positions from a device that can show no credential but what it calls
+    /// itself: a unit's token where the app asks for the device's id. Nothing else that
+    /// stands there counts.
+    pub fn by_device_name(&self, names: &[String]) -> Result<Option<Caller>, ApiError> {
+        let mut tokens = names.iter().filter(|name| Kind::of(name) == Some(Kind::Unit)).peekable();
+        if tokens.peek().is_some() {
+            self.directory.ensure_current()?;
         }
+        Ok(tokens.find_map(|token| self.by_unit_token(token)))
+    }
+
+    /// Whether one of these names could be a unit's token.
+    pub fn may_name_device(names: &[String]) -> bool {
+        names.iter().any(|name| Kind::of(name) == Some(Kind::Unit))
+    }
+
+    /// What positions without any credential are answered.
+    pub fn say_whose() -> ApiError {
+        ApiError::unauthorized(
+            "positions need a unit's token or an API key: as 'Authorization: Bearer …', as the Basic password, \
+             as ?token=, or the unit's token as the id of a device that has nothing else",
+        )
     }
 
     /// Whether a request comes with a credential at all, good or not.

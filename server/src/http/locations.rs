@@ -1,12 +1,20 @@
 //! Positions in: `POST /api/v1/locations` and the addresses that mean the same.
+//!
+//! Devices of all formats come to all of them, also with GET where their position stands
+//! in the address; [`decode`] tells the formats apart, [`whose`] finds the unit, and
+//! [`answer`] says what each of them waits for.
 
-use super::error::ApiError;
+mod answer;
+mod whose;
+
+use super::{error::ApiError, units::visible};
 use crate::{
-    auth::Caller,
-    directory::{Directory, UnitEntry},
+    auth::{Access, Caller, Signed},
+    directory::UnitEntry,
     ingest::{
         IngestError,
-        decode::{self, DecodeError, Named, Posted},
+        aside::SetAside,
+        decode::{self, DecodeError, Format, Incoming, Named, Posted},
         finish::even_if_given_up,
     },
     state::Sentinel,
@@ -14,38 +22,48 @@ use crate::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, RawQuery, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
-    routing::post,
+    extract::{DefaultBodyLimit, Path, RawQuery, Request, State, rejection::BytesRejection},
+    http::{HeaderMap, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use sentinel_model::{
-    Fix, PatrolId, UnitId,
-    fix::{IngestAnswer, RejectedPoint},
-};
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering},
-};
+use sentinel_model::{Page, fix::IngestAnswer};
+use std::sync::{Arc, atomic::Ordering};
 
 /// The largest batch that phones send is some hundred kilobytes; this is room for
 /// [`decode::POINTS_MAX`] points.
 const BODY_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Units of one body that are stored at once: they share commits, and one request
-/// does not fill the queue.
-const UNITS_AT_ONCE: usize = 64;
+/// Clients whose only secret is the name of their device send one point at a time; more
+/// is not read of whoever has shown no credential yet.
+const UNSIGNED_MAX_BYTES: usize = 16 * 1024;
 
 pub fn routes() -> Router<Arc<Sentinel>> {
     Router::new()
-        .route("/api/v1/locations", post(locations))
-        .route("/locations", post(locations))
-        .route("/telemetry", post(locations))
-        .route("/log", post(locations))
+        .route("/api/v1/locations", get(locations).post(locations))
+        .route("/locations", get(locations).post(locations))
+        .route("/telemetry", get(locations).post(locations))
+        .route("/log", get(locations).post(locations))
+        // GET is the dashboard's: see `before_pages`.
         .route("/", post(locations))
         .route("/api/v1/units/{id}/location", post(unit_location))
         .route("/api/v1/drivers/{id}/location", post(driver_location))
+        .route("/api/v1/units/{id}/rejected", get(rejected))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+}
+
+/// Some clients send their positions to the bare host, as parameters of a GET: those do
+/// not ask for the page that everybody else finds there.
+pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: Next) -> Response {
+    let is_position = request.method() == Method::GET
+        && request.uri().path() == "/"
+        && request.uri().query().is_some_and(decode::is_position);
+    if !is_position {
+        return next.run(request).await;
+    }
+    let query = RawQuery(request.uri().query().map(Into::into));
+    locations(state, query, request.headers().clone(), Ok(Bytes::new())).await.into_response()
 }
 
 async fn locations(
@@ -53,34 +71,66 @@ async fn locations(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<IngestAnswer>, ApiError> {
-    let caller = sentinel.access.ingest_caller(&headers, query.as_deref())?;
-    let posted = decode::decode(&whole(body)?, &sentinel.clock)?;
-    // A device posts for itself, whatever its body says; a key or person names the unit.
-    let unit = match (&caller, &posted.named) {
-        (Caller::Unit(unit), _) => unit.entry().clone(),
-        (_, Some(named)) => {
-            let unit = meant(&sentinel, &caller, named).await?;
-            unit.ok_or_else(|| ApiError::forbidden(not_meant(named)))?
+) -> Result<Response, ApiError> {
+    let query = query.as_deref();
+    let (caller, posted) = match sentinel.access.ingest_caller(&headers, query)? {
+        Some(caller) => {
+            let posted = decode::decode(&incoming(&headers, query, &whole(body)?), &sentinel.clock)?;
+            (caller, posted)
         }
-        (_, None) => return each_for_its_own(sentinel, &caller, posted).await,
+        None => signed_inside(&sentinel, &headers, query, body).await?,
     };
-    accept(sentinel, unit, posted).await.map(Json)
+    let format = posted.format;
+    let answer = match whose::of_body(&sentinel, &caller, &posted).await {
+        Ok(Some(unit)) => accept(sentinel, unit, posted).await?,
+        // Such as a word of a phone that is no position, which nobody has to own: refused, it
+        // would be sent for ever.
+        Ok(None) | Err(_) if posted.fixes.is_empty() && format != Format::Native => {
+            sentinel.ingest.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
+            IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected: posted.rejected }
+        }
+        Ok(None) => whose::each_for_its_own(sentinel, &caller, posted).await?,
+        Err(refusal) => return Err(refusal),
+    };
+    Ok(answer::of(format, StatusCode::OK, answer))
+}
+
+/// A request without a credential where one belongs: it may stand in its form, or be what
+/// the device calls itself.
+async fn signed_inside(
+    sentinel: &Sentinel,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(Caller, Posted), ApiError> {
+    let body = body.ok().filter(|body| body.len() <= UNSIGNED_MAX_BYTES).ok_or_else(Access::say_whose)?;
+    let form = std::str::from_utf8(&body).ok();
+    let in_form = sentinel.access.ingest_caller(&HeaderMap::new(), form)?;
+    // What it is, a stranger does not learn.
+    let posted = decode::decode(&incoming(headers, query, &body), &sentinel.clock);
+    let posted = match in_form {
+        Some(caller) => return Ok((caller, posted?)),
+        None => posted.map_err(|_| Access::say_whose())?,
+    };
+    let Some(Named::Device(names)) = &posted.named else { return Err(Access::say_whose()) };
+    let caller = match sentinel.access.by_device_name(names)? {
+        // Another node may have made it just now.
+        None if Access::may_name_device(names) && sentinel.directory.freshen().await => {
+            sentinel.access.by_device_name(names)?
+        }
+        caller => caller,
+    };
+    Ok((caller.ok_or_else(Access::say_whose)?, posted))
 }
 
 async fn unit_location(
-    State(sentinel): State<Arc<Sentinel>>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    state: State<Arc<Sentinel>>,
+    path: Path<String>,
+    query: RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<IngestAnswer>, ApiError> {
-    let caller = sentinel.access.ingest_caller(&headers, query.as_deref())?;
-    let named = Named::Unit(id);
-    let unit = meant(&sentinel, &caller, &named).await?;
-    let unit = unit.ok_or_else(|| ApiError::forbidden(not_meant(&named)))?;
-    let posted = decode::decode_for_unit(&whole(body)?, &sentinel.clock)?;
-    accept(sentinel, unit, posted).await.map(Json)
+) -> Result<Response, ApiError> {
+    of_unit(StatusCode::OK, state, path, query, headers, body).await
 }
 
 /// As an earlier system had it, which answered 202.
@@ -90,8 +140,46 @@ async fn driver_location(
     query: RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<IngestAnswer>), ApiError> {
-    Ok((StatusCode::ACCEPTED, unit_location(state, path, query, headers, body).await?))
+) -> Result<Response, ApiError> {
+    of_unit(StatusCode::ACCEPTED, state, path, query, headers, body).await
+}
+
+async fn of_unit(
+    status: StatusCode,
+    State(sentinel): State<Arc<Sentinel>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let caller = sentinel.access.ingest_caller(&headers, query.as_deref())?.ok_or_else(Access::say_whose)?;
+    let unit = whose::the_unit(&sentinel, &caller, &Named::Unit(id)).await?;
+    let body = whole(body)?;
+    let posted = decode::decode_for_unit(&incoming(&headers, query.as_deref(), &body), &sentinel.clock)?;
+    let format = posted.format;
+    Ok(answer::of(format, status, accept(sentinel, unit, posted).await?))
+}
+
+/// The points of a unit that this node set aside last, and why: for whoever wonders why
+/// a phone is not seen.
+async fn rejected(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+) -> Result<Json<Page<SetAside>>, ApiError> {
+    let unit = visible(&sentinel, &caller, &id)?;
+    Ok(Json(Page { items: sentinel.ingest.aside.of(&unit.record.id), next: None }))
+}
+
+fn incoming<'a>(headers: &'a HeaderMap, query: Option<&'a str>, body: &'a [u8]) -> Incoming<'a> {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Incoming {
+        query: query.unwrap_or_default(),
+        body,
+        user_agent: said(header::USER_AGENT.as_str()),
+        user: said("x-limit-u"),
+        device: said("x-limit-d"),
+    }
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
@@ -116,110 +204,6 @@ async fn accept(
     Ok(accepted.await?)
 }
 
-/// A body whose records name their units themselves: what is of a unit that the caller
-/// may post for is stored, the rest set aside. Refused where that leaves nothing.
-async fn each_for_its_own(
-    sentinel: Arc<Sentinel>,
-    caller: &Caller,
-    posted: Posted,
-) -> Result<Json<IngestAnswer>, ApiError> {
-    let by_record = posted.by_record.ok_or_else(|| {
-        ApiError::bad_request(
-            "with an API key the body names its unit: put \"unit_id\" (or \"patrol_id\") beside \"location\", or into each record",
-        )
-    })?;
-    let mut named: HashMap<Option<Named>, Vec<(usize, Fix)>> = HashMap::new();
-    for ((index, name), fix) in by_record.into_iter().zip(posted.fixes) {
-        named.entry(name).or_default().push((index, fix));
-    }
-    let (mut meant_units, mut rejected, mut refusal) = (Vec::new(), posted.rejected, None);
-    for (named, points) in named {
-        let unit = match &named {
-            Some(named) => meant(&sentinel, caller, named).await?,
-            None => None,
-        };
-        match unit {
-            Some(unit) => meant_units.push((unit, points.into_iter().map(|(_, fix)| fix).collect())),
-            None => {
-                let reason = named.as_ref().map_or("unit_id is missing".into(), not_meant);
-                let aside = |(index, _)| RejectedPoint { index, reason: reason.clone() };
-                rejected.extend(points.into_iter().map(aside));
-                refusal = Some(reason);
-            }
-        }
-    }
-    if let Some(reason) = refusal.filter(|_| meant_units.is_empty()) {
-        return Err(ApiError::forbidden(reason));
-    }
-    sentinel.ingest.counts.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
-    rejected.sort_unstable_by_key(|point| point.index);
-    let answer = IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected };
-    let each = stream::iter(meant_units)
-        .map(|(unit, fixes)| accept(sentinel.clone(), unit, Posted { fixes, ..Posted::default() }));
-    let sum = |sum: IngestAnswer, one: IngestAnswer| async move {
-        let (accepted, duplicates) = (sum.accepted + one.accepted, sum.duplicates + one.duplicates);
-        Ok(IngestAnswer { accepted, duplicates, ..sum })
-    };
-    each.buffer_unordered(UNITS_AT_ONCE).try_fold(answer, sum).await.map(Json)
-}
-
-/// The unit that a name means, where the caller may post for it. An ended patrol still
-/// names its unit: what a phone gathered offline comes late, under the patrol of then.
-async fn meant(
-    sentinel: &Sentinel,
-    caller: &Caller,
-    named: &Named,
-) -> Result<Option<Arc<UnitEntry>>, ApiError> {
-    let directory = &sentinel.directory;
-    match known(directory, caller, named).await? {
-        // Another node may have made it just now.
-        None if directory.freshen().await => known(directory, caller, named).await,
-        found => Ok(found),
-    }
-}
-
-async fn known(
-    directory: &Directory,
-    caller: &Caller,
-    named: &Named,
-) -> Result<Option<Arc<UnitEntry>>, ApiError> {
-    let unit = match named {
-        Named::Unit(id) | Named::Device(id) => id.parse().ok().and_then(|id: UnitId| directory.unit(&id)),
-        Named::Patrol(id) => match id.parse::<PatrolId>() {
-            Err(_) => None,
-            Ok(id) => match directory.unit_by_patrol(id) {
-                Some(unit) => Some(unit),
-                None => {
-                    let ended = directory.registry().patrol(id).await?;
-                    ended.and_then(|patrol| directory.unit(&patrol.unit_id))
-                }
-            },
-        },
-    };
-    Ok(unit.filter(|unit| caller.may_ingest(unit)))
-}
-
-/// Why nothing is posted under a name. What is not the caller's and what does not
-/// exist read alike.
-fn not_meant(named: &Named) -> String {
-    match named {
-        Named::Unit(id) => format!("there is no unit {:?} that you may post for", shown(id)),
-        Named::Patrol(id) => format!(
-            "there is no patrol {:?} that you may post for; name the unit by unit_id, or start its patrol",
-            shown(id)
-        ),
-        Named::Device(id) => format!(
-            "there is no unit {:?} that you may post for; device_id counts as the unit where neither unit_id nor patrol_id is given",
-            shown(id)
-        ),
-    }
-}
-
-/// As much of a stranger's text as an answer repeats.
-fn shown(text: &str) -> String {
-    text.chars().take(sentinel_model::ids::ID_MAX_CHARS).collect()
-}
-
 impl From<DecodeError> for ApiError {
     fn from(error: DecodeError) -> Self {
         match error {
@@ -236,6 +220,13 @@ impl From<IngestError> for ApiError {
                 ApiError::too_many(error.to_string(), retry_after_s)
             }
             IngestError::Intake(error) => error.into(),
+            IngestError::Untold(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an SOS could not be told");
+                ApiError::unavailable(
+                    "this is stored, but the SOS in it could not be told to anybody right now; send it again",
+                    1,
+                )
+            }
         }
     }
 }

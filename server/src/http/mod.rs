@@ -62,7 +62,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .route("/api/{*rest}", any(no_address))
         .with_state(sentinel.clone())
         .merge(outlines::routes())
-        .merge(pages::routes(&sentinel))
+        .merge(pages::routes(&sentinel).layer(from_fn_with_state(sentinel.clone(), locations::before_pages)))
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(sentinel, fresh::look_again))
         .layer(packing())

@@ -78,7 +78,7 @@ fn no_unit(id: &str) -> ApiError {
 }
 
 /// The unit of an address, if the caller may see it now.
-fn visible(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
+pub(super) fn visible(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
     let unit = id.parse().ok().and_then(|id| sentinel.reads.visible(caller, &id));
     unit.ok_or_else(|| no_unit(id))
 }

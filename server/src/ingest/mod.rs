@@ -5,9 +5,13 @@
 //! newest of them moves the unit's marker and travels to whoever may see it. Only
 //! then comes the answer, or where showing takes longer than [`SHOWN_WITHIN`], before it.
 //! What fails before the commit is refused whole; what fails after it (the marker, the
-//! bus) is logged, because the fixes are safe and sending them again would change nothing.
+//! bus) is logged, because the fixes are safe and sending them again would change nothing:
+//! but for a call for help that could not be told ([`alerts`]), which is worth that.
+//! What makes no sense is set aside with its reason ([`aside`]).
 //! A device that hangs up meanwhile changes nothing either ([`finish`]).
 
+pub mod alerts;
+pub mod aside;
 pub mod decode;
 pub mod finish;
 pub mod limits;
@@ -74,6 +78,7 @@ pub struct Ingest {
     /// Whether the first fix of a unit that only posts positions starts its patrol.
     pub patrol_by_fix: bool,
     pub counts: Counts,
+    pub aside: aside::Aside,
 }
 
 /// Since the process began.
@@ -90,6 +95,8 @@ pub enum IngestError {
     TooFast { unit: UnitId, retry_after_s: u32 },
     #[error(transparent)]
     Intake(#[from] IntakeError),
+    #[error("an SOS is stored and could not be told")]
+    Untold(#[source] EngineError),
 }
 
 impl Ingest {
@@ -107,6 +114,8 @@ impl Ingest {
             posted.fixes.iter().filter(|fix| !is_nowhere(fix)).max_by_key(|fix| (shown_at(fix), fix.time));
         let newest = newest.map(|fix| (shown(id.clone(), fix), is_ahead(fix)));
         let nowhere = posted.fixes.first().filter(|_| newest.is_none()).map(|fix| shown(id.clone(), fix));
+        let alerts = alerts::among(unit, &posted.fixes);
+        self.aside.keep(id, self.clock.now(), &posted.rejected);
         let receipt = self.intake.accept(id, posted.fixes).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
         self.counts.duplicates.fetch_add(receipt.duplicates, Ordering::Relaxed);
@@ -125,6 +134,7 @@ impl Ingest {
             }
         };
         tokio::time::timeout(SHOWN_WITHIN, even_if_given_up(showing)).await.ok();
+        self.tell(alerts, receipt).await.map_err(IngestError::Untold)?;
         Ok(IngestAnswer {
             status: "ok".into(),
             accepted: receipt.accepted,

@@ -249,9 +249,12 @@ impl Hub {
     /// Gives a room its next event.
     pub(super) fn tell(&self, room: &Arc<Room>, epoch: &Arc<str>, event: Arc<Event>) -> Heard {
         let heard = room.event(epoch, event.clone());
-        if heard == Heard::Applied && !matches!(&*event, Event::Status(_)) {
-            self.reroute(event.patrol(), room);
-            self.unsettle([event.patrol()]);
+        if heard == Heard::Applied
+            && let Event::UnitJoined(_) | Event::UnitLeft(_) = &*event
+            && let Some(patrol) = event.patrol()
+        {
+            self.reroute(patrol, room);
+            self.unsettle([patrol]);
         }
         heard
     }

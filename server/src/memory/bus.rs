@@ -3,9 +3,10 @@
 use crate::ports::{Bus, BusSink, EVENT_HISTORY, EngineError, PositionFrame, StreamPosition};
 use async_trait::async_trait;
 use dashmap::{DashMap, DashSet};
+use parking_lot::Mutex;
 use sentinel_model::{PatrolId, Scope, live::Event};
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,6 +20,33 @@ pub struct MemoryBus {
     patrols: DashSet<PatrolId>,
     streams: DashMap<Scope, Stream>,
     newest_commit: AtomicU64,
+    told: Mutex<Told>,
+}
+
+/// How many events that are told once are remembered; and only while the process runs.
+const TOLD_MAX: usize = 10_000;
+
+/// Ids of events, and in which order they came.
+#[derive(Default)]
+struct Told {
+    ids: HashSet<Box<str>>,
+    order: VecDeque<Box<str>>,
+}
+
+impl Told {
+    /// Whether it is new.
+    fn note(&mut self, id: &str) -> bool {
+        if !self.ids.insert(id.into()) {
+            return false;
+        }
+        self.order.push_back(id.into());
+        if self.order.len() > TOLD_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        true
+    }
 }
 
 #[derive(Default)]
@@ -37,6 +65,7 @@ impl MemoryBus {
             patrols: DashSet::new(),
             streams: DashMap::new(),
             newest_commit: AtomicU64::new(0),
+            told: Mutex::default(),
         }
     }
 }
@@ -105,6 +134,14 @@ impl Bus for MemoryBus {
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
         self.tell(scopes, &event);
         Ok(())
+    }
+
+    async fn publish_once(&self, id: &str, scopes: &[Scope], event: Event) -> Result<bool, EngineError> {
+        let is_new = self.told.lock().note(id);
+        if is_new {
+            self.tell(scopes, &event);
+        }
+        Ok(is_new)
     }
 
     /// One process, one node: there is nobody else to tell.

@@ -70,7 +70,7 @@ impl Rooms for MemoryRooms {
 
     async fn enter(&self, member: RoomMember, joined: Event) -> Result<(), EngineError> {
         let mut tables = self.tables.write();
-        if tables.enter(&member, joined.status()) {
+        if tables.enter(&member, joined.status().expect("who joins has a status")) {
             self.bus.tell(&member.path.scopes(), &joined);
         }
         Ok(())

@@ -34,6 +34,11 @@ pub trait Bus: Send + Sync + 'static {
     /// Appends the event to the stream of each of the scopes.
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError>;
 
+    /// The same, once: where an event of this id has been published in the last
+    /// [`TOLD_FOR_S`], as far as the engine remembers, nothing happens. Answers whether it
+    /// was published now.
+    async fn publish_once(&self, id: &str, scopes: &[Scope], event: Event) -> Result<bool, EngineError>;
+
     /// Says that the records are at this commit. Every node, this one not necessarily, is told
     /// of it, unless one has said so already. Answers the newest commit that any has said.
     async fn publish_records(&self, at: u64) -> Result<u64, EngineError>;
@@ -53,6 +58,10 @@ pub trait Bus: Send + Sync + 'static {
 
 /// How many events of a scope's stream are kept for readers that come back.
 pub const EVENT_HISTORY: usize = 1024;
+
+/// For how long an event that is told once is remembered, seconds: a week, as devices send
+/// again what they gathered while they were away.
+pub const TOLD_FOR_S: i64 = 7 * 24 * 3600;
 
 /// A node's receiving end. Called in order per patrol and per scope; must not block.
 pub trait BusSink: Send + Sync {

@@ -14,7 +14,7 @@ mod registry;
 mod rooms;
 
 pub use archive::{Archive, ArchiveWriter, Points, StoreError, TimeRange};
-pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition};
+pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition, TOLD_FOR_S};
 pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Receipt};
 pub use positions::{NearbyQuery, Positions, Put};

@@ -17,7 +17,7 @@ use super::{
     scripts,
     shard::SHARDS,
 };
-use crate::ports::{Bus, BusSink, EVENT_HISTORY, EngineError, PositionFrame, StreamPosition};
+use crate::ports::{Bus, BusSink, EngineError, PositionFrame, StreamPosition, TOLD_FOR_S};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join_all;
@@ -339,17 +339,17 @@ impl Bus for RedisBus {
 
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
         let publishing = async {
-            let event = postcard::to_allocvec(&event)?;
-            let mut call = scripts::PUBLISH.prepare_invoke();
-            call.key(self.keys.offsets());
-            for scope in scopes {
-                call.key(self.keys.events(*scope));
-            }
-            call.arg(event).arg(EVENT_HISTORY);
-            for scope in scopes {
-                call.arg(scope.to_string()).arg(keys::control(*scope));
-            }
+            let call = scripts::publishing(&scripts::PUBLISH, self.keys, scopes, &event)?;
             Ok::<(), BusError>(call.invoke_async(&mut self.link.clone()).await?)
+        };
+        publishing.await.map_err(EngineError::during("publishing an event"))
+    }
+
+    async fn publish_once(&self, id: &str, scopes: &[Scope], event: Event) -> Result<bool, EngineError> {
+        let publishing = async {
+            let mut call = scripts::publishing(&scripts::PUBLISH_ONCE, self.keys, scopes, &event)?;
+            call.key(self.keys.told()).arg(id).arg(TOLD_FOR_S);
+            Ok::<bool, BusError>(call.invoke_async(&mut self.link.clone()).await?)
         };
         publishing.await.map_err(EngineError::during("publishing an event"))
     }

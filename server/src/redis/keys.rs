@@ -8,6 +8,7 @@
 //! | `patrols:gone` | sorted set by time | patrols that have left: they enter no more |
 //! | `events:station:5` | stream, entry `<offset>-0` | the last events of a scope, postcard |
 //! | `events:offsets` | hash | scope: the offset of its newest event |
+//! | `events:told` | sorted set by time | ids of the events that are told once |
 //! | `records:newest` | string | the number of the newest commit to the records |
 //! | `lease:housekeeping` | string, runs out | the worker that does the chores |
 //! | `live:patrol:{id}` | channel | a patrol's positions: device time, then a postcard `LiveUnit` |
@@ -60,6 +61,10 @@ impl Rooms {
 
     pub fn offsets(self) -> String {
         format!("{}events:offsets", self.tag)
+    }
+
+    pub fn told(self) -> String {
+        format!("{}events:told", self.tag)
     }
 }
 

@@ -108,10 +108,11 @@ fn named(status: &str) -> Option<UnitStatus> {
 #[async_trait]
 impl Rooms for RedisRooms {
     async fn enter(&self, member: RoomMember, joined: Event) -> Result<(), EngineError> {
+        let status = joined.status().expect("who joins has a status");
         let entering = async {
             let RoomMember { patrol, unit, path } = member;
             let held = serde_json::to_vec(&Member { patrol, unit, path })?;
-            let own = [held.as_slice(), joined.status().as_str().as_bytes()];
+            let own = [held.as_slice(), status.as_str().as_bytes()];
             self.change(&scripts::ENTER, patrol, &own, &path.scopes(), &joined).await
         };
         entering.await.map(drop).map_err(EngineError::during("putting a patrol into its rooms"))

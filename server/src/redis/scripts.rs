@@ -4,7 +4,10 @@
 //! it may have lost the last events, so offsets no longer compare and readers begin with
 //! a new snapshot.
 
-use redis::Script;
+use super::keys;
+use crate::ports::EVENT_HISTORY;
+use redis::{Script, ScriptInvocation};
+use sentinel_model::{Scope, live::Event};
 use std::sync::LazyLock;
 
 /// Appends an event to the streams of its scopes and tells their channels.
@@ -30,6 +33,40 @@ pub static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
     telling(
         r"
 tell(KEYS[1], {unpack(KEYS, 2)}, ARGV[1], ARGV[2], {unpack(ARGV, 3)})
+",
+    )
+});
+
+/// The keys and arguments that both of these begin with.
+pub fn publishing<'a>(
+    script: &'a Script,
+    rooms: keys::Rooms,
+    scopes: &[Scope],
+    event: &Event,
+) -> postcard::Result<ScriptInvocation<'a>> {
+    let mut call = script.prepare_invoke();
+    call.key(rooms.offsets());
+    for scope in scopes {
+        call.key(rooms.events(*scope));
+    }
+    call.arg(postcard::to_allocvec(event)?).arg(EVENT_HISTORY);
+    for scope in scopes {
+        call.arg(scope.to_string()).arg(keys::control(*scope));
+    }
+    Ok(call)
+}
+
+/// KEYS: offsets, streams, then those told. ARGV: event, history, scope and channel each, then
+/// an id, and for how many seconds it is remembered. Answers whether it was told now.
+pub static PUBLISH_ONCE: LazyLock<Script> = LazyLock::new(|| {
+    telling(
+        r"
+local told, id, seconds = KEYS[#KEYS], ARGV[#ARGV - 1], tonumber(ARGV[#ARGV])
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', told, '-inf', now - seconds)
+if redis.call('ZADD', told, 'NX', now, id) == 0 then return 0 end
+tell(KEYS[1], {unpack(KEYS, 2, #KEYS - 1)}, ARGV[1], ARGV[2], {unpack(ARGV, 3, #ARGV - 2)})
+return 1
 ",
     )
 });

@@ -250,12 +250,16 @@ async fn who_resumes_gets_exactly_the_events_it_missed_and_where_all_are_now() {
             };
             missed.push(event);
         }
-        let kinds: Vec<(u64, PatrolId, bool)> =
+        let kinds: Vec<(u64, Option<PatrolId>, bool)> =
             missed.iter().map(|e| (e.offset(), e.patrol(), matches!(e, Event::UnitJoined(_)))).collect();
         let offset = snapshot.offset;
         assert_eq!(
             kinds,
-            [(offset + 1, second, true), (offset + 2, second, false), (offset + 3, third, true)]
+            [
+                (offset + 1, Some(second), true),
+                (offset + 2, Some(second), false),
+                (offset + 3, Some(third), true)
+            ]
         );
         let ServerFrame::Positions(now) = socket.frame().await else { panic!("then where all are") };
         let mut units: Vec<&str> = now.units.iter().map(|unit| unit.id.as_str()).collect();

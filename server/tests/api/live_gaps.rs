@@ -12,7 +12,7 @@ use sentinel_model::{
 use sentinel_server::{
     auth::ScopeGrant,
     ingest::{
-        Counts, Ingest, decode,
+        Counts, Ingest, aside, decode,
         limits::{UnitLimits, UnitRate},
     },
     live::{Encoding, Frame, Hub, Session, Wanted, live_unit},
@@ -68,6 +68,9 @@ impl Bus for SlowBus {
     }
     async fn publish_event(&self, scopes: &[Scope], event: Event) -> Result<(), EngineError> {
         self.0.publish_event(scopes, event).await
+    }
+    async fn publish_once(&self, id: &str, scopes: &[Scope], event: Event) -> Result<bool, EngineError> {
+        self.0.publish_once(id, scopes, event).await
     }
     async fn publish_records(&self, at: u64) -> Result<u64, EngineError> {
         self.0.publish_records(at).await
@@ -181,12 +184,14 @@ impl Stage {
             limits: UnitLimits::new(UnitRate(None)),
             patrol_by_fix: true,
             counts: Counts::default(),
+            aside: aside::Aside::default(),
         })
     }
 
     async fn post(&self, ingest: &Arc<Ingest>, time: Time) {
         let body = serde_json::to_vec(&crate::server::fix(time, 9.9, 76.2)).expect("encodes");
-        let posted = decode::decode(&body, &self.server.sentinel.clock).expect("decodes");
+        let incoming = decode::Incoming { body: &body, ..decode::Incoming::default() };
+        let posted = decode::decode(&incoming, &self.server.sentinel.clock).expect("decodes");
         let entry = self.server.sentinel.directory.unit(&self.member.unit).expect("it is there");
         assert_eq!(ingest.accept(&entry, posted).await.expect("accepted").accepted, 1);
     }

@@ -56,7 +56,7 @@ impl Knowledge {
                     "none is left out or told twice"
                 );
                 self.offset = Some(event.offset());
-                self.told_of.insert(event.patrol());
+                self.told_of.extend(event.patrol());
                 match event {
                     // A snapshot may know already what the next event tells.
                     Event::UnitJoined(joined) => {
@@ -64,7 +64,7 @@ impl Knowledge {
                         *held = (*held).max(joined.unit.time);
                     }
                     Event::UnitLeft(left) => drop(self.units.remove(&left.patrol)),
-                    Event::Status(_) => {}
+                    Event::Status(_) | Event::Alert(_) => {}
                 }
             }
             frame @ (ServerFrame::Pong(_) | ServerFrame::Error(_)) => panic!("{frame:?}"),

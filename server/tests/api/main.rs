@@ -2,6 +2,7 @@
 //! One file a family of addresses; each test's name is what it proves.
 
 mod encodings;
+mod formats;
 mod ingest;
 mod ingest_shown;
 mod ingest_whom;

@@ -57,6 +57,7 @@ every_engine!(
     a_position_that_is_not_of_this_stream_has_no_events_since
     the_last_events_are_kept_and_older_ones_known_to_be_gone
     events_of_many_publishers_are_numbered_without_gap
+    what_is_told_once_is_told_once_however_many_say_it
     whoever_says_which_commit_it_is_at_is_answered_the_newest
 );
 
@@ -95,8 +96,12 @@ impl Ear {
     /// Patrol and offset of each event of a scope.
     fn heard(&self, scope: Scope) -> Vec<(u64, u64)> {
         let events = self.events.lock();
-        events.iter().filter(|(of, _)| *of == scope).map(|(_, e)| (e.patrol().0, e.offset())).collect()
+        events.iter().filter(|(of, _)| *of == scope).map(|(_, e)| (patrol_of(e), e.offset())).collect()
     }
+}
+
+fn patrol_of(event: &Event) -> u64 {
+    event.patrol().expect("of a patrol").0
 }
 
 fn event(n: u64) -> Event {
@@ -114,7 +119,25 @@ async fn publish(bus: &Held, scopes: &[Scope], n: u64) {
 
 async fn since(bus: &Held, scope: Scope, position: &StreamPosition) -> Option<Vec<(u64, u64)>> {
     let events = bus.events_since(scope, position).await.expect("reads");
-    events.map(|events| events.iter().map(|e| (e.patrol().0, e.offset())).collect())
+    events.map(|events| events.iter().map(|e| (patrol_of(e), e.offset())).collect())
+}
+
+async fn what_is_told_once_is_told_once_however_many_say_it(bus: &Held) {
+    let ear = Ear::at(bus);
+    for scope in [STATION, ZONE] {
+        bus.watch_scope(scope).await.expect("watched");
+    }
+    let tell = |id, n| bus.publish_once(id, &[STATION, ZONE], event(n));
+    let told = futures::future::join_all((0..20).map(|_| tell("a", 1))).await;
+    let told = told.into_iter().filter(|told| *told.as_ref().expect("published")).count();
+    assert_eq!(told, 1, "one of them has told it");
+    assert!(tell("b", 2).await.expect("published"), "another is told too");
+    assert!(!tell("a", 3).await.expect("published"));
+    publish(bus, &[STATION, ZONE], 4).await;
+    for scope in [STATION, ZONE] {
+        eventually("the last is heard", || ear.heard(scope).len() >= 3).await;
+        assert_eq!(ear.heard(scope), [(1, 1), (2, 2), (4, 3)]);
+    }
 }
 
 async fn positions_of_watched_patrols_come_as_they_were_sent(bus: &Held) {

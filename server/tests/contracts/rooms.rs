@@ -93,7 +93,12 @@ impl Place {
     /// What a scope's stream told since `from`: who joined (true) or left, in order.
     async fn told(&self, scope: Scope, from: &StreamPosition) -> Vec<(u64, bool)> {
         let events = self.bus.events_since(scope, from).await.expect("reads").expect("it reaches back");
-        events.iter().map(|event| (event.patrol().0, matches!(**event, Event::UnitJoined(_)))).collect()
+        events
+            .iter()
+            .map(|event| {
+                (event.patrol().map_or(0, |patrol| patrol.0), matches!(**event, Event::UnitJoined(_)))
+            })
+            .collect()
     }
 
     async fn position(&self, scope: Scope) -> StreamPosition {
@@ -183,8 +188,9 @@ async fn a_status_is_told_once_and_noted_for_whoever_goes_on(place: &Place) {
     set(1, UnitStatus::Offline).await;
     set(404, UnitStatus::Stale).await;
     let events = place.bus.events_since(scope, &from).await.expect("reads").expect("it reaches back");
-    let told: Vec<(u64, UnitStatus)> = events.iter().map(|e| (e.patrol().0, e.status())).collect();
-    assert_eq!(told, [(1, UnitStatus::Stale), (1, UnitStatus::Offline)]);
+    let told: Vec<_> = events.iter().map(|e| (e.patrol(), e.status())).collect();
+    let of_one = |status| (Some(PatrolId(1)), Some(status));
+    assert_eq!(told, [of_one(UnitStatus::Stale), of_one(UnitStatus::Offline)]);
     let noted = place.rooms.statuses().await.expect("reads");
     assert_eq!(noted, [(PatrolId(1), UnitStatus::Offline), (PatrolId(2), UnitStatus::Available)].into());
     place.leave(1).await;

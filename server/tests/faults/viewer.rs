@@ -113,6 +113,7 @@ async fn watch_once(node: &str, key: &str, scope: Scope, seen: &Mutex<Seen>) {
                         seen.heard_of.insert(id);
                         continue;
                     }
+                    Event::Alert(alert) => panic!("nobody calls for help: {alert:?}"),
                 }
             }
             frame @ (ServerFrame::Pong(_) | ServerFrame::Error(_)) => panic!("nobody asked: {frame:?}"),

@@ -271,6 +271,10 @@ impl Bus for LaggingBus {
         self.whole.publish_event(scopes, event).await
     }
 
+    async fn publish_once(&self, id: &str, scopes: &[Scope], event: Event) -> Result<bool, EngineError> {
+        self.whole.publish_once(id, scopes, event).await
+    }
+
     async fn publish_records(&self, at: u64) -> Result<u64, EngineError> {
         Ok(at)
     }

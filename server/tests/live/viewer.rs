@@ -108,6 +108,7 @@ impl Viewer {
                             unit.status = changed.status;
                         }
                     }
+                    Event::Alert(_) => {}
                 }
                 self.events.push(event);
             }

@@ -4,7 +4,7 @@
 
 use super::EXTRAS_MAX;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use std::collections::HashMap;
 
 /// The name under which a member of a record is kept, none where it is not.
@@ -31,6 +31,10 @@ impl<'a> Beside<'a> {
         if value.get() != "null" && self.0.iter().all(|(other, _)| *other != name) {
             self.0.push((name, value));
         }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| *value)
     }
 }
 
@@ -71,6 +75,26 @@ pub fn merged(own: Option<&str>, beside: &Beside<'_>) -> Option<String> {
         object.push('}');
     }
     Some(object)
+}
+
+/// What a format has no column for, by the names that it came under, as far as
+/// [`EXTRAS_MAX`] reaches. A value that does not read is left out.
+pub fn rest<'a>(members: impl Iterator<Item = (&'a str, Value)>) -> Option<String> {
+    let mut object = String::new();
+    for (name, value) in members {
+        let empty = match &value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            _ => false,
+        };
+        let member = format!("{}:{value}", Value::from(name));
+        if !empty && object.len() + "{,}".len() + member.len() <= EXTRAS_MAX {
+            object.push(if object.is_empty() { '{' } else { ',' });
+            object.push_str(&member);
+        }
+    }
+    (!object.is_empty()).then(|| object + "}")
 }
 
 #[cfg(test)]

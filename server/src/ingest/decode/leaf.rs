@@ -3,10 +3,12 @@
 //! A wrong type in one point must not fail the whole body, so points are read into
 //! leaves that take whatever stands there.
 
+use super::record::Members;
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess, SeqAccess},
 };
+use serde_json::Value;
 use std::fmt;
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,6 +48,17 @@ impl Leaf {
     pub fn is_absent(&self) -> bool {
         matches!(self, Leaf::Absent)
     }
+}
+
+/// A member of an object, absent where it does not read.
+pub fn of(members: &Members<'_>, name: &str) -> Leaf {
+    members.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+/// The members of an object but for some, those that read.
+pub fn values<'a>(members: &'a Members<'_>, but: &[&str]) -> impl Iterator<Item = (&'a str, Value)> {
+    let others = members.iter().filter(move |(name, _)| !but.contains(&name.as_str()));
+    others.filter_map(|(name, raw)| Some((name.as_str(), serde_json::from_str(raw.get()).ok()?)))
 }
 
 impl<'de> Deserialize<'de> for Leaf {

@@ -1,24 +1,83 @@
 //! What devices send, told apart by its shape, as one thing: a [`Posted`].
 //!
-//! One file a format; each turns its own units into ours here, at the edge. A point
-//! that makes no sense is set aside with a reason and never spoils its neighbours;
+//! One file a format; each turns its own units into ours here, at the edge:
+//!
+//! - [`transistorsoft`]: Sentinel's own shape, Transistorsoft's and Traccar Client's from 9 on
+//! - [`owntracks`]: JSON with a `_type`
+//! - [`overland`]: JSON with GeoJSON features
+//! - [`osmand`] and [`gpslogger`]: parameters of the address or a form
+//!
+//! A point that makes no sense is set aside with a reason and never spoils its neighbours;
 //! only a body that is no known format at all is refused.
 
+mod events;
 mod extras;
+mod gpslogger;
 mod leaf;
 mod naming;
+mod osmand;
+mod overland;
+mod owntracks;
+mod pairs;
+mod point;
 mod record;
 mod transistorsoft;
+mod when;
 
 use crate::clock::Clock;
+use memchr::memmem;
+use pairs::Pairs;
 use sentinel_model::{Fix, Time, fix::RejectedPoint};
+
+pub use events::SOS;
 
 /// Points that one request may carry.
 pub const POINTS_MAX: usize = 10_000;
 
+/// Longest uuid kept, bytes; a longer one is no uuid and spoils the identity.
+const UUID_MAX: usize = 64;
+const EVENT_MAX: usize = 64;
+/// Largest extras kept per fix, bytes.
+const EXTRAS_MAX: usize = 4096;
+
+/// A request as far as its format shows in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Incoming<'a> {
+    pub query: &'a str,
+    pub body: &'a [u8],
+    pub user_agent: &'a str,
+    /// Whom OwnTracks names in its headers `X-Limit-U` and `X-Limit-D`.
+    pub user: &'a str,
+    pub device: &'a str,
+}
+
+impl Incoming<'_> {
+    /// Device and user as OwnTracks' addresses name them, `?u=…&d=…`; nothing where
+    /// only one stands there.
+    fn in_query(&self) -> Vec<String> {
+        let of = |name: &str| {
+            let mut pairs = form_urlencoded::parse(self.query.as_bytes());
+            pairs.find(|(other, _)| other == name).map(|(_, value)| value.into_owned())
+        };
+        of("d").zip(of("u")).map_or_else(Vec::new, |(device, user)| vec![device, user])
+    }
+}
+
+/// What each client is answered by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Native,
+    OsmAnd,
+    GpsLogger,
+    OwnTracks,
+    Overland,
+}
+
 /// A request's positions, read.
 #[derive(Debug, Default, PartialEq)]
 pub struct Posted {
+    pub format: Format,
     /// Whom the body as a whole names, where it names somebody.
     pub named: Option<Named>,
     /// Points that ask not to be stored (`sample: true`) are left out.
@@ -33,8 +92,9 @@ pub struct Posted {
 pub enum Named {
     Unit(String),
     Patrol(String),
-    /// What the device calls itself; it counts as a unit's id.
-    Device(String),
+    /// What the device calls itself, the likeliest first: it counts as a unit's id, or is
+    /// a unit's token.
+    Device(Vec<String>),
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,90 +110,65 @@ pub enum DecodeError {
     TooMany(usize),
 }
 
-pub fn decode(body: &[u8], clock: &Clock) -> Result<Posted, DecodeError> {
-    transistorsoft::decode(body, clock.now(), None)
+pub fn decode(incoming: &Incoming<'_>, clock: &Clock) -> Result<Posted, DecodeError> {
+    read(incoming, clock.now(), None)
 }
 
 /// For the addresses that name the unit in their path: there a point may leave its
 /// time out and means now.
-pub fn decode_for_unit(body: &[u8], clock: &Clock) -> Result<Posted, DecodeError> {
+pub fn decode_for_unit(incoming: &Incoming<'_>, clock: &Clock) -> Result<Posted, DecodeError> {
     let now = clock.now();
-    transistorsoft::decode(body, now, Some(now))
+    read(incoming, now, Some(now))
 }
 
-/// What a format knows of a point, in our units, before it is checked.
-#[derive(Debug, Default)]
-struct RawPoint {
-    time: Option<Result<Time, String>>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    speed_mps: Option<f64>,
-    heading_deg: Option<f64>,
-    accuracy_m: Option<f64>,
-    altitude_m: Option<f64>,
-    battery: Option<f64>,
-    uuid: Option<String>,
-    event: Option<String>,
-    extras: Option<String>,
+/// Whether the parameters of an address are a position.
+pub fn is_position(query: &str) -> bool {
+    Pairs::read(query, &[]).are_position()
 }
 
-/// Longest uuid kept, characters; a longer one is no uuid and spoils the identity.
-const UUID_MAX: usize = 64;
-const EVENT_MAX: usize = 64;
-/// Largest extras kept per fix, bytes.
-const EXTRAS_MAX: usize = 4096;
+fn read(incoming: &Incoming<'_>, now: Time, time_unless_given: Option<Time>) -> Result<Posted, DecodeError> {
+    let body = incoming.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(incoming.body).trim_ascii();
+    let read = match body.first() {
+        None if !is_position(incoming.query) && owntracks::sent(incoming) => Ok(owntracks::silent()),
+        Some(b'{' | b'[') => read_json(incoming, body, now, time_unless_given),
+        _ => in_pairs(incoming.query, body, now).ok_or_else(|| not_json(body, now)),
+    };
+    // A body that says nothing may come with an address that does.
+    read.or_else(|error| match error {
+        DecodeError::TooMany(_) => Err(error),
+        _ => in_pairs(incoming.query, &[], now).ok_or(error),
+    })
+}
 
-impl RawPoint {
-    fn check(self, received_at: Time) -> Result<Fix, String> {
-        let time = self.time.ok_or("timestamp is missing")??;
-        let latitude = degrees("latitude", self.latitude, 90.0)?;
-        let longitude = degrees("longitude", self.longitude, 180.0)?;
-        if self.uuid.as_ref().is_some_and(|uuid| uuid.len() > UUID_MAX) {
-            return Err(format!("uuid is longer than {UUID_MAX} characters"));
-        }
-        if self.extras.as_ref().is_some_and(|extras| extras.len() > EXTRAS_MAX) {
-            return Err(format!("extras are larger than {EXTRAS_MAX} bytes"));
-        }
-        Ok(Fix {
-            time,
-            received_at,
-            latitude,
-            longitude,
-            speed_mps: known(self.speed_mps),
-            // Some devices say 360 for north.
-            heading_deg: known(self.heading_deg.filter(|d| *d <= 360.0)).map(|d| d % 360.0),
-            accuracy_m: known(self.accuracy_m),
-            altitude_m: self.altitude_m.and_then(single),
-            battery: known(self.battery.filter(|level| *level <= 1.0)),
-            uuid: self.uuid.filter(|uuid| !uuid.is_empty()).map(Into::into),
-            event: self
-                .event
-                .filter(|e| !e.is_empty())
-                .map(|e| e.chars().take(EVENT_MAX).collect::<String>().into()),
-            extras: self.extras.map(Into::into),
-        })
+fn read_json(
+    incoming: &Incoming<'_>,
+    body: &[u8],
+    now: Time,
+    time_unless_given: Option<Time>,
+) -> Result<Posted, DecodeError> {
+    // Looked for first, which costs next to nothing: most bodies have neither.
+    let has = |word: &str| memmem::find(body, word.as_bytes()).is_some();
+    let text = || String::from_utf8_lossy(body);
+    if has(owntracks::TYPE)
+        && let Some(posted) = owntracks::decode(incoming, &text(), now)
+    {
+        return posted;
     }
-}
-
-fn degrees(name: &str, value: Option<f64>, limit: f64) -> Result<f64, String> {
-    let value = value.ok_or_else(|| format!("{name} is missing or not a number"))?;
-    if value.is_finite() && value.abs() <= limit {
-        Ok(value)
-    } else {
-        Err(format!("{name} {value} is outside -{limit}..{limit}"))
+    if (has(overland::FEATURE) || incoming.user_agent.starts_with(overland::AGENT))
+        && let Some(posted) = overland::decode(incoming, &text(), now)
+    {
+        return posted;
     }
+    transistorsoft::decode(body, now, time_unless_given)
 }
 
-/// Devices say "unknown" with a negative number.
-fn known(value: Option<f64>) -> Option<f32> {
-    value.filter(|v| *v >= 0.0).and_then(single)
+fn in_pairs(query: &str, form: &[u8], now: Time) -> Option<Posted> {
+    let pairs = Pairs::read(query, form);
+    pairs.are_position().then(|| {
+        if gpslogger::is_it(&pairs) { gpslogger::decode(&pairs, now) } else { osmand::decode(&pairs, now) }
+    })
 }
 
-/// None for what is no number, or none that a sensor has.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a sensor's digits fit a single, and what does not is refused"
-)]
-fn single(value: f64) -> Option<f32> {
-    Some(value as f32).filter(|value| value.is_finite())
+fn not_json(body: &[u8], now: Time) -> DecodeError {
+    transistorsoft::decode(body, now, None).err().unwrap_or(DecodeError::Unknown)
 }

@@ -39,6 +39,7 @@ impl Naming {
 
     pub fn chosen(self) -> Option<Named> {
         let unit = self.unit.map(Named::Unit);
-        unit.or(self.patrol.map(Named::Patrol)).or(self.device.map(Named::Device))
+        let device = self.device.map(|device| Named::Device(vec![device]));
+        unit.or(self.patrol.map(Named::Patrol)).or(device)
     }
 }

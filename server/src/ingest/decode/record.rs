@@ -2,14 +2,13 @@
 //! wrong type spoils what it stands for, and only where that is needed the point.
 //! Nothing is copied that is not kept.
 
-use super::{RawPoint, extras, leaf::Leaf, naming::Naming};
-use sentinel_model::Time;
+use super::{events, extras, leaf::Leaf, naming::Naming, point::RawPoint, when};
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess, SeqAccess},
 };
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 /// One record of either form; the first value of a name that stands twice counts.
 #[derive(Default)]
@@ -21,13 +20,14 @@ pub struct Record<'a> {
     pub sample: bool,
     pub naming: Naming,
     point: RawPoint,
+    alarm: Option<String>,
     extras: Option<&'a RawValue>,
     /// What is kept beside the device's own extras.
     beside: extras::Beside<'a>,
 }
 
 /// An object's members, by name, each as it stands.
-pub type Members<'a> = HashMap<String, &'a RawValue>;
+pub type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 pub fn read_records<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Vec<Record<'de>>, A::Error> {
     let mut records = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(128));
@@ -106,8 +106,16 @@ impl<'a> Record<'a> {
 
     /// The point in our units, with all that is kept of it.
     pub fn into_point(self) -> RawPoint {
+        let event = self.happened().or(self.point.event);
         let extras = extras::merged(self.extras.map(RawValue::get), &self.beside);
-        RawPoint { extras, ..self.point }
+        RawPoint { event, extras, ..self.point }
+    }
+
+    /// What has happened, where it is more than its event says: an alarm before a fence.
+    fn happened(&self) -> Option<String> {
+        let alarm = self.alarm.as_deref().and_then(events::of_alarm);
+        let alarm = alarm.or_else(|| events::alarm_in(self.extras?));
+        alarm.or_else(|| events::of_geofence(self.beside.get("geofence")?))
     }
 
     /// Takes one member of the record.
@@ -132,7 +140,7 @@ impl<'a> Record<'a> {
             "timestamp" | "time" => {
                 let leaf: Leaf = map.next_value()?;
                 if !leaf.is_absent() && point.time.is_none() {
-                    point.time = Some(time_of(leaf));
+                    point.time = Some(when::of(&leaf));
                 }
             }
             "battery" => {
@@ -146,6 +154,7 @@ impl<'a> Record<'a> {
                 let leaf: Leaf = map.next_value()?;
                 point.battery = point.battery.or(leaf.number());
             }
+            "alarm" => self.alarm = self.alarm.take().or(map.next_value::<Leaf>()?.text()),
             "uuid" => point.uuid = point.uuid.take().or(map.next_value::<Leaf>()?.text()),
             "event" => point.event = point.event.take().or(map.next_value::<Leaf>()?.text()),
             "extras" => self.extras = Some(map.next_value()?),
@@ -278,24 +287,5 @@ impl<'de> Deserialize<'de> for Battery<'de> {
                 Battery { level: leaf.and_then(|leaf| leaf.number()), is_charging: None }
             }
         })
-    }
-}
-
-/// ISO 8601, or seconds or milliseconds since 1970.
-fn time_of(leaf: Leaf) -> Result<Time, String> {
-    /// Numbers from here on are milliseconds: as seconds it would be the year 5138.
-    const MS_FROM: f64 = 1e11;
-    if let Some(number) = leaf.number() {
-        let ms = if number >= MS_FROM { number } else { number * 1000.0 };
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be within the years 1970 to 9999")]
-        return if (0.0..=253_402_300_799_999.0).contains(&ms) {
-            Ok(Time(ms.round() as i64))
-        } else {
-            Err(format!("timestamp {number} is outside the years 1970 to 9999"))
-        };
-    }
-    match leaf {
-        Leaf::Text(text) => Time::parse(&text).map_err(|e| format!("timestamp {e}")),
-        _ => Err("timestamp is not a time".into()),
     }
 }

@@ -283,7 +283,7 @@ mod tests {
             r#"{{"patrol_status":"\ud83d","patrol_id":"\ud83d","device_id":"d","location":{RECORD}}}"#
         );
         let posted = read(&beside);
-        assert_eq!((posted.fixes.len(), posted.named), (1, Some(Named::Device("d".into()))));
+        assert_eq!((posted.fixes.len(), posted.named), (1, Some(Named::Device(vec!["d".into()]))));
     }
 
     #[test]
@@ -319,7 +319,7 @@ mod tests {
         let all = r#""device_id":"iPhone14,2","patrol_id":7,"unit_id":"PC-001""#;
         assert_eq!(named(all), Some(Named::Unit("PC-001".into())));
         assert_eq!(named(r#""patrol_id":7,"device_id":"x","unit_id":"""#), Some(Named::Patrol("7".into())));
-        assert_eq!(named(r#""device_id":"x""#), Some(Named::Device("x".into())));
+        assert_eq!(named(r#""device_id":"x""#), Some(Named::Device(vec!["x".into()])));
         assert_eq!(named(r#""device_id":null"#), None);
     }
 
@@ -331,7 +331,7 @@ mod tests {
         let unit = |name: &str| Some(Named::Unit(name.into()));
         assert_eq!(posted.by_record, Some(vec![(0, unit("a")), (2, None), (3, unit("b"))]));
         let under = read(&format!(r#"{{"device_id":"d","location":[{}]}}"#, of("a")));
-        assert_eq!((under.named, under.by_record), (Some(Named::Device("d".into())), None));
+        assert_eq!((under.named, under.by_record), (Some(Named::Device(vec!["d".into()])), None));
         assert_eq!(read(&format!("[{RECORD}]")).by_record, None);
         assert_eq!(read(&format!("[{unreadable}]")).by_record, Some(vec![]), "it names one all the same");
     }

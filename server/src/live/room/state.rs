@@ -227,6 +227,8 @@ impl State {
                 self.units.remove(&left.patrol);
             }
             Event::Status(changed) => self.set_status(changed.patrol, changed.status),
+            // Subscribers are told, and nothing here changes.
+            Event::Alert(_) => {}
         }
     }
 

@@ -220,6 +220,7 @@ impl Onlooker {
                 self.note_patrol(scope, left.id, left.patrol);
             }
             Event::Status(status) => self.note_patrol(scope, status.id, status.patrol),
+            Event::Alert(alert) => panic!("nobody calls for help: {alert:?}"),
         }
     }
 

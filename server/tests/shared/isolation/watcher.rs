@@ -85,7 +85,8 @@ impl Watcher {
     fn hear(&mut self, event: Event, world: &World) {
         assert_eq!(Some(event.offset()), self.held.offset.map(|o| o + 1), "none is left out or told twice");
         self.held.offset = Some(event.offset());
-        let (account, duty) = world.patrol(event.patrol()).expect("there is such a patrol");
+        let (account, duty) =
+            world.patrol(event.patrol().expect("of a patrol")).expect("there is such a patrol");
         assert!(duty.path.within(self.scope), "{event:?} is not of {}", self.scope);
         match event {
             Event::UnitJoined(joined) => {
@@ -98,6 +99,7 @@ impl Watcher {
                 assert!(self.held.units.remove(&left.patrol).is_some(), "it was there");
             }
             Event::Status(status) => assert_eq!(status.id, account.id),
+            Event::Alert(alert) => assert_eq!(alert.unit, account.id),
         }
     }
 

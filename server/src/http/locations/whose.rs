@@ -1,0 +1,158 @@
+//! For whom a request posts: by its credential, and where that is not one unit's own, by
+//! whom the body names.
+
+use super::{Sentinel, accept};
+use crate::{
+    auth::Caller,
+    directory::{Directory, UnitEntry},
+    http::error::ApiError,
+    ingest::decode::{Named, Posted},
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use sentinel_model::{
+    Fix, PatrolId, UnitId,
+    fix::{IngestAnswer, RejectedPoint},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+/// Units of one body that are stored at once: they share commits, and one request
+/// does not fill the queue.
+const UNITS_AT_ONCE: usize = 64;
+
+/// The one unit that a body is of; none where its records name units themselves.
+pub async fn of_body(
+    sentinel: &Sentinel,
+    caller: &Caller,
+    posted: &Posted,
+) -> Result<Option<Arc<UnitEntry>>, ApiError> {
+    // A device posts for itself, whatever its body says; a key or person names the unit.
+    match (caller, &posted.named) {
+        (Caller::Unit(unit), _) => Ok(Some(unit.entry().clone())),
+        (_, Some(named)) => the_unit(sentinel, caller, named).await.map(Some),
+        (_, None) => Ok(None),
+    }
+}
+
+/// The unit that a name means, refused where the caller may not post for it.
+pub async fn the_unit(
+    sentinel: &Sentinel,
+    caller: &Caller,
+    named: &Named,
+) -> Result<Arc<UnitEntry>, ApiError> {
+    meant(sentinel, caller, named).await?.ok_or_else(|| ApiError::forbidden(not_meant(named)))
+}
+
+/// A body whose records name their units themselves: what is of a unit that the caller
+/// may post for is stored, the rest set aside. Refused where that leaves nothing.
+pub async fn each_for_its_own(
+    sentinel: Arc<Sentinel>,
+    caller: &Caller,
+    posted: Posted,
+) -> Result<IngestAnswer, ApiError> {
+    let by_record = posted.by_record.ok_or_else(|| {
+        ApiError::bad_request(
+            "with an API key the body names its unit: put \"unit_id\" (or \"patrol_id\") beside \"location\", or into each record",
+        )
+    })?;
+    let mut named: HashMap<Option<Named>, Vec<(usize, Fix)>> = HashMap::new();
+    for ((index, name), fix) in by_record.into_iter().zip(posted.fixes) {
+        named.entry(name).or_default().push((index, fix));
+    }
+    let (mut meant_units, mut rejected, mut refusal) = (Vec::new(), posted.rejected, None);
+    for (named, points) in named {
+        let unit = match &named {
+            Some(named) => meant(&sentinel, caller, named).await?,
+            None => None,
+        };
+        match unit {
+            Some(unit) => meant_units.push((unit, points.into_iter().map(|(_, fix)| fix).collect())),
+            None => {
+                let reason = named.as_ref().map_or("unit_id is missing".into(), not_meant);
+                let aside = |(index, _)| RejectedPoint { index, reason: reason.clone() };
+                rejected.extend(points.into_iter().map(aside));
+                refusal = Some(reason);
+            }
+        }
+    }
+    if let Some(reason) = refusal.filter(|_| meant_units.is_empty()) {
+        return Err(ApiError::forbidden(reason));
+    }
+    sentinel.ingest.counts.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
+    rejected.sort_unstable_by_key(|point| point.index);
+    let answer = IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected };
+    let each = stream::iter(meant_units)
+        .map(|(unit, fixes)| accept(sentinel.clone(), unit, Posted { fixes, ..Posted::default() }));
+    let sum = |sum: IngestAnswer, one: IngestAnswer| async move {
+        let (accepted, duplicates) = (sum.accepted + one.accepted, sum.duplicates + one.duplicates);
+        Ok(IngestAnswer { accepted, duplicates, ..sum })
+    };
+    each.buffer_unordered(UNITS_AT_ONCE).try_fold(answer, sum).await
+}
+
+/// The unit that a name means, where the caller may post for it. An ended patrol still
+/// names its unit: what a phone gathered offline comes late, under the patrol of then.
+async fn meant(
+    sentinel: &Sentinel,
+    caller: &Caller,
+    named: &Named,
+) -> Result<Option<Arc<UnitEntry>>, ApiError> {
+    let directory = &sentinel.directory;
+    match known(directory, caller, named).await? {
+        // Another node may have made it just now.
+        None if directory.freshen().await => known(directory, caller, named).await,
+        found => Ok(found),
+    }
+}
+
+async fn known(
+    directory: &Directory,
+    caller: &Caller,
+    named: &Named,
+) -> Result<Option<Arc<UnitEntry>>, ApiError> {
+    let unit = match named {
+        Named::Unit(id) => of_id(directory, id),
+        Named::Device(names) => {
+            let mut units = names.iter().filter_map(|name| of_id(directory, name));
+            return Ok(units.find(|unit| caller.may_ingest(unit)));
+        }
+        Named::Patrol(id) => match id.parse::<PatrolId>() {
+            Err(_) => None,
+            Ok(id) => match directory.unit_by_patrol(id) {
+                Some(unit) => Some(unit),
+                None => {
+                    let ended = directory.registry().patrol(id).await?;
+                    ended.and_then(|patrol| directory.unit(&patrol.unit_id))
+                }
+            },
+        },
+    };
+    Ok(unit.filter(|unit| caller.may_ingest(unit)))
+}
+
+fn of_id(directory: &Directory, id: &str) -> Option<Arc<UnitEntry>> {
+    id.parse().ok().and_then(|id: UnitId| directory.unit(&id))
+}
+
+/// Why nothing is posted under a name. What is not the caller's and what does not
+/// exist read alike.
+fn not_meant(named: &Named) -> String {
+    match named {
+        Named::Unit(id) => format!("there is no unit {:?} that you may post for", shown(id)),
+        Named::Patrol(id) => format!(
+            "there is no patrol {:?} that you may post for; name the unit by unit_id, or start its patrol",
+            shown(id)
+        ),
+        Named::Device(names) => format!(
+            "there is no unit {} that you may post for; what the device calls itself (device_id, say) counts as the unit's id where nothing else names it",
+            names.iter().map(|name| format!("{:?}", shown(name))).collect::<Vec<_>>().join(" or ")
+        ),
+    }
+}
+
+/// As much of a stranger's text as an answer repeats.
+fn shown(text: &str) -> String {
+    text.chars().take(sentinel_model::ids::ID_MAX_CHARS).collect()
+}
