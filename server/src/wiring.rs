@@ -21,6 +21,7 @@ use crate::{
     live::{Hub, status::StatusWatch},
     patrols::{Patrols, Starts},
     reads::Reads,
+    simulator::{Cars, Simulator},
     state::Sentinel,
 };
 use engines::Engines;
@@ -100,19 +101,29 @@ pub async fn start(
         tasks.spawn(watch.run(stop.clone()));
     }
 
+    let ingest = Arc::new(Ingest {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        intake: intake.clone(),
+        positions: positions.clone(),
+        bus,
+        hub: hub.clone(),
+        patrols: patrols.clone(),
+        limits: UnitLimits::new(config.unit_rate),
+        patrol_by_fix: config.patrol_by_fix,
+        counts: Counts::default(),
+    });
     let sentinel = Arc::new(Sentinel {
-        ingest: Arc::new(Ingest {
+        simulator: Arc::new(Simulator {
             clock: clock.clone(),
             directory: directory.clone(),
-            intake: intake.clone(),
-            positions: positions.clone(),
-            bus,
-            hub: hub.clone(),
+            ingest: ingest.clone(),
             patrols: patrols.clone(),
-            limits: UnitLimits::new(config.unit_rate),
-            patrol_by_fix: config.patrol_by_fix,
-            counts: Counts::default(),
+            cars: Cars::default(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
         }),
+        ingest,
         reads: Arc::new(Reads {
             clock: clock.clone(),
             directory: directory.clone(),

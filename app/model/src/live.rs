@@ -134,6 +134,26 @@ impl Event {
         }
     }
 
+    pub fn unit(&self) -> &UnitId {
+        match self {
+            Event::UnitJoined(e) => &e.unit.id,
+            Event::UnitLeft(e) => &e.id,
+            Event::Status(e) => &e.id,
+        }
+    }
+
+    /// What [`Event::kind`] may be.
+    pub const KINDS: [&str; 3] = ["unit_joined", "unit_left", "status"];
+
+    /// As JSON says it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::UnitJoined(_) => "unit_joined",
+            Event::UnitLeft(_) => "unit_left",
+            Event::Status(_) => "status",
+        }
+    }
+
     pub fn patrol(&self) -> PatrolId {
         match self {
             Event::UnitJoined(e) => e.unit.patrol,
@@ -298,6 +318,16 @@ mod tests {
             from_json::<ClientFrame>(r#"{"type":"unsubscribe"}"#),
             Ok(ClientFrame::Unsubscribe(_))
         ));
+    }
+
+    #[test]
+    fn an_event_s_kind_is_what_its_json_says() {
+        for frame in frames() {
+            let ServerFrame::Event(event) = &frame else { continue };
+            let json: serde_json::Value = from_json(&to_json(&frame).expect("encodes")).expect("is JSON");
+            assert_eq!(json["kind"], event.kind());
+            assert!(Event::KINDS.contains(&event.kind()));
+        }
     }
 
     #[test]
