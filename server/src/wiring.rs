@@ -154,6 +154,7 @@ impl Running {
     pub async fn end(self) {
         self.sentinel.hub.stop().await;
         self.sentinel.intake.drain().await;
+        self.sentinel.access.key_uses.write(self.sentinel.directory.registry()).await;
         self.engines_stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -164,7 +165,10 @@ async fn tidy(sentinel: Arc<Sentinel>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(Duration::from_secs(60));
     loop {
         tokio::select! {
-            _ = ticks.tick() => sentinel.ingest.limits.tidy(),
+            _ = ticks.tick() => {
+                sentinel.ingest.limits.tidy();
+                sentinel.access.key_uses.write(sentinel.directory.registry()).await;
+            }
             () = stop.cancelled() => return,
         }
     }
