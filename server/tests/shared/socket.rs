@@ -57,7 +57,7 @@ pub struct Socket {
 
 enum Carrier {
     WebSocket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
-    Events(EventSource),
+    Events(Box<EventSource>),
 }
 
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Socket {
             // A stream that nobody is refused for the scope of.
             let status = events.ask("", headers).await.status().as_u16();
             return if matches!(status, 200 | 403) {
-                Ok(Self { carrier: Carrier::Events(events), form })
+                Ok(Self { carrier: Carrier::Events(Box::new(events)), form })
             } else {
                 Err(status)
             };
