@@ -5,9 +5,10 @@
 //! - [`ingest`]: a posted body becomes validated fixes, durable before the answer
 //! - [`patrols`]: units come on and off duty
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
-//! - [`gateway`]: the WebSocket that carries `live`
+//! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
+//! - [`simulator`]: cars driven by nobody, for trying things out
 //! - [`geo`]: distances on the globe
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
 //!   [`crate::redis`] and [`mongo`] those that many nodes share
@@ -38,6 +39,7 @@ pub mod ports;
 pub mod reads;
 pub mod redis;
 pub mod serve;
+pub mod simulator;
 pub mod sqlite;
 pub mod state;
 pub mod tls;

@@ -9,6 +9,7 @@ use crate::{
     patrols::Patrols,
     ports::{Health, Intake, Positions},
     reads::Reads,
+    simulator::Simulator,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::page::MapSettings;
@@ -29,6 +30,7 @@ pub struct Sentinel {
     pub patrols: Arc<Patrols>,
     pub reads: Arc<Reads>,
     pub hub: Arc<Hub>,
+    pub simulator: Arc<Simulator>,
     pub map: MapSettings,
     pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,

@@ -23,6 +23,7 @@ use crate::{
     live::{Hub, status::StatusWatch},
     patrols::{Patrols, Starts},
     reads::Reads,
+    simulator::{Cars, Simulator},
     state::Sentinel,
 };
 use duty::{LOOK_EVERY, live_chores};
@@ -106,20 +107,30 @@ pub async fn start(
         }
     }
 
+    let ingest = Arc::new(Ingest {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        intake: intake.clone(),
+        positions: positions.clone(),
+        bus,
+        hub: hub.clone(),
+        patrols: patrols.clone(),
+        limits: UnitLimits::new(config.unit_rate),
+        patrol_by_fix: config.patrol_by_fix,
+        counts: Counts::default(),
+        aside: Aside::default(),
+    });
     let sentinel = Arc::new(Sentinel {
-        ingest: Arc::new(Ingest {
+        simulator: Arc::new(Simulator {
             clock: clock.clone(),
             directory: directory.clone(),
-            intake: intake.clone(),
-            positions: positions.clone(),
-            bus,
-            hub: hub.clone(),
+            ingest: ingest.clone(),
             patrols: patrols.clone(),
-            limits: UnitLimits::new(config.unit_rate),
-            patrol_by_fix: config.patrol_by_fix,
-            counts: Counts::default(),
-            aside: Aside::default(),
+            cars: Cars::default(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
         }),
+        ingest,
         reads: Arc::new(Reads {
             clock: clock.clone(),
             directory: directory.clone(),
@@ -150,6 +161,7 @@ impl Running {
     pub async fn end(self) {
         self.sentinel.hub.stop().await;
         self.sentinel.intake.drain().await;
+        self.sentinel.access.key_uses.write(self.sentinel.directory.registry()).await;
         self.engines_stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -160,7 +172,10 @@ async fn tidy(sentinel: Arc<Sentinel>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(Duration::from_secs(60));
     loop {
         tokio::select! {
-            _ = ticks.tick() => sentinel.ingest.limits.tidy(),
+            _ = ticks.tick() => {
+                sentinel.ingest.limits.tidy();
+                sentinel.access.key_uses.write(sentinel.directory.registry()).await;
+            }
             () = stop.cancelled() => return,
         }
     }

@@ -163,6 +163,28 @@ impl Event {
         }
     }
 
+    pub fn unit(&self) -> &UnitId {
+        match self {
+            Event::UnitJoined(e) => &e.unit.id,
+            Event::UnitLeft(e) => &e.id,
+            Event::Status(e) => &e.id,
+            Event::Alert(e) => &e.unit,
+        }
+    }
+
+    /// What [`Event::kind`] may be.
+    pub const KINDS: [&str; 4] = ["unit_joined", "unit_left", "status", "alert"];
+
+    /// As JSON says it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::UnitJoined(_) => "unit_joined",
+            Event::UnitLeft(_) => "unit_left",
+            Event::Status(_) => "status",
+            Event::Alert(_) => "alert",
+        }
+    }
+
     /// None where the unit is on none.
     pub fn patrol(&self) -> Option<PatrolId> {
         match self {
@@ -346,6 +368,16 @@ mod tests {
             from_json::<ClientFrame>(r#"{"type":"unsubscribe"}"#),
             Ok(ClientFrame::Unsubscribe(_))
         ));
+    }
+
+    #[test]
+    fn an_event_s_kind_is_what_its_json_says() {
+        for frame in frames() {
+            let ServerFrame::Event(event) = &frame else { continue };
+            let json: serde_json::Value = from_json(&to_json(&frame).expect("encodes")).expect("is JSON");
+            assert_eq!(json["kind"], event.kind());
+            assert!(Event::KINDS.contains(&event.kind()));
+        }
     }
 
     #[test]

@@ -103,6 +103,9 @@ pub struct ApiKey {
     pub created_at: Time,
     pub expires_at: Option<Time>,
     pub revoked: bool,
+    /// To the minute; none where it never was.
+    #[serde(default)]
+    pub last_used_at: Option<Time>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

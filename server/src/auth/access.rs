@@ -13,6 +13,7 @@
 use super::{
     ends::{Credential, Ends},
     jwt::Signer,
+    key_uses::KeyUses,
     origin,
     password::{Busy, PasswordCost, Passwords},
     policy::{Caller, KeyCaller, UnitCaller, UserCaller},
@@ -65,6 +66,7 @@ pub struct Access {
     passwords: Passwords,
     throttle: Throttle,
     pub(super) ends: Arc<Ends>,
+    pub key_uses: KeyUses,
 }
 
 /// A person whose password was right just now; only [`Access::sign_in`] makes one.
@@ -120,6 +122,7 @@ impl Access {
             signer: Signer::new(&secret),
             passwords: Passwords::new(config.password_cost),
             throttle: Throttle::default(),
+            key_uses: KeyUses::default(),
             ends,
             clock,
             config,
@@ -215,10 +218,11 @@ impl Access {
 
     fn by_key(&self, token: &str) -> Option<Caller> {
         let record = self.directory.key_by_hash(Hash::of(token).as_str())?;
-        let expired = record.expires_at.is_some_and(|at| at <= self.clock.now());
-        if record.revoked || expired {
+        let now = self.clock.now();
+        if record.revoked || record.expires_at.is_some_and(|at| at <= now) {
             return None;
         }
+        self.key_uses.used(&record.id, now);
         let credential = Credential::Key { id: record.id.as_str().into() };
         Some(Caller::Key(KeyCaller { record, credential, ends: self.ends.clone() }))
     }

@@ -9,6 +9,7 @@
 //! - [`password`]: argon2id, off the async threads, at one cost for known and unknown names
 //! - [`secret`]: tokens that are shown once and stored as hashes
 //! - [`session`], [`jwt`]: what a browser and a program carry after signing in
+//! - [`key_uses`]: when each key was last used
 //! - [`proxies`]: whose request it is when a proxy stands in front
 //! - [`throttle`]: how often a password may be tried
 //! - [`origin`]: whether a browser's request comes from our own pages
@@ -19,6 +20,7 @@ mod change_password;
 mod ends;
 pub mod extract;
 pub mod jwt;
+mod key_uses;
 pub mod origin;
 pub mod password;
 pub mod policy;
@@ -32,4 +34,5 @@ mod tests;
 
 pub use access::{Access, AccessConfig, SignInError, SignedIn};
 pub use extract::{MaybeSigned, Signed};
+pub use key_uses::KeyUses;
 pub use policy::{Caller, Denied, ScopeGrant};

@@ -201,6 +201,11 @@ impl Caller {
         }
     }
 
+    /// The same for a unit of a station that is yet to be made.
+    pub fn may_ingest_under(&self, directory: &Directory, station: Scope) -> bool {
+        self.holds(Rights::INGEST) && directory.scope_within(station, self.home_scope())
+    }
+
     /// Whether patrols under this station may be started and ended.
     pub fn may_run_patrol(&self, path: &ScopePath) -> bool {
         self.may(Rights::PATROL, path)

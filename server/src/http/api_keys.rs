@@ -44,8 +44,10 @@ async fn list(
         return Err(Denied::NotAllowed("see API keys").into());
     }
     let within = |key: &Arc<KeyRecord>| directory.scope_within(key.scope, caller.home_scope());
-    let keys = directory.keys().into_iter().filter(within);
-    Ok(Json(paging.page(keys, |key| key.id.clone(), |key| public(key))?))
+    let keys: Vec<_> = directory.keys().into_iter().filter(within).collect();
+    let used = state.access.key_uses.read(state.directory.registry()).await;
+    let show = |key: &Arc<KeyRecord>| public(key, used.get(&key.id).copied());
+    Ok(Json(paging.page(keys, |key| key.id.clone(), show)?))
 }
 
 async fn make(
@@ -105,7 +107,8 @@ async fn revoke(
         if was_good {
             tracing::info!(by = %caller, key = after.id, "an API key was revoked");
         }
-        Ok(Json(public(&after)))
+        let used = state.access.key_uses.read(state.directory.registry()).await;
+        Ok(Json(public(&after, used.get(&after.id).copied())))
     })
     .await
 }
@@ -149,7 +152,7 @@ fn check_expiry(expires_at: Option<Time>, now: Time) -> Result<(), ApiError> {
     }
 }
 
-fn public(key: &KeyRecord) -> ApiKey {
+fn public(key: &KeyRecord, last_used_at: Option<Time>) -> ApiKey {
     ApiKey {
         id: key.id.clone(),
         name: key.name.clone(),
@@ -158,5 +161,6 @@ fn public(key: &KeyRecord) -> ApiKey {
         created_at: key.created_at,
         expires_at: key.expires_at,
         revoked: key.revoked,
+        last_used_at,
     }
 }

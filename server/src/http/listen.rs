@@ -3,8 +3,10 @@
 //! HTTP/1.1 only: without TLS browsers speak nothing else, and proxies neither.
 //! With a certificate, HTTPS; who speaks plain HTTP to it is told so.
 //! Slow or silent clients are cut off: from the first moment on a request's head has to
-//! arrive in time, and an idle connection ends. Stopping takes no new connections, lets
+//! arrive in time, an answer has to be read, and an idle connection ends. Stopping takes no new connections, lets
 //! requests finish, and ends what is left after [`GRACE`].
+
+mod unread;
 
 use crate::tls::Tls;
 use axum::{Router, extract::ConnectInfo};
@@ -19,8 +21,13 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
+use unread::Unread;
 
-const PATIENCE: Patience = Patience { handshake: Duration::from_secs(10), head: Duration::from_secs(75) };
+const PATIENCE: Patience = Patience {
+    handshake: Duration::from_secs(10),
+    head: Duration::from_secs(75),
+    unread: Duration::from_secs(30),
+};
 /// How long requests under way may take to finish when stopping.
 const GRACE: Duration = Duration::from_secs(10);
 /// Connections at once; more wait in the kernel's queue.
@@ -34,6 +41,8 @@ struct Patience {
     handshake: Duration,
     /// One on which no whole request head came, be it new or kept alive, ends after this.
     head: Duration,
+    /// One whose client reads nothing of what waits for it ends after this.
+    unread: Duration,
 }
 
 /// Until `stop`: HTTP, or HTTPS where there is a certificate.
@@ -71,8 +80,8 @@ async fn serve_within(
         };
         // Answers are small; waiting to fill a packet would only delay them.
         stream.set_nodelay(true).ok();
-        let conversation =
-            Conversation { http: http.clone(), peer, router: router.clone(), stop: stop.clone() };
+        let (http, router, stop) = (http.clone(), router.clone(), stop.clone());
+        let conversation = Conversation { http, peer, router, stop, unread: patience.unread };
         let tls = tls.clone();
         connections.spawn(async move {
             let _slot = slot;
@@ -96,11 +105,13 @@ struct Conversation {
     peer: SocketAddr,
     router: Router,
     stop: CancellationToken,
+    unread: Duration,
 }
 
 impl Conversation {
     async fn hold(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Self { http, peer, router, stop } = self;
+        let Self { http, peer, router, stop, unread } = self;
+        let stream = Unread::ends_after(unread, stream);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             router.clone().call(request)
@@ -157,8 +168,11 @@ fn connections_max() -> usize {
 mod tests {
     use super::*;
     use crate::tls::TlsFiles;
-    const SHORT: Patience =
-        Patience { handshake: Duration::from_millis(50), head: Duration::from_millis(50) };
+    const SHORT: Patience = Patience {
+        handshake: Duration::from_millis(50),
+        head: Duration::from_millis(50),
+        unread: Duration::from_millis(50),
+    };
 
     /// Begins connections that stay unfinished, and expects each to end; answers what each was told.
     async fn ends(tls: Option<Arc<Tls>>, begun: &[&[u8]]) -> Vec<Vec<u8>> {
@@ -209,6 +223,31 @@ mod tests {
         let told = ends(Some(tls), &begun).await;
         assert_eq!(told[..3], [[0; 0]; 3], "nothing to answer yet");
         assert!(told[4].starts_with(b"HTTP/1.1 400"), "{:?}", told[4]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_of_an_answer_is_cut_off() {
+        let ended = CancellationToken::new();
+        let told = ended.clone();
+        let endless = async move || {
+            let guard = told.clone().drop_guard();
+            let pieces = futures::stream::repeat_with(move || {
+                let _held_until_nobody_asks_for_more = &guard;
+                Ok::<_, std::convert::Infallible>([b'x'; 16 * 1024].to_vec())
+            });
+            axum::body::Body::from_stream(pieces)
+        };
+        let router = Router::new().route("/", axum::routing::get(endless));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("it has an address");
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve_within(SHORT, listener, None, router, stop.clone()));
+        let mut client = TcpStream::connect(address).await.expect("connects");
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("writes");
+        tokio::time::timeout(Duration::from_secs(60), ended.cancelled()).await.expect("it is cut off");
+        drop(client);
+        stop.cancel();
+        serving.await.expect("it ends");
     }
 
     #[tokio::test]

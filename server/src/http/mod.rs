@@ -6,6 +6,7 @@
 mod answer;
 pub mod api_keys;
 mod assets;
+pub mod earlier;
 mod edge;
 pub mod error;
 mod fresh;
@@ -21,7 +22,10 @@ pub mod scopes;
 mod units;
 pub mod users;
 
-use crate::{gateway::websocket, state::Sentinel};
+use crate::{
+    gateway::{sse, websocket},
+    state::Sentinel,
+};
 use axum::{
     Router,
     http::{Method, StatusCode, Uri},
@@ -32,7 +36,10 @@ use error::ApiError;
 use std::{sync::Arc, time::Duration};
 use tower_http::{
     CompressionLevel,
-    compression::{CompressionLayer, predicate::SizeAbove},
+    compression::{
+        CompressionLayer,
+        predicate::{And, NotForContentType, Predicate as _, SizeAbove},
+    },
     timeout::TimeoutLayer,
 };
 
@@ -56,7 +63,9 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(locations::routes())
         .merge(records)
         .merge(ops::routes())
+        .merge(earlier::routes())
         .route("/api/v1/ws", get(websocket::open))
+        .route("/api/v1/stream", get(sse::open))
         .route("/api", any(no_address))
         .route("/api/", any(no_address))
         .route("/api/{*rest}", any(no_address))
@@ -70,11 +79,11 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .layer(from_fn(edge::around))
 }
 
-/// Lists and pages are packed on the way out, quickly; answers to devices are too small to gain.
-fn packing() -> CompressionLayer<SizeAbove> {
-    CompressionLayer::new()
-        .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(PACKED_FROM_BYTES))
+/// Lists and pages are packed on the way out, quickly; answers to devices are too small to
+/// gain, and an event stream packs itself, as nothing of it may be kept back.
+fn packing() -> CompressionLayer<And<SizeAbove, NotForContentType>> {
+    let lists = SizeAbove::new(PACKED_FROM_BYTES).and(NotForContentType::SSE);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(lists)
 }
 
 async fn no_address(uri: Uri) -> ApiError {

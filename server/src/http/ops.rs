@@ -143,7 +143,7 @@ fn gauge(name: &'static str, value: usize) {
 }
 
 /// Counts of what the caller may see, and of the process.
-async fn stats(
+pub(super) async fn stats(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
 ) -> Result<Json<Stats>, ApiError> {

@@ -109,34 +109,45 @@ async fn create(
 ) -> Result<(StatusCode, Json<NewUnitAnswer>), ApiError> {
     let name = new.name.as_deref().map(input::name).transpose()?.unwrap_or_else(|| new.id.to_string());
     let kind = new.kind.as_deref().map(kind).transpose()?.unwrap_or_else(|| "vehicle".into());
-    let token = secret::mint(secret::Kind::Unit);
     to_its_end(async move {
-        sentinel
-            .directory
-            .change(|| {
-                let path = managed_station(&sentinel, &caller, new.station, "make units under")?;
-                if sentinel.directory.unit(&new.id).is_some() {
-                    let taken = format!("there is a unit {} already; choose another id", new.id);
-                    return Err(ApiError::conflict(taken));
-                }
-                let now = sentinel.clock.now();
-                let record = UnitRecord {
-                    id: new.id.clone(),
-                    name: name.clone(),
-                    kind: kind.clone(),
-                    homes: vec![Home { from: now, path }],
-                    token_hash: token.hash.clone(),
-                    created_at: now,
-                    patrols_managed: false,
-                };
-                Ok((vec![Change::PutUnit(record)], ()))
-            })
-            .await?;
-        tracing::info!(by = %caller, unit = %new.id, station = %new.station, "a unit was made");
+        let ingest_token = make(&sentinel, &caller, &new.id, name, kind, new.station).await?;
         let unit = as_known(&sentinel, &caller, &new.id).await?;
-        Ok((StatusCode::CREATED, Json(NewUnitAnswer { unit, ingest_token: token.text })))
+        Ok((StatusCode::CREATED, Json(NewUnitAnswer { unit, ingest_token })))
     })
     .await
+}
+
+/// Makes a unit, if the caller may; answers its token, which is kept nowhere.
+pub(super) async fn make(
+    sentinel: &Sentinel,
+    caller: &Caller,
+    id: &UnitId,
+    name: String,
+    kind: String,
+    station: Scope,
+) -> Result<String, ApiError> {
+    let token = secret::mint(secret::Kind::Unit);
+    (sentinel.directory)
+        .change(|| {
+            let path = managed_station(sentinel, caller, station, "make units under")?;
+            if sentinel.directory.unit(id).is_some() {
+                return Err(ApiError::conflict(format!("there is a unit {id} already; choose another id")));
+            }
+            let now = sentinel.clock.now();
+            let record = UnitRecord {
+                id: id.clone(),
+                name: name.clone(),
+                kind: kind.clone(),
+                homes: vec![Home { from: now, path }],
+                token_hash: token.hash.clone(),
+                created_at: now,
+                patrols_managed: false,
+            };
+            Ok((vec![Change::PutUnit(record)], ()))
+        })
+        .await?;
+    tracing::info!(by = %caller, unit = %id, %station, "a unit was made");
+    Ok(token.text)
 }
 
 /// What may change of a unit; what is absent stays.

@@ -1,5 +1,9 @@
 //! Encoding once. Units and events are encoded at most once per form, when the
 //! first subscriber of that form needs them; frames are joined from those pieces.
+//!
+//! Server-sent events are the JSON form with a head of lines: the frame's type as the
+//! event's name, and where it stands in its stream as the id, which a browser that comes
+//! back sends as `Last-Event-ID`.
 
 use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
@@ -9,11 +13,13 @@ use sentinel_model::{
 };
 use std::sync::{Arc, OnceLock};
 
-/// The two forms of the live protocol.
+/// The forms of the live protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
     Json,
     Postcard,
+    /// JSON in a message of a `text/event-stream`.
+    Sse,
 }
 
 /// A frame ready to send, cheap to clone.
@@ -29,7 +35,18 @@ impl Frame {
         match encoding {
             Encoding::Json => Frame::text(live::to_json(frame).expect("frames always encode").into_bytes()),
             Encoding::Postcard => Frame::Binary(live::to_binary(frame).expect("frames always encode").into()),
+            Encoding::Sse => {
+                let mut out = sse_head(kind(frame), None);
+                out.extend_from_slice(live::to_json(frame).expect("frames always encode").as_bytes());
+                Frame::message(out)
+            }
         }
+    }
+
+    /// A message of an event stream, whose end is an empty line.
+    fn message(mut out: Vec<u8>) -> Frame {
+        out.extend_from_slice(b"\n\n");
+        Frame::text(out)
     }
 
     fn text(json: Vec<u8>) -> Frame {
@@ -54,6 +71,11 @@ impl EncodedUnit {
         Self { time, postcard, json: OnceLock::new() }
     }
 
+    /// A unit's id is what its bytes begin with. None where they do not read.
+    pub fn id(&self) -> Option<&str> {
+        postcard::take_from_bytes::<&str>(&self.postcard).ok().map(|(id, _)| id)
+    }
+
     /// None where the bytes are of another version of the program.
     pub fn decode(&self) -> Option<LiveUnit> {
         postcard::from_bytes(&self.postcard).ok()
@@ -75,10 +97,14 @@ pub fn positions<'a>(encoding: Encoding, units: impl ExactSizeIterator<Item = &'
     match encoding {
         Encoding::Json => {
             let mut out = Vec::with_capacity(40 + units.len() * 180);
-            out.extend_from_slice(br#"{"type":"positions","units":["#);
-            join_json(units, &mut out);
-            out.extend_from_slice(b"]}");
+            positions_json(units, &mut out);
             Frame::text(out)
+        }
+        Encoding::Sse => {
+            let mut out = sse_head("positions", None);
+            out.reserve(40 + units.len() * 180);
+            positions_json(units, &mut out);
+            Frame::message(out)
         }
         Encoding::Postcard => {
             // A frame's binary form is version, variant, payload; a list is its length, then its items.
@@ -100,13 +126,14 @@ pub fn snapshot<'a>(
     match encoding {
         Encoding::Json => {
             let mut out = Vec::with_capacity(120 + units.len() * 180);
-            let head = format!(
-                r#"{{"type":"snapshot","scope":"{scope}","epoch":"{epoch}","offset":{offset},"units":["#
-            );
-            out.extend_from_slice(head.as_bytes());
-            join_json(units, &mut out);
-            out.extend_from_slice(b"]}");
+            snapshot_json(scope, epoch, offset, units, &mut out);
             Frame::text(out)
+        }
+        Encoding::Sse => {
+            let mut out = sse_head("snapshot", Some((epoch, offset)));
+            out.reserve(120 + units.len() * 180);
+            snapshot_json(scope, epoch, offset, units, &mut out);
+            Frame::message(out)
         }
         Encoding::Postcard => {
             let mut out = vec![BINARY_VERSION, SNAPSHOT_VARIANT];
@@ -115,6 +142,42 @@ pub fn snapshot<'a>(
             Frame::Binary(out.into())
         }
     }
+}
+
+/// The lines of a message before its JSON, which is one line.
+fn sse_head(kind: &str, id: Option<(&str, u64)>) -> Vec<u8> {
+    let id = id.map(|(epoch, offset)| format!("id: {epoch}:{offset}\n")).unwrap_or_default();
+    format!("event: {kind}\n{id}data: ").into_bytes()
+}
+
+fn kind(frame: &ServerFrame) -> &'static str {
+    match frame {
+        ServerFrame::Snapshot(_) => "snapshot",
+        ServerFrame::Positions(_) => "positions",
+        ServerFrame::Event(_) => "event",
+        ServerFrame::Pong(_) => "pong",
+        ServerFrame::Error(_) => "error",
+    }
+}
+
+fn positions_json<'a>(units: impl Iterator<Item = &'a EncodedUnit>, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"type":"positions","units":["#);
+    join_json(units, out);
+    out.extend_from_slice(b"]}");
+}
+
+fn snapshot_json<'a>(
+    scope: Scope,
+    epoch: &str,
+    offset: u64,
+    units: impl Iterator<Item = &'a EncodedUnit>,
+    out: &mut Vec<u8>,
+) {
+    let head =
+        format!(r#"{{"type":"snapshot","scope":"{scope}","epoch":"{epoch}","offset":{offset},"units":["#);
+    out.extend_from_slice(head.as_bytes());
+    join_json(units, out);
+    out.extend_from_slice(b"]}");
 }
 
 const SNAPSHOT_VARIANT: u8 = 0;
@@ -137,25 +200,39 @@ fn join_postcard<'a>(units: impl ExactSizeIterator<Item = &'a EncodedUnit>, out:
     }
 }
 
-/// An event of one scope's stream, in both forms.
+/// An event of one scope's stream, in every form.
 #[derive(Debug)]
 pub struct EncodedEvent {
+    epoch: Arc<str>,
     pub event: Arc<Event>,
     json: OnceLock<Frame>,
     postcard: OnceLock<Frame>,
+    sse: OnceLock<Frame>,
 }
 
 impl EncodedEvent {
-    pub fn of(event: Arc<Event>) -> Self {
-        Self { event, json: OnceLock::new(), postcard: OnceLock::new() }
+    pub fn of(epoch: Arc<str>, event: Arc<Event>) -> Self {
+        let (json, postcard, sse) = Default::default();
+        Self { epoch, event, json, postcard, sse }
     }
 
     pub fn frame(&self, encoding: Encoding) -> Frame {
         let cell = match encoding {
             Encoding::Json => &self.json,
             Encoding::Postcard => &self.postcard,
+            Encoding::Sse => &self.sse,
         };
-        cell.get_or_init(|| Frame::encode(encoding, &ServerFrame::Event((*self.event).clone()))).clone()
+        cell.get_or_init(|| self.encode(encoding)).clone()
+    }
+
+    fn encode(&self, encoding: Encoding) -> Frame {
+        let frame = ServerFrame::Event((*self.event).clone());
+        if encoding != Encoding::Sse {
+            return Frame::encode(encoding, &frame);
+        }
+        let mut out = sse_head(kind(&frame), Some((&self.epoch, self.event.offset())));
+        out.extend_from_slice(live::to_json(&frame).expect("frames always encode").as_bytes());
+        Frame::message(out)
     }
 }
 
@@ -188,6 +265,30 @@ mod tests {
         match frame {
             Frame::Text(text) => live::from_json(text).expect("decodes"),
             Frame::Binary(bytes) => live::from_binary(bytes).expect("decodes"),
+        }
+    }
+
+    #[test]
+    fn a_message_of_an_event_stream_is_its_json_under_its_name_and_place() {
+        let units = units(2);
+        let encoded: Vec<EncodedUnit> = units.iter().map(EncodedUnit::of).collect();
+        let positions = ServerFrame::Positions(Positions { units: units.clone() });
+        let json = live::to_json(&positions).expect("encodes");
+        let message = Frame::Text(format!("event: positions\ndata: {json}\n\n").into());
+        assert_eq!(super::positions(Encoding::Sse, encoded.iter()), message);
+        assert_eq!(Frame::encode(Encoding::Sse, &positions), message);
+        let (scope, epoch) = (Scope::station(5), "abc".to_owned());
+        let snapshot = ServerFrame::Snapshot(Snapshot { scope, epoch, offset: 300, units });
+        let json = live::to_json(&snapshot).expect("encodes");
+        let message = format!("event: snapshot\nid: abc:300\ndata: {json}\n\n");
+        let joined = super::snapshot(Encoding::Sse, scope, "abc", 300, encoded.iter());
+        assert_eq!(joined, Frame::Text(message.into()));
+    }
+
+    #[test]
+    fn a_unit_s_id_is_read_without_the_rest() {
+        for unit in units(3) {
+            assert_eq!(EncodedUnit::of(&unit).id(), Some(unit.id.as_str()));
         }
     }
 

@@ -202,8 +202,8 @@ impl Hub {
             Some(since) => self.missed(&room, since).await,
             None => None,
         };
-        let lane = room.lane(wanted.encoding, wanted.interval, &self.tasks, &self.stop);
-        Ok(Session::begin(seat, grant, self.clock.now(), lane, wanted.encoding, missed))
+        let lane = room.lane(&wanted.view, wanted.interval, &self.tasks, &self.stop);
+        Ok(Session::begin(seat, grant, self.clock.now(), lane, wanted.view, missed))
     }
 
     /// What somebody missed who comes back; none where they have to begin anew.

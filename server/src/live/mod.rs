@@ -1,6 +1,7 @@
 //! Live: from what happens to whoever may see it.
 //!
 //! - [`frame`]: a unit, an event or a whole frame, encoded once and shared
+//! - [`filter`]: what of a room a subscriber wants to be told
 //! - [`room`]: one scope as this node's subscribers see it, and its lanes of frames
 //! - [`hub`]: the rooms of this node, fed by the bus; [`Hub::join`] needs a grant
 //! - [`mend`]: rooms are opened, and mended where the bus has lost something
@@ -15,6 +16,7 @@
 //! what they missed, or another snapshot.
 
 mod channels;
+mod filter;
 mod frame;
 mod hub;
 mod mend;
@@ -22,6 +24,7 @@ mod room;
 mod session;
 pub mod status;
 
+pub use filter::{Filter, View};
 pub use frame::{Encoding, Frame};
 pub use hub::{Hub, JoinError, LINGER};
 pub use room::live_unit;

@@ -2,7 +2,7 @@
 //!
 //! State: who is in the room and where, numbered by a version that every change
 //! moves on, and the last events of the scope's stream. Subscribers that asked for
-//! the same encoding and interval share a [lane](lane): one task that gathers what
+//! the same [view](View) and interval share a [lane](lane): one task that gathers what
 //! changed, encodes it once and shows the frame to all of them. A subscriber that
 //! kept up takes the lane's frame; one that did not gets its own, of everything it
 //! missed, from the room's state. So nothing queues per subscriber.
@@ -14,7 +14,10 @@
 mod lane;
 mod state;
 
-use super::frame::{self, EncodedEvent, EncodedUnit, Encoding, Frame};
+use super::{
+    filter::View,
+    frame::{self, EncodedEvent, EncodedUnit, Frame},
+};
 use crate::ports::{RoomMember, StreamPosition};
 use lane::{Lane, positions_of};
 use parking_lot::Mutex;
@@ -101,10 +104,10 @@ impl Room {
 
     /// Takes a newer position of a unit in the room; an older one changes nothing.
     pub fn position(&self, patrol: PatrolId, unit: Arc<EncodedUnit>) {
-        let changed = self.state.lock().advance(patrol, unit);
+        let changed = self.state.lock().advance(patrol, unit.clone());
         if changed {
             for lane in self.lanes.lock().iter() {
-                lane.touch();
+                lane.touch(&unit);
             }
         }
     }
@@ -144,12 +147,13 @@ impl Room {
     }
 
     /// Everyone in the room, and the place from which changes count on.
-    pub fn snapshot(&self, encoding: Encoding) -> (Frame, Cursor) {
+    pub fn snapshot(&self, view: &View) -> (Frame, Cursor) {
         let state = self.state.lock();
         let (units, epoch, cursor) = (state.units(), state.epoch(), state.cursor());
         drop(state);
+        let units = view.of(units);
         let units = units.iter().map(AsRef::as_ref);
-        (frame::snapshot(encoding, self.scope, &epoch, cursor.head.offset, units), cursor)
+        (frame::snapshot(view.encoding, self.scope, &epoch, cursor.head.offset, units), cursor)
     }
 
     /// Whether the room has come as far as this position of its stream.
@@ -161,23 +165,23 @@ impl Room {
     /// All that happened since `position`: events in order, then where everyone is. None
     /// where the room has not come that far, or its events no longer reach back to there:
     /// it cannot tell what is right for somebody who stands there.
-    pub fn resume(&self, position: &StreamPosition, encoding: Encoding) -> Option<(Vec<Frame>, Cursor)> {
+    pub fn resume(&self, position: &StreamPosition, view: &View) -> Option<(Vec<Frame>, Cursor)> {
         let state = self.state.lock();
         if state.epoch() != position.epoch || state.head().offset < position.offset {
             return None;
         }
         let head = Head { offset: position.offset, ..state.head() };
-        happened_since(state, Cursor { head, version: 0 }, encoding)
+        happened_since(state, Cursor { head, version: 0 }, view)
     }
 
     /// All that happened since `cursor`: events in order, then positions. None where the
     /// room was filled anew, or its events no longer reach back that far.
-    pub fn since(&self, cursor: Cursor, encoding: Encoding) -> Option<(Vec<Frame>, Cursor)> {
+    pub fn since(&self, cursor: Cursor, view: &View) -> Option<(Vec<Frame>, Cursor)> {
         let state = self.state.lock();
         if cursor.head.generation != state.head().generation {
             return None;
         }
-        happened_since(state, cursor, encoding)
+        happened_since(state, cursor, view)
     }
 
     pub fn has_sessions(&self) -> bool {
@@ -189,14 +193,14 @@ impl Room {
 fn happened_since(
     state: parking_lot::MutexGuard<'_, State>,
     cursor: Cursor,
-    encoding: Encoding,
+    view: &View,
 ) -> Option<(Vec<Frame>, Cursor)> {
     let events = state.events_since(cursor.head.offset)?;
     let (units, now) = (state.changed_since(cursor.version), state.cursor());
     drop(state);
-    let mut frames: Vec<Frame> =
-        events.iter().map(|event: &Arc<EncodedEvent>| event.frame(encoding)).collect();
-    frames.extend(positions_of(encoding, &units));
+    let told = events.iter().filter(|event| view.filter.keeps_event(&event.event));
+    let mut frames: Vec<Frame> = told.map(|event: &Arc<EncodedEvent>| event.frame(view.encoding)).collect();
+    frames.extend(positions_of(view, units));
     Some((frames, now))
 }
 

@@ -1,6 +1,7 @@
 //! One subscriber's place in a room.
 
 use super::{
+    filter::{Filter, View},
     frame::{EncodedEvent, Encoding, Frame},
     room::{Cursor, Head, LaneFrame, Room},
 };
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// How a subscriber wants its frames.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    pub encoding: Encoding,
+    pub view: View,
     pub interval: Duration,
     /// The last position in the stream that it has seen.
     pub resume: Option<StreamPosition>,
@@ -28,7 +29,7 @@ pub struct Wanted {
 impl Wanted {
     pub fn of(subscribe: &Subscribe, encoding: Encoding) -> Self {
         Self {
-            encoding,
+            view: View { encoding, filter: Filter::default() },
             interval: interval(subscribe.interval_ms.unwrap_or(INTERVAL_MIN_MS)),
             resume: subscribe
                 .epoch
@@ -100,7 +101,7 @@ pub struct Session {
     /// Held, because dropping it ends the right.
     _grant: ScopeGrant,
     ending: Ending,
-    encoding: Encoding,
+    view: View,
     lane: watch::Receiver<Arc<LaneFrame>>,
     head: watch::Receiver<Head>,
     cursor: Cursor,
@@ -114,7 +115,7 @@ impl Session {
         grant: ScopeGrant,
         now: Time,
         lane: watch::Receiver<Arc<LaneFrame>>,
-        encoding: Encoding,
+        view: View,
         missed: Option<Missed>,
     ) -> Self {
         let runs_out = grant.expires_at().map(|at| {
@@ -126,16 +127,18 @@ impl Session {
         // What the room has heard beyond the missed events follows them before anybody's
         // position: nobody moves before they are told to have joined, or after they left.
         let resumed = missed.and_then(|missed| {
-            let (rest, cursor) = room.resume(&missed.until(), encoding)?;
-            let missed = missed.events.into_iter().map(|event| EncodedEvent::of(event).frame(encoding));
-            Some((missed.chain(rest).collect(), cursor))
+            let (rest, cursor) = room.resume(&missed.until(), &view)?;
+            let epoch = missed.since.epoch;
+            let told = missed.events.into_iter().filter(|event| view.filter.keeps_event(event));
+            let told = told.map(|event| EncodedEvent::of(epoch.clone(), event).frame(view.encoding));
+            Some((told.chain(rest).collect(), cursor))
         });
         let (first, cursor) = resumed.unwrap_or_else(|| {
-            let (snapshot, cursor) = room.snapshot(encoding);
+            let (snapshot, cursor) = room.snapshot(&view);
             (vec![snapshot], cursor)
         });
         let ending = Ending { revoked: grant.ended(), runs_out };
-        Self { seat, _grant: grant, ending, encoding, lane, head, cursor, first }
+        Self { seat, _grant: grant, ending, view, lane, head, cursor, first }
     }
 
     /// When the right to this stream goes.
@@ -170,13 +173,13 @@ impl Session {
                 continue;
             }
             self.head.mark_unchanged();
-            let frames = match self.seat.0.since(self.cursor, self.encoding) {
+            let frames = match self.seat.0.since(self.cursor, &self.view) {
                 Some((frames, cursor)) => {
                     self.cursor = cursor;
                     frames
                 }
                 None => {
-                    let (snapshot, cursor) = self.seat.0.snapshot(self.encoding);
+                    let (snapshot, cursor) = self.seat.0.snapshot(&self.view);
                     self.cursor = cursor;
                     vec![snapshot]
                 }

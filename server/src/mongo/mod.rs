@@ -30,6 +30,7 @@ mod compact;
 pub mod connect;
 mod driver;
 mod fold;
+mod key_uses;
 mod log;
 mod merge;
 #[cfg(test)]

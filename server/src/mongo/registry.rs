@@ -8,6 +8,7 @@
 use super::{
     connect::Mongo,
     driver::{LATER, SOON, within},
+    key_uses::KeyUses,
     log::{Log, LogError},
     records::{self, RecordDoc, RecordError, Tables},
     tail::Patrols,
@@ -35,6 +36,7 @@ pub struct MongoRegistry {
     pub(super) records: Collection<RecordDoc>,
     pub(super) patrols: Patrols,
     secrets: Collection<SecretDoc>,
+    key_uses: KeyUses,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,7 +61,8 @@ impl MongoRegistry {
     /// there.
     pub async fn open(mongo: &Mongo) -> Result<Self, EngineError> {
         let making = async {
-            for name in [Log::COMMITS, Log::MARKS, Self::RECORDS, Self::SECRETS, Patrols::FOLDED] {
+            let records = [Self::RECORDS, Self::SECRETS, Patrols::FOLDED, KeyUses::NAME];
+            for name in [Log::COMMITS, Log::MARKS].into_iter().chain(records) {
                 mongo.make_collection(name).await?;
             }
             // Who is active, or was at a moment, is asked far more often than about long ago.
@@ -79,6 +82,7 @@ impl MongoRegistry {
             records: mongo.settled_collection(Self::RECORDS),
             patrols: Patrols::new(mongo),
             secrets: mongo.settled_collection(Self::SECRETS),
+            key_uses: KeyUses::new(mongo),
         })
     }
 
@@ -263,6 +267,14 @@ impl Registry for MongoRegistry {
 
     async fn since(&self, at: u64) -> Result<Vec<Committed>, EngineError> {
         self.log.since(at).await.map_err(EngineError::during("reading what was committed"))
+    }
+
+    async fn note_key_uses(&self, uses: Vec<(String, Time)>) -> Result<(), EngineError> {
+        self.key_uses.note(uses).await.map_err(EngineError::during("noting when keys were used"))
+    }
+
+    async fn key_uses(&self) -> Result<HashMap<String, Time>, EngineError> {
+        self.key_uses.all().await.map_err(EngineError::during("reading when keys were used"))
     }
 
     async fn patrol(&self, id: PatrolId) -> Result<Option<Patrol>, EngineError> {

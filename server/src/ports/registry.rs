@@ -2,6 +2,7 @@ use super::{EngineError, TimeRange};
 use async_trait::async_trait;
 use sentinel_model::{Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// The durable records: hierarchy, units, people, keys, sessions, patrols.
 ///
@@ -26,6 +27,13 @@ pub trait Registry: Send + Sync + 'static {
     /// The commits after `at`, in order; empty where there are none, and always where no
     /// other node can commit.
     async fn since(&self, at: u64) -> Result<Vec<Committed>, EngineError>;
+
+    /// Notes when keys were last used: beside the commits, which do not count it, and never
+    /// back in time but where two nodes note one key at once.
+    async fn note_key_uses(&self, uses: Vec<(String, Time)>) -> Result<(), EngineError>;
+
+    /// When each key was last used, by what was noted.
+    async fn key_uses(&self) -> Result<HashMap<String, Time>, EngineError>;
 
     async fn patrol(&self, id: PatrolId) -> Result<Option<Patrol>, EngineError>;
 

@@ -8,6 +8,7 @@ mod archive;
 mod fold;
 mod group;
 mod intake;
+mod key_uses;
 pub mod open;
 mod readers;
 pub mod registry;

@@ -11,6 +11,7 @@
 //! a commit that would break it fails whole.
 
 use super::{
+    key_uses,
     open::{self, Migrations},
     readers::Readers,
 };
@@ -19,7 +20,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId};
 use serde::{Serialize, de::DeserializeOwned};
-use std::{path::Path, thread::JoinHandle};
+use std::{collections::HashMap, path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 const SCHEMA: Migrations = Migrations {
@@ -40,7 +41,7 @@ const SCHEMA: Migrations = Migrations {
         CREATE INDEX patrol_of_unit ON patrol (unit, started_at);
         CREATE INDEX patrol_ended ON patrol (ended_at);
         CREATE UNIQUE INDEX patrol_active ON patrol (unit) WHERE ended_at IS NULL;
-    "],
+    ", key_uses::SCHEMA],
 };
 
 /// Requests that may wait for the thread before callers do.
@@ -154,6 +155,14 @@ impl Registry for SqliteRegistry {
 
     async fn since(&self, _at: u64) -> Result<Vec<Committed>, EngineError> {
         Ok(Vec::new())
+    }
+
+    async fn note_key_uses(&self, uses: Vec<(String, Time)>) -> Result<(), EngineError> {
+        self.run("noting when keys were used", move |db| Ok(key_uses::note(db, &uses)?)).await
+    }
+
+    async fn key_uses(&self) -> Result<HashMap<String, Time>, EngineError> {
+        self.readers.read("reading when keys were used", |db| Ok(key_uses::all(db)?)).await
     }
 
     async fn patrol(&self, id: PatrolId) -> Result<Option<Patrol>, EngineError> {
@@ -353,7 +362,7 @@ mod tests {
         drop(db);
         let error = SqliteRegistry::open(&path).err().expect("refused");
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
-        for part in ["records.db", "99", "up to 1", "newer program"] {
+        for part in ["records.db", "99", "up to 2", "newer program"] {
             assert!(cause.contains(part), "{cause}");
         }
     }

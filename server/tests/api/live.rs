@@ -1,6 +1,7 @@
 //! The live stream: a snapshot, then every change, once and in order.
 
 use crate::{
+    over_every_form,
     server::{DEADLINE, DISTRICT, Server, at, fix, id, positions_in, zone},
     socket::{FORMS, Form, Socket, subscribe_to},
 };
@@ -11,6 +12,17 @@ use sentinel_model::{
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
+over_every_form!(
+    a_patrol_is_told_of_from_its_first_fix_to_its_end
+    a_snapshot_holds_who_is_on_patrol_and_nobody_else
+    joining_leaving_and_moving_reach_each_scope_above_and_no_other
+    changes_conflate_to_the_latest_while_the_interval_runs
+    a_change_is_sent_at_once_while_nothing_else_is
+    who_resumes_gets_exactly_the_events_it_missed_and_where_all_are_now
+    who_cannot_be_told_what_it_missed_gets_a_new_snapshot
+    a_marker_never_goes_back_in_device_time
+);
+
 /// Reads until the unit's position of that device time has come, or a later one.
 async fn position_of(socket: &mut Socket, unit: &str, time: Time) -> sentinel_model::live::LiveUnit {
     socket
@@ -20,39 +32,32 @@ async fn position_of(socket: &mut Socket, unit: &str, time: Time) -> sentinel_mo
         .await
 }
 
-#[tokio::test]
-async fn both_subprotocols_tell_the_same() {
+async fn a_patrol_is_told_of_from_its_first_fix_to_its_end(form: Form) {
     let server = Server::start().await;
     let chief = server.sign_in("chief5").await;
-    for (n, form) in FORMS.into_iter().enumerate() {
-        let unit = format!("PC-{n}");
-        let token = server.unit(&unit, 5).await;
-        let mut socket = Socket::open(&server, &chief, form).await;
-        let snapshot = socket.subscribe(subscribe_to(Scope::station(5))).await;
-        assert!(!snapshot.epoch.is_empty());
-        assert_eq!(snapshot.units, []);
+    let token = server.unit("PC-1", 5).await;
+    let mut socket = Socket::open(&server, &chief, form).await;
+    let snapshot = socket.subscribe(subscribe_to(Scope::station(5))).await;
+    assert!(!snapshot.epoch.is_empty());
+    assert_eq!(snapshot.units, []);
 
-        server.fixes(&token, &[fix(at(0), 9.9312, 76.2673)]).await;
-        let Event::UnitJoined(joined) = socket.event().await else {
-            panic!("its first fix starts its patrol")
-        };
-        assert_eq!(joined.offset, snapshot.offset + 1);
-        assert_eq!((joined.unit.id.clone(), joined.unit.station), (id(&unit), Scope::station(5)));
-        assert_eq!((joined.unit.lat, joined.unit.time), (Some(9.9312), Some(at(0))));
+    server.fixes(&token, &[fix(at(0), 9.9312, 76.2673)]).await;
+    let Event::UnitJoined(joined) = socket.event().await else { panic!("its first fix starts its patrol") };
+    assert_eq!(joined.offset, snapshot.offset + 1);
+    assert_eq!((joined.unit.id.clone(), joined.unit.station), (id("PC-1"), Scope::station(5)));
+    assert_eq!((joined.unit.lat, joined.unit.time), (Some(9.9312), Some(at(0))));
 
-        server.fixes(&token, &[fix(at(1), 9.94, -76.25)]).await;
-        let moved = position_of(&mut socket, &unit, at(1)).await;
-        assert_eq!((moved.lat, moved.lon, moved.status), (Some(9.94), Some(-76.25), UnitStatus::Available));
-        assert_eq!(moved.patrol, joined.unit.patrol);
+    server.fixes(&token, &[fix(at(1), 9.94, -76.25)]).await;
+    let moved = position_of(&mut socket, "PC-1", at(1)).await;
+    assert_eq!((moved.lat, moved.lon, moved.status), (Some(9.94), Some(-76.25), UnitStatus::Available));
+    assert_eq!(moved.patrol, joined.unit.patrol);
 
-        server.end_patrol(joined.unit.patrol).await;
-        let Event::UnitLeft(left) = socket.event().await else { panic!("it left") };
-        assert_eq!((left.id, left.patrol, left.offset), (id(&unit), joined.unit.patrol, joined.offset + 1));
-    }
+    server.end_patrol(joined.unit.patrol).await;
+    let Event::UnitLeft(left) = socket.event().await else { panic!("it left") };
+    assert_eq!((left.id, left.patrol, left.offset), (id("PC-1"), joined.unit.patrol, joined.offset + 1));
 }
 
-#[tokio::test]
-async fn a_snapshot_holds_who_is_on_patrol_and_nobody_else() {
+async fn a_snapshot_holds_who_is_on_patrol_and_nobody_else(form: Form) {
     let server = Server::start().await;
     for (unit, station) in [("PC-5", 5), ("PC-6", 6), ("PC-9", 9)] {
         let token = server.unit(unit, station).await;
@@ -69,7 +74,7 @@ async fn a_snapshot_holds_who_is_on_patrol_and_nobody_else() {
         (zone(4), vec!["PC-9"]),
         (DISTRICT, vec!["PC-5", "PC-6", "PC-9", "PC-quiet"]),
     ] {
-        let (_socket, snapshot) = Socket::subscribed(&server, &admin, scope).await;
+        let (_socket, snapshot) = Socket::subscribed_as(form, &server, &admin, scope).await;
         let mut units: Vec<&str> = snapshot.units.iter().map(|unit| unit.id.as_str()).collect();
         units.sort_unstable();
         assert_eq!(units, expected, "{scope}");
@@ -78,8 +83,7 @@ async fn a_snapshot_holds_who_is_on_patrol_and_nobody_else() {
     }
 }
 
-#[tokio::test]
-async fn joining_leaving_and_moving_reach_each_scope_above_and_no_other() {
+async fn joining_leaving_and_moving_reach_each_scope_above_and_no_other(form: Form) {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
     for (unit, station) in [("PC-1", 5), ("mark-5", 5), ("mark-6", 6), ("mark-9", 9)] {
@@ -87,7 +91,7 @@ async fn joining_leaving_and_moving_reach_each_scope_above_and_no_other() {
     }
     let mut sockets = HashMap::new();
     for scope in [Scope::station(5), Scope::station(6), zone(3), zone(4), DISTRICT] {
-        let (socket, _) = Socket::subscribed(&server, &admin, scope).await;
+        let (socket, _) = Socket::subscribed_as(form, &server, &admin, scope).await;
         sockets.insert(scope, socket);
     }
     let first = server.start_patrol("PC-1", 5).await;
@@ -141,10 +145,10 @@ async fn a_subscriber_that_comes_while_units_move_misses_nothing() {
     let watching = futures::future::join_all((0..12).map(|n| {
         let (server, admin) = (&server, &admin);
         async move {
-            let form = FORMS[n % 2];
+            let form = FORMS[n % 3];
             let mut socket = Socket::open(server, admin, form).await;
             socket
-                .say(ClientFrame::Subscribe(subscribe_to(if n % 3 == 0 {
+                .say(ClientFrame::Subscribe(subscribe_to(if n % 2 == 0 {
                     zone(3)
                 } else {
                     Scope::station(5)
@@ -177,13 +181,12 @@ async fn a_subscriber_that_comes_while_units_move_misses_nothing() {
     tokio::time::timeout(DEADLINE * 2, futures::future::join(moving, watching)).await.expect("all have all");
 }
 
-#[tokio::test]
-async fn changes_conflate_to_the_latest_while_the_interval_runs() {
+async fn changes_conflate_to_the_latest_while_the_interval_runs(form: Form) {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
     let token = server.unit("PC-1", 5).await;
     server.fixes(&token, &[fix(at(-100), 9.9, 76.2)]).await;
-    let mut socket = Socket::open(&server, &admin, Form::Json).await;
+    let mut socket = Socket::open(&server, &admin, form).await;
     socket.subscribe(Subscribe { interval_ms: Some(1000), ..subscribe_to(zone(3)) }).await;
     let begun = Instant::now();
     let first = fix(at(-99), 9.9, 76.2);
@@ -208,66 +211,54 @@ async fn changes_conflate_to_the_latest_while_the_interval_runs() {
     assert!(frames <= intervals, "{frames} frames in {posted_in:?}");
 }
 
-#[tokio::test]
-async fn a_change_is_sent_at_once_while_nothing_else_is() {
+async fn a_change_is_sent_at_once_while_nothing_else_is(form: Form) {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
     let token = server.unit("PC-1", 5).await;
     server.fixes(&token, &[fix(at(0), 9.9, 76.2)]).await;
-    let mut socket = Socket::open(&server, &admin, Form::Json).await;
+    let mut socket = Socket::open(&server, &admin, form).await;
     // The longest interval: what comes well before its end was not held back.
     socket.subscribe(Subscribe { interval_ms: Some(60_000), ..subscribe_to(zone(3)) }).await;
     server.fixes(&token, &[fix(at(1), 9.9, 76.2)]).await;
     position_of(&mut socket, "PC-1", at(1)).await;
 }
 
-#[tokio::test]
-async fn who_resumes_gets_exactly_the_events_it_missed_and_where_all_are_now() {
+async fn who_resumes_gets_exactly_the_events_it_missed_and_where_all_are_now(form: Form) {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
     for unit in ["PC-1", "PC-2", "PC-3", "mark"] {
         server.unit(unit, 5).await;
     }
     server.start_patrol("PC-1", 5).await;
-    let (socket, snapshot) = Socket::subscribed(&server, &admin, zone(3)).await;
+    let (socket, snapshot) = Socket::subscribed_as(form, &server, &admin, zone(3)).await;
     drop(socket);
     let second = server.start_patrol("PC-2", 5).await;
     server.end_patrol(second).await;
     let third = server.start_patrol("PC-3", 6).await;
 
-    for form in FORMS {
-        let mut socket = Socket::open(&server, &admin, form).await;
-        let resume = |offset| Subscribe {
-            epoch: Some(snapshot.epoch.clone()),
-            offset: Some(offset),
-            ..subscribe_to(zone(3))
-        };
-        socket.say(ClientFrame::Subscribe(resume(snapshot.offset))).await;
-        let mut missed = Vec::new();
-        for _ in 0..3 {
-            let ServerFrame::Event(event) = socket.frame().await else {
-                panic!("the missed events come first")
-            };
-            missed.push(event);
-        }
-        let kinds: Vec<(u64, Option<PatrolId>, bool)> =
-            missed.iter().map(|e| (e.offset(), e.patrol(), matches!(e, Event::UnitJoined(_)))).collect();
-        let offset = snapshot.offset;
-        assert_eq!(
-            kinds,
-            [
-                (offset + 1, Some(second), true),
-                (offset + 2, Some(second), false),
-                (offset + 3, Some(third), true)
-            ]
-        );
-        let ServerFrame::Positions(now) = socket.frame().await else { panic!("then where all are") };
-        let mut units: Vec<&str> = now.units.iter().map(|unit| unit.id.as_str()).collect();
-        units.sort_unstable();
-        assert_eq!(units, ["PC-1", "PC-3"]);
+    let mut socket = Socket::open(&server, &admin, form).await;
+    let resume = |offset| Subscribe {
+        epoch: Some(snapshot.epoch.clone()),
+        offset: Some(offset),
+        ..subscribe_to(zone(3))
+    };
+    socket.say(ClientFrame::Subscribe(resume(snapshot.offset))).await;
+    let mut missed = Vec::new();
+    for _ in 0..3 {
+        let ServerFrame::Event(event) = socket.frame().await else { panic!("the missed events come first") };
+        missed.push(event);
     }
+    let kinds: Vec<(u64, Option<PatrolId>, bool)> =
+        missed.iter().map(|e| (e.offset(), e.patrol(), matches!(e, Event::UnitJoined(_)))).collect();
+    let offset = snapshot.offset;
+    let (second, third) = (Some(second), Some(third));
+    assert_eq!(kinds, [(offset + 1, second, true), (offset + 2, second, false), (offset + 3, third, true)]);
+    let ServerFrame::Positions(now) = socket.frame().await else { panic!("then where all are") };
+    let mut units: Vec<&str> = now.units.iter().map(|unit| unit.id.as_str()).collect();
+    units.sort_unstable();
+    assert_eq!(units, ["PC-1", "PC-3"]);
     // Somebody who missed nothing is told nothing again, and goes on from there.
-    let mut socket = Socket::open(&server, &admin, Form::Json).await;
+    let mut socket = Socket::open(&server, &admin, form).await;
     let (epoch, offset) = (Some(snapshot.epoch), Some(snapshot.offset + 3));
     socket.say(ClientFrame::Subscribe(Subscribe { epoch, offset, ..subscribe_to(zone(3)) })).await;
     let quiet = socket.settled(&server, "mark", 5).await;
@@ -277,13 +268,12 @@ async fn who_resumes_gets_exactly_the_events_it_missed_and_where_all_are_now() {
     );
 }
 
-#[tokio::test]
-async fn who_cannot_be_told_what_it_missed_gets_a_new_snapshot() {
+async fn who_cannot_be_told_what_it_missed_gets_a_new_snapshot(form: Form) {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
     server.unit("PC-1", 5).await;
     server.start_patrol("PC-1", 5).await;
-    let (mut socket, snapshot) = Socket::subscribed(&server, &admin, zone(3)).await;
+    let (mut socket, snapshot) = Socket::subscribed_as(form, &server, &admin, zone(3)).await;
     for (epoch, offset) in [("another", snapshot.offset), (snapshot.epoch.as_str(), snapshot.offset + 1)] {
         let resume = Subscribe { epoch: Some(epoch.into()), offset: Some(offset), ..subscribe_to(zone(3)) };
         socket.say(ClientFrame::Subscribe(resume)).await;
@@ -291,7 +281,7 @@ async fn who_cannot_be_told_what_it_missed_gets_a_new_snapshot() {
         assert_eq!(anew, snapshot);
     }
     let server = server.restart().await;
-    let mut socket = Socket::open(&server, &server.sign_in("admin").await, Form::Json).await;
+    let mut socket = Socket::open(&server, &server.sign_in("admin").await, form).await;
     let resume = Subscribe { epoch: Some(snapshot.epoch.clone()), offset: Some(0), ..subscribe_to(zone(3)) };
     socket.say(ClientFrame::Subscribe(resume)).await;
     let ServerFrame::Snapshot(anew) = socket.frame().await else { panic!("a snapshot comes first") };
@@ -299,21 +289,20 @@ async fn who_cannot_be_told_what_it_missed_gets_a_new_snapshot() {
     assert_eq!(anew.units.len(), 1, "the patrol goes on");
 }
 
-#[tokio::test]
-async fn a_marker_never_goes_back_in_device_time() {
+async fn a_marker_never_goes_back_in_device_time(form: Form) {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
     let token = server.unit("PC-1", 5).await;
     server.unit("mark", 5).await;
     server.fixes(&token, &[fix(at(100), 9.9, 76.2)]).await;
-    let (mut socket, _) = Socket::subscribed(&server, &admin, zone(3)).await;
+    let (mut socket, _) = Socket::subscribed_as(form, &server, &admin, zone(3)).await;
     server.fixes(&token, &[fix(at(50), 1.0, 1.0), fix(at(99), 2.0, 2.0), fix(at(100), 3.0, 3.0)]).await;
     let frames = socket.settled(&server, "mark", 5).await;
     assert!(frames.iter().all(|frame| positions_in(frame).is_empty()), "{frames:?}");
     server.fixes(&token, &[fix(at(101), 9.95, 76.25), fix(at(60), 4.0, 4.0)]).await;
     let moved = position_of(&mut socket, "PC-1", at(0)).await;
     assert_eq!((moved.time, moved.lat), (Some(at(101)), Some(9.95)));
-    let (_, snapshot) = Socket::subscribed(&server, &admin, zone(3)).await;
+    let (_, snapshot) = Socket::subscribed_as(form, &server, &admin, zone(3)).await;
     assert_eq!(snapshot.units[0].time, Some(at(101)));
 }
 

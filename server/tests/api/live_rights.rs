@@ -1,6 +1,7 @@
 //! Who may open a stream, and what ends it.
 
 use crate::{
+    over_every_form,
     server::{DISTRICT, Server, at, eventually, fix, send, user, zone},
     socket::{Form, Socket, subscribe_to},
 };
@@ -13,8 +14,7 @@ use sentinel_server::ports::{Change, UserRecord};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-#[tokio::test]
-async fn a_scope_that_is_not_the_caller_s_is_an_error_and_a_close_without_return() {
+async fn a_scope_that_is_not_the_caller_s_is_an_error_and_a_close_without_return(form: Form) {
     let server = Server::start().await;
     let token = server.unit("PC-5", 5).await;
     server.fixes(&token, &[fix(at(0), 9.9, 76.2)]).await;
@@ -34,7 +34,7 @@ async fn a_scope_that_is_not_the_caller_s_is_an_error_and_a_close_without_return
         (&reader, Scope::station(5)),
         (&token, Scope::station(5)),
     ] {
-        let mut socket = Socket::open(&server, credential, Form::Postcard).await;
+        let mut socket = Socket::open(&server, credential, form).await;
         socket.say(ClientFrame::Subscribe(subscribe_to(scope))).await;
         let (code, frames) = socket.closed().await;
         assert_eq!(code, close::FORBIDDEN, "{scope}");
@@ -50,20 +50,18 @@ async fn a_scope_that_is_not_the_caller_s_is_an_error_and_a_close_without_return
     }
 }
 
-#[tokio::test]
-async fn a_second_subscription_beyond_the_scope_ends_the_first_too() {
+async fn a_second_subscription_beyond_the_scope_ends_the_first_too(form: Form) {
     let server = Server::start().await;
     let chief = server.sign_in("chief5").await;
-    let (mut socket, _) = Socket::subscribed(&server, &chief, Scope::station(5)).await;
+    let (mut socket, _) = Socket::subscribed_as(form, &server, &chief, Scope::station(5)).await;
     socket.say(ClientFrame::Subscribe(subscribe_to(zone(3)))).await;
     assert_eq!(socket.closed().await.0, close::FORBIDDEN);
 }
 
-#[tokio::test]
-async fn without_a_good_credential_no_socket_opens() {
+async fn without_a_good_credential_no_socket_opens(form: Form) {
     let server = Server::start().await;
     for credential in ["", "nonsense", "snt_key_nonsense", "sentinel_session=nonsense"] {
-        let refused = Socket::open_with(&server, credential, Form::Json, &[]).await;
+        let refused = Socket::open_with(&server, credential, form, &[]).await;
         assert_eq!(refused.err(), Some(401), "{credential}");
     }
 }
@@ -92,21 +90,39 @@ async fn what_is_no_frame_is_an_error_and_a_close_without_return() {
     }
 }
 
+over_every_form!(
+    a_scope_that_is_not_the_caller_s_is_an_error_and_a_close_without_return
+    without_a_good_credential_no_socket_opens
+    losing_the_right_ends_the_stream
+    a_right_that_is_lost_ends_nobody_else_s_stream
+    a_sign_in_that_runs_out_ends_the_stream
+    a_closed_socket_is_counted_out
+    a_disabled_person_is_not_let_in_by_being_first
+    a_second_subscription_beyond_the_scope_ends_the_first_too
+    a_key_that_runs_out_ends_the_stream
+    a_stop_tells_each_stream_to_come_back
+);
+
 /// Opens a stream with the credential, takes the right away, and expects the end.
-async fn ends_with(server: &Server, credential: &str, scope: Scope, take_away: impl AsyncFnOnce()) {
-    let (socket, _) = Socket::subscribed(server, credential, scope).await;
+async fn ends_with(
+    form: Form,
+    server: &Server,
+    credential: &str,
+    scope: Scope,
+    take_away: impl AsyncFnOnce(),
+) {
+    let (socket, _) = Socket::subscribed_as(form, server, credential, scope).await;
     take_away().await;
     let (code, _) = socket.closed().await;
     assert_eq!(code, close::UNAUTHORIZED);
     assert_eq!(
-        Socket::open_with(server, credential, Form::Json, &[]).await.err(),
+        Socket::open_with(server, credential, form, &[]).await.err(),
         Some(401),
         "nor does a new one open"
     );
 }
 
-#[tokio::test]
-async fn losing_the_right_ends_the_stream() {
+async fn losing_the_right_ends_the_stream(form: Form) {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;
     let patch = async |name: &str, body: serde_json::Value| {
@@ -116,14 +132,14 @@ async fn losing_the_right_ends_the_stream() {
     };
 
     let cookie = server.cookie("chief5").await;
-    ends_with(&server, &cookie, Scope::station(5), async || {
+    ends_with(form, &server, &cookie, Scope::station(5), async || {
         let out = server.request(Method::POST, &cookie, "/logout");
         assert!(send(out).await.status.is_redirection());
     })
     .await;
 
     let key = server.key_named("the-key", zone(3), &[Permission::Read]).await;
-    ends_with(&server, &key, zone(3), async || {
+    ends_with(form, &server, &key, zone(3), async || {
         let revoke = server.request(Method::DELETE, &admin, "/api/v1/api-keys/the-key");
         assert!(send(revoke).await.status.is_success());
     })
@@ -136,20 +152,19 @@ async fn losing_the_right_ends_the_stream() {
         ("viewer5", Scope::station(5), json!({"role": "chief"})),
     ] {
         let token = server.sign_in(name).await;
-        ends_with(&server, &token, scope, async || patch(name, body).await).await;
+        ends_with(form, &server, &token, scope, async || patch(name, body).await).await;
     }
 }
 
-#[tokio::test]
-async fn a_right_that_is_lost_ends_nobody_else_s_stream() {
+async fn a_right_that_is_lost_ends_nobody_else_s_stream(form: Form) {
     let server = Server::start().await;
     server.unit("mark", 5).await;
     let admin = server.sign_in("admin").await;
     let (mut other, _) =
-        Socket::subscribed(&server, &server.sign_in("viewer5").await, Scope::station(5)).await;
+        Socket::subscribed_as(form, &server, &server.sign_in("viewer5").await, Scope::station(5)).await;
     let cookies = [server.cookie("chief5").await, server.cookie("chief5").await];
-    let (mut second, _) = Socket::subscribed(&server, &cookies[1], Scope::station(5)).await;
-    ends_with(&server, &cookies[0], Scope::station(5), async || {
+    let (mut second, _) = Socket::subscribed_as(form, &server, &cookies[1], Scope::station(5)).await;
+    ends_with(form, &server, &cookies[0], Scope::station(5), async || {
         send(server.request(Method::POST, &cookies[0], "/logout")).await;
     })
     .await;
@@ -160,8 +175,7 @@ async fn a_right_that_is_lost_ends_nobody_else_s_stream() {
     other.settled(&server, "mark", 5).await;
 }
 
-#[tokio::test]
-async fn a_sign_in_that_runs_out_ends_the_stream() {
+async fn a_sign_in_that_runs_out_ends_the_stream(form: Form) {
     let server = Server::start().await;
     let token = server.sign_in("chief5").await;
     // Half a second before its end: what is left is counted on the machine's own clock.
@@ -169,7 +183,7 @@ async fn a_sign_in_that_runs_out_ends_the_stream() {
     let expires_at: sentinel_model::Time = serde_json::from_value(expires_at).expect("a time");
     let left_s = expires_at.ms_since(server.clock.now()) / 1000;
     server.clock.turn(left_s - 1);
-    let (socket, _) = Socket::subscribed(&server, &token, Scope::station(5)).await;
+    let (socket, _) = Socket::subscribed_as(form, &server, &token, Scope::station(5)).await;
     assert_eq!(socket.closed().await.0, close::UNAUTHORIZED);
 }
 
@@ -187,18 +201,32 @@ async fn a_socket_opened_before_a_sign_in_ran_out_shows_nothing_after_it() {
     assert!(frames.is_empty(), "{frames:?}");
 }
 
-#[tokio::test]
-async fn a_stop_tells_each_socket_to_come_back() {
+async fn a_stop_tells_each_stream_to_come_back(form: Form) {
     let server = Server::start().await;
     let chief = server.sign_in("chief5").await;
-    let (socket, _) = Socket::subscribed(&server, &chief, Scope::station(5)).await;
+    let (stream, _) = Socket::subscribed_as(form, &server, &chief, Scope::station(5)).await;
     let idle = Socket::open(&server, &chief, Form::Postcard).await;
     server.ask_to_stop();
-    for socket in [socket, idle] {
-        let (code, _) = socket.closed().await;
+    for stream in [stream, idle] {
+        let (code, _) = stream.closed().await;
         assert_eq!(code, close::RESTART);
         assert!(close::may_reconnect(code));
     }
+}
+
+async fn a_key_that_runs_out_ends_the_stream(form: Form) {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    // Counted on the machine's own clock from when the stream is opened.
+    let expires_at = server.clock.now().plus_ms(3_600_000);
+    let new = json!({"name": "k", "scope": "zone:3", "permissions": ["read"], "expires_at": expires_at});
+    let key =
+        server.post(&admin, "/api/v1/api-keys", new).await.json["key"].as_str().expect("a key").to_owned();
+    server.clock.turn(3600 - 1);
+    let (stream, _) = Socket::subscribed_as(form, &server, &key, zone(3)).await;
+    assert_eq!(stream.closed().await.0, close::UNAUTHORIZED);
+    server.clock.turn(2);
+    assert_eq!(Socket::open_with(&server, &key, form, &[]).await.err(), Some(401));
 }
 
 #[tokio::test]
@@ -226,20 +254,18 @@ async fn another_site_s_page_cannot_use_the_cookie() {
     assert!(Socket::open_with(&server, &token, Form::Json, &headers).await.is_ok());
 }
 
-#[tokio::test]
-async fn a_closed_socket_is_counted_out() {
+async fn a_closed_socket_is_counted_out(form: Form) {
     let server = Server::start().await;
     let chief = server.sign_in("chief5").await;
     let sockets = async || server.get(&chief, "/api/v1/stats").await.json["sockets"].as_u64();
-    let (socket, _) = Socket::subscribed(&server, &chief, Scope::station(5)).await;
-    assert_eq!(sockets().await, Some(1));
+    let (socket, _) = Socket::subscribed_as(form, &server, &chief, Scope::station(5)).await;
+    eventually("it is counted", || async { sockets().await == Some(1) }).await;
     drop(socket);
     eventually("it is counted out", || async { sockets().await == Some(0) }).await;
     eventually("its seat is given back", || async { server.sentinel.hub.sessions() == 0 }).await;
 }
 
-#[tokio::test]
-async fn a_disabled_person_is_not_let_in_by_being_first() {
+async fn a_disabled_person_is_not_let_in_by_being_first(form: Form) {
     let server = Server::start().await;
     let token = server.sign_in("chief5").await;
     let record = UserRecord {
@@ -248,5 +274,5 @@ async fn a_disabled_person_is_not_let_in_by_being_first() {
         ..user("chief5", Role::Chief, Scope::station(5))
     };
     server.change(vec![Change::PutUser(record)]).await;
-    assert_eq!(Socket::open_with(&server, &token, Form::Json, &[]).await.err(), Some(401));
+    assert_eq!(Socket::open_with(&server, &token, form, &[]).await.err(), Some(401));
 }

@@ -1,6 +1,7 @@
 //! The server from outside: real sockets, real files, a clock that the tests turn.
 //! One file a family of addresses; each test's name is what it proves.
 
+mod earlier;
 mod encodings;
 mod formats;
 mod ingest;
@@ -21,3 +22,5 @@ mod scope_is_law;
 mod server;
 #[path = "../shared/socket.rs"]
 mod socket;
+mod streams;
+mod track;

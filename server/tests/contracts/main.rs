@@ -5,6 +5,7 @@ mod bus;
 mod database_away;
 mod failover;
 mod intake;
+mod key_uses;
 mod limits;
 mod mongo;
 mod positions;

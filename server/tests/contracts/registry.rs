@@ -3,6 +3,7 @@
 //! An engine joins with a [`Store`], which opens the same records each time and is none
 //! where its server is not installed, and a line of [`registry_contract!`].
 
+pub use crate::key_uses::when_keys_were_last_used_is_kept_and_never_goes_back;
 use async_trait::async_trait;
 use sentinel_model::{Level, Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId};
 use sentinel_server::ports::{
@@ -36,6 +37,7 @@ macro_rules! registry_contract {
                 patrols_of_a_moment_are_those_active_then
                 a_dropped_session_is_gone_and_an_expired_one_not_loaded
                 a_secret_is_made_once
+                when_keys_were_last_used_is_kept_and_never_goes_back
                 secrets_are_taken_along_to_another_installation
                 commits_from_many_tasks_are_all_kept
             );

@@ -62,6 +62,27 @@ async fn a_key_never_holds_more_than_whoever_makes_it() {
 }
 
 #[tokio::test]
+async fn a_key_shows_when_it_was_last_used_also_after_a_restart() {
+    let server = Server::new().await;
+    let admin = server.token("admin").await;
+    let body = json!({"name": "depot", "scope": "zone:3", "permissions": ["read"]});
+    let made = server.post(&admin, "/api/v1/api-keys", body).await.json;
+    let last = async |server: &Server| {
+        server.get(&admin, "/api/v1/api-keys").await.json["items"][0]["last_used_at"].clone()
+    };
+    assert_eq!(last(&server).await, Value::Null);
+    let key = made["key"].as_str().expect("a key");
+    assert_eq!(server.get(key, "/api/v1/auth/me").await.status, StatusCode::OK);
+    let first = last(&server).await;
+    assert_eq!(first, json!(Time(START)));
+    server.now.fetch_add(3_600_000, Ordering::Relaxed);
+    assert_eq!(server.get(key, "/api/v1/auth/me").await.status, StatusCode::OK);
+    assert_eq!(last(&server).await, json!(Time(START + 3_600_000)));
+    let server = server.restart().await;
+    assert_eq!(last(&server).await, json!(Time(START + 3_600_000)));
+}
+
+#[tokio::test]
 async fn a_refused_key_says_what_to_change() {
     let server = Server::new().await;
     let admin = server.token("admin").await;

@@ -42,6 +42,14 @@ impl Registry for SharedLog {
 
     // Nobody looks back here.
 
+    async fn note_key_uses(&self, _: Vec<(String, Time)>) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn key_uses(&self) -> Result<std::collections::HashMap<String, Time>, EngineError> {
+        Ok(std::collections::HashMap::new())
+    }
+
     async fn patrol(&self, _id: PatrolId) -> Result<Option<Patrol>, EngineError> {
         Ok(None)
     }

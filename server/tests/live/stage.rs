@@ -13,7 +13,7 @@ use sentinel_server::{
     },
     clock::Clock,
     directory::Directory,
-    live::{Encoding, Hub, JoinError, Wanted, live_unit, status::Silence},
+    live::{Encoding, Filter, Hub, JoinError, View, Wanted, live_unit, status::Silence},
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
     ports::{
         Bus as _, Change, EngineError, Home, Positions as _, Put, Registry, RoomMember, Rooms as _,
@@ -207,7 +207,8 @@ impl Stage {
     pub async fn subscribe(&self, viewer: &mut Viewer, encoding: Encoding) -> Result<(), JoinError> {
         viewer.session = None;
         let grant = self.admin.view(&self.ours, viewer.scope).expect("granted");
-        let wanted = Wanted { encoding, interval: Duration::from_millis(10), resume: viewer.position() };
+        let view = View { encoding, filter: Filter::default() };
+        let wanted = Wanted { view, interval: Duration::from_millis(10), resume: viewer.position() };
         viewer.session = Some(self.hub.join(grant, wanted).await?);
         Ok(())
     }

@@ -1,4 +1,10 @@
-//! A client of the live protocol.
+//! A client of the live protocol, whichever way it is carried: the same stories are told
+//! over WebSockets and over server-sent events.
+
+#[path = "events.rs"]
+mod events;
+
+pub use events::EventSource;
 
 use crate::server::{DEADLINE, Server};
 use futures::{SinkExt as _, StreamExt as _};
@@ -18,13 +24,40 @@ use tokio_tungstenite::{
 pub enum Form {
     Json,
     Postcard,
+    /// Where subscribing asks for another stream, and nothing else can be said.
+    Events,
 }
 
-pub const FORMS: [Form; 2] = [Form::Json, Form::Postcard];
+pub const FORMS: [Form; 3] = [Form::Json, Form::Postcard, Form::Events];
+
+/// Each story as a test, over every form of a stream.
+#[macro_export]
+macro_rules! over_every_form {
+    ($($story:ident)*) => {
+        $crate::over_every_form!(json Json: $($story)*);
+        $crate::over_every_form!(postcard Postcard: $($story)*);
+        $crate::over_every_form!(events Events: $($story)*);
+    };
+    ($module:ident $form:ident: $($story:ident)*) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    super::$story($crate::socket::Form::$form).await;
+                }
+            )*
+        }
+    };
+}
 
 pub struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    carrier: Carrier,
     form: Form,
+}
+
+enum Carrier {
+    WebSocket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>),
+    Events(Box<EventSource>),
 }
 
 #[derive(Debug)]
@@ -49,11 +82,21 @@ impl Socket {
         form: Form,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, u16> {
+        if form == Form::Events {
+            let events = EventSource::of(format!("http://{}", server.address), credential);
+            // A stream that nobody is refused for the scope of.
+            let status = events.ask("", headers).await.status().as_u16();
+            return if matches!(status, 200 | 403) {
+                Ok(Self { carrier: Carrier::Events(Box::new(events)), form })
+            } else {
+                Err(status)
+            };
+        }
         let url = format!("ws://{}/api/v1/ws", server.address);
         let mut request = url.into_client_request().expect("a request");
         let protocol = match form {
-            Form::Json => SUBPROTOCOL_JSON,
             Form::Postcard => SUBPROTOCOL_POSTCARD,
+            Form::Json | Form::Events => SUBPROTOCOL_JSON,
         };
         let mut put = |name: &'static str, value: &str| {
             request.headers_mut().insert(name, value.parse().expect("a header value"));
@@ -71,7 +114,7 @@ impl Socket {
             Ok((stream, answer)) => {
                 let chosen = answer.headers().get("sec-websocket-protocol").and_then(|p| p.to_str().ok());
                 assert_eq!(chosen, Some(protocol));
-                Ok(Self { stream, form })
+                Ok(Self { carrier: Carrier::WebSocket(Box::new(stream)), form })
             }
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(error) => panic!("no socket: {error}"),
@@ -80,7 +123,16 @@ impl Socket {
 
     /// Opens, subscribes, and has the snapshot.
     pub async fn subscribed(server: &Server, credential: &str, scope: Scope) -> (Self, Snapshot) {
-        let mut socket = Self::open(server, credential, Form::Json).await;
+        Self::subscribed_as(Form::Json, server, credential, scope).await
+    }
+
+    pub async fn subscribed_as(
+        form: Form,
+        server: &Server,
+        credential: &str,
+        scope: Scope,
+    ) -> (Self, Snapshot) {
+        let mut socket = Self::open(server, credential, form).await;
         let snapshot = socket.subscribe(subscribe_to(scope)).await;
         (socket, snapshot)
     }
@@ -97,21 +149,35 @@ impl Socket {
     }
 
     pub async fn say(&mut self, frame: ClientFrame) {
+        if let Carrier::Events(events) = &mut self.carrier {
+            return match frame {
+                ClientFrame::Subscribe(subscribe) => events.subscribe(&subscribe).await,
+                ClientFrame::Unsubscribe(_) => events.leave(),
+                ClientFrame::Ping(_) => panic!("an event stream is not spoken to"),
+            };
+        }
         let message = match self.form {
-            Form::Json => Message::text(live::to_json(&frame).expect("encodes")),
             Form::Postcard => Message::binary(live::to_binary(&frame).expect("encodes")),
+            Form::Json | Form::Events => Message::text(live::to_json(&frame).expect("encodes")),
         };
         self.send(message).await;
     }
 
     pub async fn send(&mut self, message: Message) {
-        self.stream.send(message).await.expect("it is sent");
+        let Carrier::WebSocket(stream) = &mut self.carrier else {
+            panic!("an event stream is not spoken to")
+        };
+        stream.send(message).await.expect("it is sent");
     }
 
     /// What comes next, whenever that is. May be dropped while it waits.
     pub async fn next(&mut self) -> Heard {
+        let stream = match &mut self.carrier {
+            Carrier::WebSocket(stream) => stream,
+            Carrier::Events(events) => return events.next().await,
+        };
         loop {
-            match self.stream.next().await {
+            match stream.next().await {
                 Some(Ok(Message::Text(text))) => {
                     assert_eq!(self.form, Form::Json);
                     return Heard::Frame(live::from_json(&text).expect("a frame of the protocol"));

@@ -43,6 +43,12 @@ impl Registry for Nowhere {
     async fn since(&self, _: u64) -> Result<Vec<Committed>, EngineError> {
         Ok(Vec::new())
     }
+    async fn note_key_uses(&self, _: Vec<(String, Time)>) -> Result<(), EngineError> {
+        Ok(())
+    }
+    async fn key_uses(&self) -> Result<std::collections::HashMap<String, Time>, EngineError> {
+        Ok(std::collections::HashMap::new())
+    }
     async fn patrol(&self, _: PatrolId) -> Result<Option<Patrol>, EngineError> {
         Ok(None)
     }

@@ -1,6 +1,6 @@
-//! Frames of positions, encoded once for all who asked for the same form and interval.
+//! Frames of positions, encoded once for all who asked for the same view and interval.
 
-use super::{Cursor, EncodedUnit, Encoding, Frame, Room, frame};
+use super::{Cursor, EncodedUnit, Frame, Room, View, frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -20,35 +20,38 @@ pub struct LaneFrame {
 }
 
 pub(super) struct Lane {
-    encoding: Encoding,
+    view: View,
     interval: Duration,
     frames: watch::Sender<Arc<LaneFrame>>,
     dirty: Notify,
 }
 
 impl Lane {
-    pub fn touch(&self) {
-        self.dirty.notify_one();
+    /// Says that this unit has moved.
+    pub fn touch(&self, unit: &EncodedUnit) {
+        if self.view.filter.keeps_unit(unit) {
+            self.dirty.notify_one();
+        }
     }
 }
 
 impl Room {
-    /// The lane for an encoding and interval, begun where there is none yet.
+    /// The lane for a view and interval, begun where there is none yet.
     pub fn lane(
         self: &Arc<Self>,
-        encoding: Encoding,
+        view: &View,
         interval: Duration,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> watch::Receiver<Arc<LaneFrame>> {
         let mut lanes = self.lanes.lock();
-        if let Some(lane) = lanes.iter().find(|l| l.encoding == encoding && l.interval == interval) {
+        if let Some(lane) = lanes.iter().find(|l| l.view == *view && l.interval == interval) {
             return lane.frames.subscribe();
         }
         let to = self.state.lock().cursor();
         let none = Arc::new(LaneFrame { from: to.version, to, frame: None });
-        let lane =
-            Arc::new(Lane { encoding, interval, frames: watch::Sender::new(none), dirty: Notify::new() });
+        let (view, frames) = (view.clone(), watch::Sender::new(none));
+        let lane = Arc::new(Lane { view, interval, frames, dirty: Notify::new() });
         let frames = lane.frames.subscribe();
         lanes.push(lane.clone());
         tasks.spawn(self.clone().run_lane(lane, to, stop.clone()));
@@ -75,7 +78,7 @@ impl Room {
                 (if is_anew { Vec::new() } else { state.changed_since(at.version) }, now)
             };
             if now.version > at.version {
-                let frame = positions_of(lane.encoding, &units);
+                let frame = positions_of(&lane.view, units);
                 let from = if frame.is_some() { at.version } else { now.version };
                 lane.frames.send_replace(Arc::new(LaneFrame { from, to: now, frame }));
             }
@@ -98,6 +101,7 @@ impl Room {
     }
 }
 
-pub(super) fn positions_of(encoding: Encoding, units: &[Arc<EncodedUnit>]) -> Option<Frame> {
-    (!units.is_empty()).then(|| frame::positions(encoding, units.iter().map(AsRef::as_ref)))
+pub(super) fn positions_of(view: &View, units: Vec<Arc<EncodedUnit>>) -> Option<Frame> {
+    let units = view.of(units);
+    (!units.is_empty()).then(|| frame::positions(view.encoding, units.iter().map(AsRef::as_ref)))
 }

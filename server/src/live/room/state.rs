@@ -179,7 +179,7 @@ impl State {
         if self.events.len() == EVENT_HISTORY {
             self.events.pop_front();
         }
-        self.events.push_back(Arc::new(EncodedEvent::of(event)));
+        self.events.push_back(Arc::new(EncodedEvent::of(epoch.clone(), event)));
         Heard::Applied
     }
 

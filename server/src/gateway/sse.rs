@@ -1,0 +1,181 @@
+//! `GET /api/v1/stream`: the live protocol as server-sent events.
+//!
+//! A message's event is a frame's type, its data the frame's JSON; snapshots and events
+//! carry an id, `epoch:offset`, and who comes back with the last one as `Last-Event-ID` gets
+//! what it missed, or begins anew with a snapshot. What is refused is refused as any request
+//! is, before the stream begins. It ends with an event `close`, whose code and reason are
+//! those of the WebSocket's close.
+//!
+//! The stream is its answer's body: the connection asks for the next frames when it has room
+//! for them, so for a slow reader positions conflate, and nothing else runs beside it.
+
+use super::{
+    gzip::Gzip,
+    subscriber::{End, Next, Subscriber},
+};
+use crate::{
+    auth::Signed,
+    http::{error::ApiError, input::Asked},
+    live::{Encoding, Filter, Frame, Wanted},
+    state::Sentinel,
+};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use sentinel_model::{
+    Scope, UnitId,
+    live::{Event, Subscribe},
+};
+use serde::Deserialize;
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
+
+/// Units that one stream may be narrowed to.
+const UNITS_MAX: usize = 1000;
+/// How long a browser waits before it comes back.
+const BEGIN: &[u8] = b"retry: 1000\n\n";
+/// A comment, which readers pass over.
+const BEAT: &[u8] = b":\n\n";
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Nginx keeps answers back until it has enough of them, unless told so.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Without one, the caller's own.
+    scope: Option<Scope>,
+    /// Ids with commas between.
+    units: Option<String>,
+    /// Kinds of events with commas between.
+    kinds: Option<String>,
+    interval_ms: Option<u32>,
+    /// For clients that cannot set the header.
+    last_event_id: Option<String>,
+}
+
+pub async fn open(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    headers: HeaderMap,
+    Asked(asked): Asked<Query>,
+) -> Result<Response, ApiError> {
+    let scope = asked.scope.unwrap_or_else(|| caller.home_scope());
+    let wanted = asked.wanted(scope, &headers)?;
+    let mut subscriber = Subscriber::new(sentinel, caller);
+    subscriber.subscribe(scope, wanted).await?;
+    let gzip = Gzip::is_asked_for(&headers).then(Gzip::default);
+    let mut answer = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
+        (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
+    ]
+    .into_response();
+    if gzip.is_some() {
+        answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    *answer.body_mut() = body(subscriber, gzip);
+    Ok(answer)
+}
+
+impl Query {
+    fn wanted(&self, scope: Scope, headers: &HeaderMap) -> Result<Wanted, ApiError> {
+        // A browser that comes back sends the header; its address is the one it began with.
+        let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        // An id that is none of ours is nothing to go on from: it begins anew.
+        let last = last.or(self.last_event_id.as_deref()).and_then(position);
+        let (epoch, offset) = last.map(|(epoch, offset)| (epoch.to_owned(), offset)).unzip();
+        let subscribe = Subscribe { scope, interval_ms: self.interval_ms, epoch, offset };
+        let mut wanted = Wanted::of(&subscribe, Encoding::Sse);
+        wanted.view.filter = Filter {
+            units: self.units.as_deref().map(units).transpose()?.map(Arc::new),
+            kinds: self.kinds.as_deref().map(kinds).transpose()?.map(Arc::new),
+        };
+        Ok(wanted)
+    }
+}
+
+fn position(id: &str) -> Option<(&str, u64)> {
+    let (epoch, offset) = id.trim().rsplit_once(':')?;
+    Some((epoch, offset.parse().ok()?))
+}
+
+fn units(text: &str) -> Result<BTreeSet<UnitId>, ApiError> {
+    let units: Result<BTreeSet<UnitId>, _> = text.split(',').map(|id| id.trim().parse()).collect();
+    let units = units.map_err(|error| {
+        ApiError::bad_request(format!("units is ids with commas between, such as PC-1,PC-2: {error}"))
+    })?;
+    if units.len() > UNITS_MAX {
+        return Err(ApiError::bad_request(format!("units names at most {UNITS_MAX}; leave it out for all")));
+    }
+    Ok(units)
+}
+
+fn kinds(text: &str) -> Result<BTreeSet<&'static str>, ApiError> {
+    let known = |kind: &str| Event::KINDS.into_iter().find(|known| *known == kind.trim());
+    let kinds: Option<_> = text.split(',').map(known).collect();
+    kinds.ok_or_else(|| {
+        ApiError::bad_request(format!("kinds is some of {} with commas between", Event::KINDS.join(", ")))
+    })
+}
+
+/// What is sent until the subscriber's end.
+fn body(subscriber: Subscriber, gzip: Option<Gzip>) -> Body {
+    let begin = Stream { subscriber, gzip, begun: false };
+    Body::from_stream(futures::stream::unfold(Some(begin), async |stream| {
+        let (piece, stream) = stream?.go_on().await;
+        Some((Ok::<_, Infallible>(piece), stream))
+    }))
+}
+
+struct Stream {
+    subscriber: Subscriber,
+    gzip: Option<Gzip>,
+    begun: bool,
+}
+
+impl Stream {
+    /// The next piece, and what follows; nothing after the last.
+    async fn go_on(mut self) -> (Bytes, Option<Self>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            return (self.pack(Bytes::from_static(BEGIN)), Some(self));
+        }
+        let piece = match self.subscriber.next().await {
+            Next::Frames(frames) => joined(frames),
+            Next::Beat => Bytes::from_static(BEAT),
+            Next::End(end) => return (self.last(end), None),
+        };
+        (self.pack(piece), Some(self))
+    }
+
+    fn pack(&mut self, piece: Bytes) -> Bytes {
+        match &mut self.gzip {
+            Some(gzip) => gzip.pack(&piece),
+            None => piece,
+        }
+    }
+
+    fn last(mut self, End { code, reason }: End) -> Bytes {
+        let data = serde_json::json!({"type": "close", "code": code, "reason": reason});
+        let mut last = self.pack(format!("event: close\ndata: {data}\n\n").into()).to_vec();
+        last.extend(self.gzip.map(Gzip::finish).unwrap_or_default());
+        last.into()
+    }
+}
+
+fn joined(frames: Vec<Frame>) -> Bytes {
+    let bytes = |frame| match frame {
+        Frame::Text(text) => Bytes::from(text),
+        Frame::Binary(bytes) => bytes,
+    };
+    let mut pieces: Vec<Bytes> = frames.into_iter().map(bytes).collect();
+    match pieces.as_mut_slice() {
+        // What many are sent is not copied for each.
+        [only] => std::mem::take(only),
+        pieces => pieces.concat().into(),
+    }
+}

@@ -1,0 +1,154 @@
+//! A live stream, whatever carries it: whose it is, what it gets next, and what ends it.
+
+use crate::{
+    auth::{Caller, Denied},
+    http::error::ApiError,
+    live::{Ending, Frame, JoinError, Session, Wanted},
+    state::Sentinel,
+};
+use sentinel_model::{Scope, live::close};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, Interval, interval_at},
+};
+
+/// How often the server says that it is there.
+const HEARTBEAT: Duration = Duration::from_secs(25);
+const STOPPING: End = End { code: close::RESTART, reason: "the server is going down; come back" };
+const SEES_NOTHING: End =
+    End { code: close::RESTART, reason: "this server is cut off from what moves; come back" };
+const BEHIND: End =
+    End { code: close::RESTART, reason: "this server cannot read what others have changed; come back" };
+const NOT_OPENED: End = End { code: close::RESTART, reason: "the stream could not be opened; come back" };
+pub const SIGN_IN_ENDED: End =
+    End { code: close::UNAUTHORIZED, reason: "the sign-in or key behind this stream has ended" };
+
+/// Why a stream ends; the codes are those of [`close`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    pub code: u16,
+    pub reason: &'static str,
+}
+
+/// What a stream carries next.
+pub enum Next {
+    Frames(Vec<Frame>),
+    /// Nothing came for a while: a word, so that nobody on the way takes it for dead.
+    Beat,
+    End(End),
+}
+
+/// Why a subscription is not begun.
+#[derive(Debug)]
+pub enum Refused {
+    Denied(Denied),
+    /// Not here, or not now.
+    Away(End),
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Denied(denied) => denied.into(),
+            Refused::Away(end) => ApiError::unavailable(end.reason, 1),
+        }
+    }
+}
+
+pub struct Subscriber {
+    pub sentinel: Arc<Sentinel>,
+    caller: Caller,
+    session: Option<(Session, Ending)>,
+    heartbeat: Interval,
+    blind: watch::Receiver<bool>,
+    behind: watch::Receiver<bool>,
+    _counted: Counted,
+}
+
+impl Subscriber {
+    pub fn new(sentinel: Arc<Sentinel>, caller: Caller) -> Self {
+        let _counted = Counted::one(&sentinel.sockets_open);
+        let (blind, behind) = (sentinel.hub.blind(), sentinel.directory.behind());
+        let heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        Self { sentinel, caller, session: None, heartbeat, blind, behind, _counted }
+    }
+
+    /// Subscribes to a scope, if the caller may see it. One subscription at a time: the new
+    /// one replaces what was, and a refused one leaves none.
+    pub async fn subscribe(&mut self, scope: Scope, wanted: Wanted) -> Result<(), Refused> {
+        self.leave();
+        let directory = &self.sentinel.directory;
+        let mut grant = self.caller.view(directory, scope);
+        // Another node may have made the scope just now.
+        if matches!(grant, Err(Denied::NotYours(_))) && directory.freshen().await {
+            grant = self.caller.view(directory, scope);
+        }
+        let session = match self.sentinel.hub.join(grant.map_err(Refused::Denied)?, wanted).await {
+            Ok(session) => session,
+            Err(JoinError::Stopping) => return Err(Refused::Away(STOPPING)),
+            Err(JoinError::Blind) => return Err(Refused::Away(SEES_NOTHING)),
+            Err(JoinError::Engine(error)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, %scope, "a room could not be opened");
+                return Err(Refused::Away(NOT_OPENED));
+            }
+        };
+        let ending = session.ending();
+        self.session = Some((session, ending));
+        Ok(())
+    }
+
+    pub fn leave(&mut self) {
+        self.session = None;
+    }
+
+    /// Waits for what comes next; an end before anything else that is there too. May be
+    /// dropped while it waits and called again: nothing is lost by that.
+    pub async fn next(&mut self) -> Next {
+        tokio::select! {
+            biased;
+            () = self.sentinel.stop.cancelled() => Next::End(STOPPING),
+            () = is_true(&mut self.behind) => Next::End(BEHIND),
+            () = is_true(&mut self.blind) => Next::End(SEES_NOTHING),
+            _ = self.heartbeat.tick() => Next::Beat,
+            next = next_of(&mut self.session) => next,
+        }
+    }
+}
+
+async fn next_of(session: &mut Option<(Session, Ending)>) -> Next {
+    let Some((session, ending)) = session else { return std::future::pending().await };
+    tokio::select! {
+        biased;
+        () = ending.come() => Next::End(SIGN_IN_ENDED),
+        frames = session.next() => Next::Frames(frames),
+    }
+}
+
+async fn is_true(told: &mut watch::Receiver<bool>) {
+    if told.wait_for(|told| *told).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Counts a stream for as long as it is held.
+struct Counted(Arc<AtomicU64>);
+
+impl Counted {
+    fn one(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
