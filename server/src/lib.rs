@@ -7,6 +7,7 @@
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket that carries `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
+//! - [`webhooks`]: endpoints elsewhere are told of what happens
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
 //! - [`geo`]: distances on the globe
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
@@ -42,5 +43,6 @@ pub mod sqlite;
 pub mod state;
 pub mod tls;
 pub mod users;
+pub mod webhooks;
 pub mod wiring;
 pub mod worker;

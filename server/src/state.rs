@@ -7,8 +7,9 @@ use crate::{
     ingest::Ingest,
     live::Hub,
     patrols::Patrols,
-    ports::{Health, Intake, Positions},
+    ports::{Health, Intake, Outbox, Positions},
     reads::Reads,
+    webhooks::Sender,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::page::MapSettings;
@@ -29,6 +30,8 @@ pub struct Sentinel {
     pub patrols: Arc<Patrols>,
     pub reads: Arc<Reads>,
     pub hub: Arc<Hub>,
+    pub outbox: Arc<dyn Outbox>,
+    pub webhooks: Arc<Sender>,
     pub map: MapSettings,
     pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,

@@ -22,6 +22,7 @@ use crate::{
     patrols::{Patrols, Starts},
     reads::Reads,
     state::Sentinel,
+    webhooks::{self, Deliverer, Guard},
 };
 use engines::Engines;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -50,7 +51,7 @@ pub async fn start(
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
     let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
-    let Engines { registry, intake, archive, bus, rooms, positions, health, folder } =
+    let Engines { registry, outbox, intake, archive, bus, rooms, positions, health, folder } =
         Engines::open(config, &tasks, &engines_stop).await?;
     let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
     if config.demo {
@@ -100,6 +101,11 @@ pub async fn start(
         tasks.spawn(watch.run(stop.clone()));
     }
 
+    let webhooks =
+        Arc::new(webhooks::Sender::new(Guard::new(config.webhook_allow.clone()), config.webhook_timeout));
+    let deliverer = Deliverer::new(clock.clone(), directory.clone(), outbox.clone(), webhooks.clone());
+    tasks.spawn(deliverer.run(stop.clone()));
+
     let sentinel = Arc::new(Sentinel {
         ingest: Arc::new(Ingest {
             clock: clock.clone(),
@@ -127,6 +133,8 @@ pub async fn start(
         positions,
         patrols,
         hub,
+        outbox,
+        webhooks,
         map: crate::demo::map_settings(config),
         health,
         metrics,

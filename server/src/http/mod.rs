@@ -20,6 +20,7 @@ mod patrols;
 pub mod scopes;
 mod units;
 pub mod users;
+mod webhooks;
 
 use crate::{gateway::websocket, state::Sentinel};
 use axum::{
@@ -49,6 +50,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(scopes::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
+        .merge(webhooks::routes())
         .merge(login::routes())
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
         .layer(from_fn(answer::negotiate));

@@ -9,6 +9,7 @@ use super::{
     connect::Mongo,
     driver::{LATER, SOON, within},
     log::{Log, LogError},
+    outbox::Deliveries,
     records::{self, RecordDoc, RecordError, Tables},
     tail::Patrols,
 };
@@ -34,6 +35,7 @@ pub struct MongoRegistry {
     pub(super) log: Log,
     pub(super) records: Collection<RecordDoc>,
     pub(super) patrols: Patrols,
+    pub(super) deliveries: Deliveries,
     secrets: Collection<SecretDoc>,
 }
 
@@ -71,10 +73,12 @@ impl MongoRegistry {
                 mongo.make_index(Patrols::FOLDED, keys, None).await?;
             }
             let few = IndexOptions::builder().sparse(true).build();
-            mongo.make_index(Self::RECORDS, doc! { "expires": 1 }, Some(few)).await
+            mongo.make_index(Self::RECORDS, doc! { "expires": 1 }, Some(few)).await?;
+            Deliveries::prepare(mongo).await
         };
-        making.await.map_err(EngineError::during("preparing the records"))?;
+        let deliveries = making.await.map_err(EngineError::during("preparing the records"))?;
         Ok(Self {
+            deliveries,
             log: Log::new(mongo),
             records: mongo.settled_collection(Self::RECORDS),
             patrols: Patrols::new(mongo),

@@ -15,8 +15,11 @@ mod live_turmoil;
 mod ops;
 mod patrols;
 mod reads;
+#[path = "../shared/receiver.rs"]
+mod receiver;
 mod scope_is_law;
 #[path = "../shared/server.rs"]
 mod server;
 #[path = "../shared/socket.rs"]
 mod socket;
+mod webhooks;

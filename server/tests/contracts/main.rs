@@ -7,6 +7,7 @@ mod failover;
 mod intake;
 mod limits;
 mod mongo;
+mod outbox;
 mod positions;
 mod positions_expiry;
 mod queue;
