@@ -7,7 +7,13 @@ mod shared;
 pub use place::{Place, PlaceArgs};
 pub use shared::{Given, MongoUri, POSITION_TTL, Shared};
 
-use crate::{auth::proxies::Proxies, ingest::limits::UnitRate, live::status::Silence, tls::TlsFiles};
+use crate::{
+    auth::proxies::Proxies,
+    ingest::limits::UnitRate,
+    live::status::Silence,
+    tls::TlsFiles,
+    webhooks::{self, address::AllowedHosts},
+};
 use anyhow::Context;
 use sentinel_model::page::MapSettings;
 use serde::Deserialize;
@@ -109,6 +115,11 @@ pub struct ServeArgs {
     #[arg(long, env = "SENTINEL_SECURE_COOKIES", value_name = "true|false")]
     pub secure_cookies: Option<bool>,
 
+    /// A host that webhooks may go to also where it is not public, and by plain http; may be given
+    /// several times [default: none]
+    #[arg(long, env = "SENTINEL_WEBHOOK_ALLOW", value_name = "HOST", value_delimiter = ',')]
+    pub webhook_allow: Option<Vec<String>>,
+
     /// Reverse proxies whose X-Forwarded-For is believed: addresses and networks [default: none]
     #[arg(long, env = "SENTINEL_TRUSTED_PROXY", value_name = "ADDRESS|NETWORK,…")]
     pub trusted_proxy: Option<Proxies>,
@@ -157,6 +168,9 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     pub secure_cookies: bool,
     pub trusted_proxies: Proxies,
+    pub webhook_allow: AllowedHosts,
+    /// How long the endpoint of a webhook has to answer.
+    pub webhook_timeout: Duration,
 }
 
 impl ServeArgs {
@@ -207,6 +221,8 @@ impl ServeArgs {
             secure_cookies: self.secure_cookies.or(file.secure_cookies).unwrap_or(tls.is_some()),
             tls,
             trusted_proxies: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
+            webhook_allow: AllowedHosts::of(&self.webhook_allow.or(file.webhook_allow).unwrap_or_default())?,
+            webhook_timeout: webhooks::TIMEOUT,
         };
         if let Some(url) = &config.map.tile_url {
             let fits = url.starts_with("https://") || url.starts_with("http://") || url.starts_with('/');

@@ -17,7 +17,7 @@ mod tests;
 pub use follow::Behind;
 
 use crate::ports::{
-    Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
+    Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord, WebhookRecord,
 };
 use follow::Known;
 use parking_lot::{Mutex, RwLock};
@@ -42,6 +42,8 @@ pub struct Directory {
     told: watch::Sender<u64>,
     known: Mutex<Known>,
     behind: watch::Sender<bool>,
+    /// Moves on with every commit that holds deliveries.
+    deliveries: watch::Sender<()>,
 }
 
 type OnEnd = Box<dyn Fn(&Directory, &Ended) + Send + Sync>;
@@ -105,6 +107,7 @@ impl Directory {
             on_end: OnceLock::new(),
             told: watch::Sender::new(0),
             behind: watch::Sender::new(false),
+            deliveries: watch::Sender::new(()),
         })
     }
 
@@ -227,6 +230,20 @@ impl Directory {
     /// The sessions that `pick` picks.
     pub fn sessions(&self, pick: impl Fn(&SessionRecord) -> bool) -> Vec<Arc<SessionRecord>> {
         self.tables.read().sessions.values().filter(|session| pick(session)).cloned().collect()
+    }
+
+    pub fn webhook(&self, id: &str) -> Option<Arc<WebhookRecord>> {
+        self.tables.read().webhooks.get(id).cloned()
+    }
+
+    /// The webhooks that `pick` picks, by id.
+    pub fn webhooks(&self, pick: impl Fn(&WebhookRecord) -> bool) -> Vec<Arc<WebhookRecord>> {
+        self.tables.read().webhooks.values().filter(|webhook| pick(webhook)).cloned().collect()
+    }
+
+    /// Tells of every commit, whichever node's, that puts deliveries.
+    pub fn deliveries(&self) -> watch::Receiver<()> {
+        self.deliveries.subscribe()
     }
 
     pub fn is_empty(&self) -> bool {

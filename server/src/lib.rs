@@ -7,6 +7,7 @@
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
+//! - [`webhooks`]: endpoints elsewhere are told of what happens
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
 //! - [`simulator`]: cars driven by nobody, for trying things out
 //! - [`geo`]: distances on the globe
@@ -44,5 +45,6 @@ pub mod sqlite;
 pub mod state;
 pub mod tls;
 pub mod users;
+pub mod webhooks;
 pub mod wiring;
 pub mod worker;

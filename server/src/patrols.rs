@@ -13,6 +13,7 @@ use crate::{
     directory::{ActivePatrol, Directory, UnitEntry},
     live::{live_unit, status::Silence},
     ports::{Change, EngineError, Positions, RoomMember, Rooms},
+    webhooks::enqueue::with_deliveries,
 };
 use sentinel_model::{
     Level, Patrol, PatrolId, ScopePath, Time, UnitId,
@@ -126,6 +127,7 @@ impl Patrols {
                 let patrol = patrol_of(&entry, ActivePatrol { id, path, started_at: now }, None);
                 let changes = before.into_iter().chain([patrol]).map(Change::PutPatrol);
                 let changes = changes.chain(managed(&entry)).collect();
+                let changes = with_deliveries(&self.directory, changes);
                 Ok::<_, PatrolError>((changes, (entry, path, true)))
             })
             .await?;
@@ -151,7 +153,7 @@ impl Patrols {
                     entry.patrol.filter(|active| active.id == id).ok_or(PatrolError::NotActive(id))?;
                 let patrol = patrol_of(&entry, active, Some(now));
                 let changes = [Change::PutPatrol(patrol.clone())].into_iter().chain(managed(&entry));
-                Ok::<_, PatrolError>((changes.collect(), patrol))
+                Ok::<_, PatrolError>((with_deliveries(&self.directory, changes.collect()), patrol))
             })
             .await?;
         self.leave(&patrol.unit_id, id, now).await?;

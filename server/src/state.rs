@@ -7,9 +7,10 @@ use crate::{
     ingest::Ingest,
     live::Hub,
     patrols::Patrols,
-    ports::{Health, Intake, Positions},
+    ports::{Health, Intake, Outbox, Positions},
     reads::Reads,
     simulator::Simulator,
+    webhooks::Sender,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::page::MapSettings;
@@ -31,6 +32,8 @@ pub struct Sentinel {
     pub reads: Arc<Reads>,
     pub hub: Arc<Hub>,
     pub simulator: Arc<Simulator>,
+    pub outbox: Arc<dyn Outbox>,
+    pub webhooks: Arc<Sender>,
     pub map: MapSettings,
     pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,

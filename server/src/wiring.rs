@@ -25,6 +25,7 @@ use crate::{
     reads::Reads,
     simulator::{Cars, Simulator},
     state::Sentinel,
+    webhooks::{self, Deliverer, Guard},
 };
 use duty::{LOOK_EVERY, live_chores};
 use engines::Engines;
@@ -54,7 +55,7 @@ pub async fn start(
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
     let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
-    let Engines { registry, intake, archive, bus, rooms, positions, health, on_duty, folder } =
+    let Engines { registry, outbox, intake, archive, bus, rooms, positions, health, on_duty, folder } =
         Engines::open(config, &tasks, &engines_stop).await?;
     let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
     if config.demo {
@@ -120,6 +121,11 @@ pub async fn start(
         counts: Counts::default(),
         aside: Aside::default(),
     });
+    let webhooks =
+        Arc::new(webhooks::Sender::new(Guard::new(config.webhook_allow.clone()), config.webhook_timeout));
+    let deliverer = Deliverer::new(clock.clone(), directory.clone(), outbox.clone(), webhooks.clone());
+    tasks.spawn(deliverer.run(stop.clone()));
+
     let sentinel = Arc::new(Sentinel {
         simulator: Arc::new(Simulator {
             clock: clock.clone(),
@@ -145,6 +151,8 @@ pub async fn start(
         positions,
         patrols,
         hub,
+        outbox,
+        webhooks,
         map: crate::demo::map_settings(config),
         health,
         metrics,

@@ -7,6 +7,7 @@
 //! - [`unit`]: units, their status, patrols
 //! - [`people`]: users, roles, permissions, keys, the sign-in
 //! - [`live`]: frames of the live protocol, in JSON and in postcard
+//! - [`webhook`]: webhook endpoints, events, deliveries
 //! - [`outline`]: the bundled basemaps
 //! - [`page`]: pages of lists, errors, statistics
 //!
@@ -21,6 +22,7 @@ pub mod people;
 pub mod scope;
 pub mod time;
 pub mod unit;
+pub mod webhook;
 mod wire;
 
 pub use fix::{Fix, Location, RouteAnswer, RoutePoint};

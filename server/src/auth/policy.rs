@@ -27,6 +27,7 @@ impl Rights {
     const DISPATCH: Rights = Rights(4);
     const INGEST: Rights = Rights(8);
     const MANAGE: Rights = Rights(16);
+    const WEBHOOKS: Rights = Rights(32);
 
     const fn and(self, more: Rights) -> Rights {
         Rights(self.0 | more.0)
@@ -34,10 +35,8 @@ impl Rights {
 
     pub fn of_role(role: Role) -> Rights {
         match role {
-            Role::Admin => {
-                Rights::SEE.and(Rights::PATROL).and(Rights::DISPATCH).and(Rights::INGEST).and(Rights::MANAGE)
-            }
-            Role::Commander => Rights::SEE.and(Rights::PATROL).and(Rights::DISPATCH),
+            Role::Admin => Rights::of_role(Role::Commander).and(Rights::INGEST).and(Rights::MANAGE),
+            Role::Commander => Rights::SEE.and(Rights::PATROL).and(Rights::DISPATCH).and(Rights::WEBHOOKS),
             Role::Dispatcher => Rights::SEE.and(Rights::DISPATCH),
             Role::Chief => Rights::SEE.and(Rights::PATROL),
             Role::Viewer => Rights::SEE,
@@ -50,7 +49,7 @@ impl Rights {
                 Permission::Ingest => Rights::INGEST,
                 Permission::Read => Rights::SEE,
                 Permission::Dispatch => Rights::DISPATCH.and(Rights::PATROL),
-                Permission::Manage => Rights::MANAGE,
+                Permission::Manage => Rights::MANAGE.and(Rights::WEBHOOKS),
             })
         })
     }
@@ -219,6 +218,13 @@ impl Caller {
     /// the directory is held for a change, so a caller disabled while waiting changes nothing.
     pub fn may_manage(&self, directory: &Directory, scope: Scope) -> bool {
         self.holds(Rights::MANAGE)
+            && directory.scope_within(scope, self.home_scope())
+            && self.still_holds(directory)
+    }
+
+    /// Whether webhooks of `scope` may be seen and changed. Asked as [`Self::may_manage`] is.
+    pub fn may_keep_webhooks(&self, directory: &Directory, scope: Scope) -> bool {
+        self.holds(Rights::WEBHOOKS)
             && directory.scope_within(scope, self.home_scope())
             && self.still_holds(directory)
     }

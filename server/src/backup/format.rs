@@ -4,7 +4,8 @@
 //! | --- | --- | --- |
 //! | `sentinel_backup` | first | the format's version, when it was made, by which Sentinel |
 //! | `secret` | any | the name and 64 hex digits |
-//! | `record` | any | a scope, unit, person, key, session or patrol, as the registry keeps it; a later one of an id replaces the one before |
+//! | `record` | any | a scope, unit, person, key, session, webhook or patrol, as the registry keeps it; a later one of an id replaces the one before |
+//! | `delivery` | any | a delivery of a webhook that is not settled, and how far it is (since version 2) |
 //! | `queued` | any | the unit and a fix that waited for the archive |
 //! | `dead` | any | an entry that the archive would not take: base64, and `fixes` where it reads |
 //! | `fix` | any | the unit and a fix of its history; a unit's in order |
@@ -15,7 +16,7 @@
 
 use crate::{
     auth::secret::hex,
-    ports::{Change, DeadEntry},
+    ports::{Change, DeadEntry, Queued},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sentinel_model::{Fix, Time, UnitId};
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts up when a reader of the one before would miss something.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
@@ -38,6 +39,7 @@ pub enum Line {
     SentinelBackup(Header),
     Secret(Secret),
     Record(Change),
+    Delivery(Queued),
     Queued(UnitId, Fix),
     Dead(DeadLine),
     Fix(UnitId, Fix),
@@ -58,6 +60,8 @@ pub struct Counts {
     pub queued: u64,
     pub dead: u64,
     pub fixes: u64,
+    #[serde(default)]
+    pub deliveries: u64,
 }
 
 impl Counts {
@@ -66,6 +70,7 @@ impl Counts {
             Line::SentinelBackup(_) | Line::End(_) => return,
             Line::Secret(_) => &mut self.secrets,
             Line::Record(_) => &mut self.records,
+            Line::Delivery(_) => &mut self.deliveries,
             Line::Queued(..) => &mut self.queued,
             Line::Dead(_) => &mut self.dead,
             Line::Fix(..) => &mut self.fixes,
@@ -76,10 +81,11 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { records, queued, dead, fixes, .. } = self;
+        let Self { records, queued, dead, fixes, deliveries, .. } = self;
         write!(
             f,
-            "{records} records, {fixes} fixes of history, {queued} that waited for it, {dead} dead letters"
+            "{records} records, {fixes} fixes of history, {queued} that waited for it, {dead} dead letters, \
+             {deliveries} deliveries of webhooks that wait"
         )
     }
 }

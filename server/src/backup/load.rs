@@ -107,7 +107,8 @@ async fn ensure_empty(into: &Offline, place: &Place, held: &Held) -> anyhow::Res
     let records = into.registry.load(Clock::system().now()).await?;
     let mut found = Vec::new();
     let (people, units) = (records.users.len() + records.keys.len(), records.units.len());
-    if people + units + records.scopes.len() + records.sessions.len() + records.patrols.len() > 0 {
+    let others = records.sessions.len() + records.webhooks.len() + records.patrols.len();
+    if people + units + records.scopes.len() + others > 0 {
         found.push("records");
     }
     let held: Vec<UnitId> = held.units.iter().cloned().collect();
@@ -157,7 +158,7 @@ struct Restoring<'a> {
 impl Restoring<'_> {
     async fn all_but_queued(&mut self, file: &Path, at: &mut u64) -> anyhow::Result<()> {
         let (mut source, _) = Source::open(file)?;
-        let mut changes = Vec::new();
+        let (mut changes, mut deliveries) = (Vec::new(), Vec::new());
         while let Some(line) = source.next()? {
             ensure!(!self.stop.is_cancelled(), "interrupted");
             match line {
@@ -176,10 +177,17 @@ impl Restoring<'_> {
                     self.take(unit, fix).await?;
                 }
                 Line::Dead(dead) => self.bury(dead.try_into()?).await?,
+                Line::Delivery(queued) => {
+                    deliveries.push(queued);
+                    if deliveries.len() >= COMMIT {
+                        self.into.outbox.put(std::mem::take(&mut deliveries)).await?;
+                    }
+                }
                 Line::Queued(..) | Line::SentinelBackup(_) | Line::End(_) => {}
             }
         }
         self.commit(at, &mut changes).await?;
+        self.into.outbox.put(deliveries).await?;
         self.store_rest().await
     }
 

@@ -29,7 +29,7 @@ use anyhow::Context as _;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
-pub const HELP: &str = "The file holds password hashes, the signing secret and where everybody was:
+pub const HELP: &str = "The file holds password hashes, the signing secrets and where everybody was:
 keep it as safe as the installation itself.
 
 Moving an installation from its folder to Redis and MongoDB, or back: stop it, back it up,

@@ -41,6 +41,7 @@ pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyh
     saving.records().await?;
     saving.patrols().await?;
     saving.records().await?;
+    saving.deliveries().await?;
     saving.queue().await?;
     saving.history().await?;
     saving.target.finish()
@@ -64,7 +65,7 @@ impl Saving<'_> {
 
     /// The records that are not written as they are, without patrols.
     async fn records(&mut self) -> anyhow::Result<()> {
-        let Records { scopes, units, users, keys, sessions, .. } =
+        let Records { scopes, units, users, keys, sessions, webhooks, .. } =
             self.from.registry.load(Clock::system().now()).await?;
         let known: HashSet<UnitId> = self.units.iter().cloned().collect();
         self.units.extend(units.iter().map(|unit| unit.id.clone()).filter(|unit| !known.contains(unit)));
@@ -72,7 +73,8 @@ impl Saving<'_> {
             .chain(units.into_iter().map(Change::PutUnit))
             .chain(users.into_iter().map(Change::PutUser))
             .chain(keys.into_iter().map(Change::PutKey))
-            .chain(sessions.into_iter().map(Change::PutSession));
+            .chain(sessions.into_iter().map(Change::PutSession))
+            .chain(webhooks.into_iter().map(Change::PutWebhook));
         for record in all {
             let line = Line::Record(record);
             if self.records.insert(as_text(&line)?) {
@@ -91,6 +93,20 @@ impl Saving<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Those that are still to be made: what was delivered is not told again.
+    async fn deliveries(&mut self) -> anyhow::Result<()> {
+        let mut behind: Option<String> = None;
+        loop {
+            self.go_on()?;
+            let page = self.from.outbox.pending(behind.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            behind = Some(last.delivery.id.clone());
+            for queued in page {
+                self.target.write(&Line::Delivery(queued))?;
+            }
+        }
     }
 
     async fn queue(&mut self) -> anyhow::Result<()> {

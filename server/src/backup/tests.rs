@@ -79,10 +79,23 @@ fn what_version_1_wrote_is_read() {
         r#"{"secret":{"name":"jwt","hex":"00"}}"#,
         r#"{"queued":["PC-1",{"time":"2026-11-21T02:00:00.001Z","received_at":"2026-11-21T02:00:00.250Z","latitude":9.5,"longitude":-0.0,"speed_mps":0.1,"heading_deg":null,"accuracy_m":null,"altitude_m":null,"battery":null,"uuid":"u","event":null,"extras":"{\"a\":1}"}]}"#,
         r#"{"dead":{"was":"7-1","tries":5,"error":"odd","at":"2026-11-21T02:00:00.000Z","bytes":"eA==","fixes":null}}"#,
-        r#"{"end":{"counts":{"secrets":1,"records":2,"queued":3,"dead":4,"fixes":5},"sha256":"00"}}"#,
+        r#"{"end":{"counts":{"secrets":1,"records":2,"queued":3,"dead":4,"fixes":5,"deliveries":6},"sha256":"00"}}"#,
     ] {
         assert_eq!(String::from_utf8(as_text(&read(line)).expect("writes")).expect("text").trim_end(), line);
     }
+}
+
+/// The same of what version 2 added.
+#[test]
+fn what_version_2_wrote_is_read() {
+    for line in [
+        r#"{"record":{"PutWebhook":{"id":"w1","name":"n","url":"https://hooks.example/","scope":"zone:3","events":["patrol.started"],"enabled":false,"disabled_because":"it answered 410 Gone","failing_since":"2026-11-21T02:00:00.000Z","created_at":"2026-11-21T02:00:00.000Z","secrets":[{"text":"whsec_AA==","until":null}]}}}"#,
+        r#"{"delivery":{"delivery":{"id":"msg_1","webhook":"w1","event":"ping","about":"PC-1","created_at":"2026-11-21T02:00:00.000Z","body":"{}"},"state":"pending","due":"2026-11-21T02:00:05.000Z","tries":1,"attempts":[{"at":"2026-11-21T02:00:00.000Z","status":503,"error":"answered 503","duration_ms":7,"response":null}]}}"#,
+    ] {
+        assert_eq!(String::from_utf8(as_text(&read(line)).expect("writes")).expect("text").trim_end(), line);
+    }
+    let old = r#"{"end":{"counts":{"secrets":1,"records":2,"queued":3,"dead":4,"fixes":5},"sha256":"00"}}"#;
+    assert!(matches!(read(old), Line::End(_)), "version 1 counts no deliveries");
 }
 
 /// A history in memory, with nothing but what a backup asks of it.

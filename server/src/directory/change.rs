@@ -108,9 +108,13 @@ impl Directory {
     }
 
     fn show(&self, changes: Vec<Change>) {
+        let delivers = changes.iter().any(|change| matches!(change, Change::PutDelivery(_)));
         let mut tables = self.tables.write();
         let ended: Vec<Ended> = changes.into_iter().filter_map(|change| tables.apply(change)).collect();
         drop(tables);
+        if delivers {
+            self.deliveries.send_replace(());
+        }
         if let Some(on_end) = self.on_end.get() {
             for ended in ended {
                 on_end(self, &ended);

@@ -1,7 +1,7 @@
 //! The records by what they are looked up by, and how a change shows in them.
 
 use super::{ActivePatrol, Ended, UnitEntry};
-use crate::ports::{Change, KeyRecord, Records, ScopeRecord, SessionRecord, UserRecord};
+use crate::ports::{Change, KeyRecord, Records, ScopeRecord, SessionRecord, UserRecord, WebhookRecord};
 use sentinel_model::{Patrol, PatrolId, Scope, UnitId, UserName};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,6 +18,7 @@ pub(super) struct Tables {
     pub keys: BTreeMap<String, Arc<KeyRecord>>,
     pub key_by_hash: HashMap<String, String>,
     pub sessions: HashMap<String, Arc<SessionRecord>>,
+    pub webhooks: BTreeMap<String, Arc<WebhookRecord>>,
 }
 
 impl From<Records> for Tables {
@@ -28,6 +29,7 @@ impl From<Records> for Tables {
             .chain(records.users.into_iter().map(Change::PutUser))
             .chain(records.keys.into_iter().map(Change::PutKey))
             .chain(records.sessions.into_iter().map(Change::PutSession))
+            .chain(records.webhooks.into_iter().map(Change::PutWebhook))
             .chain(records.patrols.into_iter().map(Change::PutPatrol));
         for change in changes {
             tables.apply(change);
@@ -73,6 +75,14 @@ impl Tables {
                 return Some(Ended::Session { hash });
             }
             Change::PutPatrol(patrol) => self.apply_patrol(&patrol),
+            Change::PutWebhook(record) => {
+                self.webhooks.insert(record.id.clone(), Arc::new(record));
+            }
+            Change::DropWebhook { id } => {
+                self.webhooks.remove(&id);
+            }
+            // In the outbox, not here.
+            Change::PutDelivery(_) => {}
         }
         None
     }

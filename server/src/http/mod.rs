@@ -21,6 +21,7 @@ mod patrols;
 pub mod scopes;
 mod units;
 pub mod users;
+mod webhooks;
 
 use crate::{
     gateway::{sse, websocket},
@@ -56,6 +57,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(scopes::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
+        .merge(webhooks::routes())
         .merge(login::routes())
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
         .layer(from_fn(answer::negotiate));

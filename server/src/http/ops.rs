@@ -126,6 +126,15 @@ pub fn describe() {
         "Posts that a worker took over from one that had ended."
     );
     metrics::describe_counter!("sentinel_archive_given_up_total", "Posts that became dead letters.");
+    metrics::describe_counter!(
+        "sentinel_webhook_attempts_total",
+        "Requests to endpoints of webhooks, by what came of them: delivered or failed."
+    );
+    metrics::describe_counter!(
+        "sentinel_webhook_deliveries_total",
+        "Deliveries of webhooks that are settled: delivered, or failed after all tries."
+    );
+    metrics::describe_histogram!("sentinel_webhook_seconds", "Seconds that an endpoint of a webhook took.");
     metrics::describe_histogram!("sentinel_request_seconds", "Seconds from a request to its answer.");
     metrics::describe_histogram!(
         "sentinel_commit_seconds",

@@ -3,8 +3,9 @@
 
 use crate::{
     clock::Clock,
-    directory::{Directory, UnitEntry},
+    directory::{ActivePatrol, Directory, UnitEntry},
     ports::{EngineError, Positions, Rooms},
+    webhooks::enqueue,
 };
 use sentinel_model::{
     Location, Time, UnitId, UnitStatus,
@@ -12,6 +13,9 @@ use sentinel_model::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
+
+/// Deliveries that are committed at once: a document of MongoDB holds 16 MB.
+const DELIVERIES_MAX: usize = 5_000;
 
 /// After how long without a word a unit on patrol counts as stale, then offline.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +36,7 @@ impl Silence {
         let Some(patrol) = unit.patrol else {
             return UnitStatus::OffDuty;
         };
-        let heard = location.map_or(patrol.started_at, |l| l.received_at.max(patrol.started_at));
+        let heard = Self::heard(patrol, location);
         let silent = u128::try_from(now.ms_since(heard)).unwrap_or(0);
         if silent >= self.offline_after.as_millis() {
             UnitStatus::Offline
@@ -41,6 +45,11 @@ impl Silence {
         } else {
             UnitStatus::Available
         }
+    }
+
+    /// When a unit on patrol was last heard of; its start counts.
+    fn heard(patrol: ActivePatrol, location: Option<&Location>) -> Time {
+        location.map_or(patrol.started_at, |l| l.received_at.max(patrol.started_at))
     }
 }
 
@@ -81,15 +90,26 @@ impl StatusWatch {
         let units = self.directory.units(None, usize::MAX, |unit| unit.patrol.is_some());
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.record.id.clone()).collect();
         let locations = self.positions.get_many(&ids).await?;
+        let mut changed = Vec::new();
         for (unit, location) in units.iter().zip(&locations) {
             let Some(patrol) = unit.patrol else { continue };
             let status = self.silence.status(unit, location.as_ref(), now);
             // One that is in no room yet is told when it joins.
             if told.get(&patrol.id).is_some_and(|told| *told != status) {
-                let id = unit.record.id.clone();
-                let changed = StatusChanged { offset: 0, at: now, id, patrol: patrol.id, status };
-                self.rooms.set_status(patrol.id, status, Event::Status(changed)).await?;
+                changed.push((unit, patrol.id, status, Silence::heard(patrol, location.as_ref())));
             }
+        }
+        // On disk before anybody is told: who ends in between comes to tell the same again.
+        let lasts_ms = i64::try_from(self.silence.stale_after.as_millis()).unwrap_or(i64::MAX);
+        let deliveries = changed.iter().flat_map(|(unit, _, status, heard)| {
+            enqueue::of_status(&self.directory, unit, *status, *heard, now, lasts_ms)
+        });
+        for deliveries in deliveries.collect::<Vec<_>>().chunks(DELIVERIES_MAX) {
+            self.directory.put(deliveries.to_vec()).await?;
+        }
+        for (unit, patrol, status, _) in changed {
+            let changed = StatusChanged { offset: 0, at: now, id: unit.record.id.clone(), patrol, status };
+            self.rooms.set_status(patrol, status, Event::Status(changed)).await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@
 use super::{
     driver::{LATER, MongoError, SOON, within},
     log::{FOLDED, KEPT_MS, LogError, Mark, number},
-    records::{ChangeDoc, CommitDoc, PatrolDoc, RecordDoc},
+    records::{ChangeDoc, CommitDoc, DELIVERY, PatrolDoc, RecordDoc},
     registry::MongoRegistry,
 };
 use crate::ports::EngineError;
@@ -33,8 +33,10 @@ impl MongoRegistry {
     pub async fn fold(&self, now: Time) -> Result<u64, EngineError> {
         let folding = async {
             let from = self.log.folded().await?;
+            // What is folded may be forgotten: deliveries go where they stay first.
+            let moved = self.move_deliveries().await?.unsigned_abs();
             let mut folded = from;
-            while self.fold_run(folded).await? {
+            while folded + RUN <= moved && self.fold_run(folded).await? {
                 folded += RUN;
             }
             if folded > from {
@@ -64,6 +66,7 @@ impl MongoRegistry {
         for CommitDoc { n, at, changes, .. } in run {
             for change in changes {
                 match change {
+                    ChangeDoc::Put { id, .. } if id.starts_with(DELIVERY) => {}
                     ChangeDoc::Put { id, body, expires } => {
                         records.insert(id.clone(), RecordDoc { id, n, body: Some(body), expires });
                     }
@@ -81,9 +84,12 @@ impl MongoRegistry {
         let patrols: Vec<_> = patrols.into_values().map(|doc| (doc.id.into(), doc.n, doc)).collect();
         put_newer(&self.records, records).await?;
         put_newer(self.patrols.folded(), patrols).await?;
-        let mark = Mark { id: FOLDED.into(), n: last };
-        put_newer(self.log.marks(), vec![(FOLDED.into(), last, mark)]).await?;
+        self.put_mark(Mark { id: FOLDED.into(), n: last }).await?;
         Ok(true)
+    }
+
+    pub(super) async fn put_mark(&self, mark: Mark) -> Result<(), MongoError> {
+        put_newer(self.log.marks(), vec![(mark.id.clone().into(), mark.n, mark)]).await
     }
 
     /// Removes sessions that have expired, and commits that nobody needs any more. The last

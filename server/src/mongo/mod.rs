@@ -3,6 +3,7 @@
 //! - [`connect`]: the connection, what the server can do, indexes
 //! - [`registry`]: the records, by one ordered [`log`] of commits; [`fold`] applies them to
 //!   copies that are read fast, [`tail`] overlays what is not folded yet
+//! - [`outbox`]: deliveries of webhooks, moved there from the log
 //! - [`archive`] reads history, [`store`] writes it, in insert-only segments ([`segment`],
 //!   [`merge`]); [`compact`] makes few of many
 //!
@@ -33,6 +34,8 @@ mod fold;
 mod key_uses;
 mod log;
 mod merge;
+mod outbox;
+mod outbox_docs;
 #[cfg(test)]
 mod plans;
 mod records;

@@ -4,11 +4,14 @@
 //! as JSON, so that programs of other versions read it; patrols, which are queried, have
 //! fields. Times that are compared are milliseconds since 1970.
 
-use crate::ports::{Change, Records};
+use crate::ports::{Change, NewDelivery, Records};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use sentinel_model::{Patrol, PatrolId, Time};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
+
+/// With this begins what stands in the log for the outbox alone.
+pub const DELIVERY: &str = "delivery:";
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -133,7 +136,11 @@ pub fn write(change: &Change) -> Result<ChangeDoc, RecordError> {
         Change::PutUser(record) => (json(record)?, None),
         Change::PutKey(record) => (json(record)?, None),
         Change::PutSession(record) => (json(record)?, Some(DateTime::from_millis(record.expires_at.ms()))),
-        Change::DropSession { .. } => return Ok(ChangeDoc::Drop { id: record_id(change) }),
+        Change::PutWebhook(record) => (json(record)?, None),
+        Change::PutDelivery(delivery) => (json(delivery)?, None),
+        Change::DropSession { .. } | Change::DropWebhook { .. } => {
+            return Ok(ChangeDoc::Drop { id: record_id(change) });
+        }
         Change::PutPatrol(patrol) => return Ok(ChangeDoc::Patrol(PatrolFields::of(patrol)?)),
     };
     Ok(ChangeDoc::Put { id: record_id(change), body, expires })
@@ -149,6 +156,9 @@ fn record_id(change: &Change) -> String {
         Change::PutSession(record) => format!("session:{}", record.hash),
         Change::DropSession { hash } => format!("session:{hash}"),
         Change::PutPatrol(patrol) => format!("patrol:{}", patrol.id),
+        Change::PutWebhook(record) => format!("webhook:{}", record.id),
+        Change::DropWebhook { id } => format!("webhook:{id}"),
+        Change::PutDelivery(delivery) => format!("{DELIVERY}{}", delivery.id),
     }
 }
 
@@ -159,24 +169,32 @@ fn json(record: &impl Serialize) -> Result<String, RecordError> {
 pub fn read(change: ChangeDoc) -> Result<Change, RecordError> {
     match change {
         ChangeDoc::Put { id, body, .. } => read_record(&id, &body),
-        ChangeDoc::Drop { id } => match id.strip_prefix("session:") {
-            Some(hash) => Ok(Change::DropSession { hash: hash.into() }),
-            None => Err(RecordError::Kind(id)),
+        ChangeDoc::Drop { id } => match id.split_once(':') {
+            Some(("session", hash)) => Ok(Change::DropSession { hash: hash.into() }),
+            Some(("webhook", id)) => Ok(Change::DropWebhook { id: id.into() }),
+            _ => Err(RecordError::Kind(id)),
         },
         ChangeDoc::Patrol(fields) => Ok(Change::PutPatrol(fields.read()?)),
     }
 }
 
+fn of<T: DeserializeOwned>(id: &str, body: &str) -> Result<T, RecordError> {
+    serde_json::from_str(body).map_err(|source| RecordError::Body { id: id.into(), source })
+}
+
+pub fn read_delivery(id: &str, body: &str) -> Result<NewDelivery, RecordError> {
+    of(id, body)
+}
+
 pub fn read_record(id: &str, body: &str) -> Result<Change, RecordError> {
-    fn of<T: DeserializeOwned>(id: &str, body: &str) -> Result<T, RecordError> {
-        serde_json::from_str(body).map_err(|source| RecordError::Body { id: id.into(), source })
-    }
     match id.split(':').next() {
         Some("scope") => of(id, body).map(Change::PutScope),
         Some("unit") => of(id, body).map(Change::PutUnit),
         Some("user") => of(id, body).map(Change::PutUser),
         Some("key") => of(id, body).map(Change::PutKey),
         Some("session") => of(id, body).map(Change::PutSession),
+        Some("webhook") => of(id, body).map(Change::PutWebhook),
+        Some("delivery") => of(id, body).map(Change::PutDelivery),
         _ => Err(RecordError::Kind(id.into())),
     }
 }
@@ -200,7 +218,10 @@ impl Tables {
 
     pub fn show(&mut self, change: Change) {
         match change {
-            Change::DropSession { .. } => drop(self.records.remove(&record_id(&change))),
+            Change::DropSession { .. } | Change::DropWebhook { .. } => {
+                drop(self.records.remove(&record_id(&change)));
+            }
+            Change::PutDelivery(_) => {}
             Change::PutPatrol(patrol) if patrol.ended_at.is_some() => drop(self.patrols.remove(&patrol.id)),
             Change::PutPatrol(patrol) => drop(self.patrols.insert(patrol.id, patrol)),
             change => drop(self.records.insert(record_id(&change), change)),
@@ -218,7 +239,12 @@ impl Tables {
                 Change::PutUser(record) => all.users.push(record),
                 Change::PutKey(record) => all.keys.push(record),
                 Change::PutSession(record) if record.expires_at > now => all.sessions.push(record),
-                Change::PutSession(_) | Change::DropSession { .. } | Change::PutPatrol(_) => {}
+                Change::PutWebhook(record) => all.webhooks.push(record),
+                Change::PutSession(_)
+                | Change::DropSession { .. }
+                | Change::DropWebhook { .. }
+                | Change::PutDelivery(_)
+                | Change::PutPatrol(_) => {}
             }
         }
         all

@@ -10,6 +10,7 @@ use super::{
     driver::{LATER, SOON, within},
     key_uses::KeyUses,
     log::{Log, LogError},
+    outbox::Deliveries,
     records::{self, RecordDoc, RecordError, Tables},
     tail::Patrols,
 };
@@ -35,6 +36,7 @@ pub struct MongoRegistry {
     pub(super) log: Log,
     pub(super) records: Collection<RecordDoc>,
     pub(super) patrols: Patrols,
+    pub(super) deliveries: Deliveries,
     secrets: Collection<SecretDoc>,
     key_uses: KeyUses,
 }
@@ -74,10 +76,12 @@ impl MongoRegistry {
                 mongo.make_index(Patrols::FOLDED, keys, None).await?;
             }
             let few = IndexOptions::builder().sparse(true).build();
-            mongo.make_index(Self::RECORDS, doc! { "expires": 1 }, Some(few)).await
+            mongo.make_index(Self::RECORDS, doc! { "expires": 1 }, Some(few)).await?;
+            Deliveries::prepare(mongo).await
         };
-        making.await.map_err(EngineError::during("preparing the records"))?;
+        let deliveries = making.await.map_err(EngineError::during("preparing the records"))?;
         Ok(Self {
+            deliveries,
             log: Log::new(mongo),
             records: mongo.settled_collection(Self::RECORDS),
             patrols: Patrols::new(mongo),

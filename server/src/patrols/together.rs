@@ -9,6 +9,7 @@ use super::{PatrolError, Patrols, patrol_of};
 use crate::{
     directory::{ActivePatrol, UnitEntry},
     ports::{Change, EngineError},
+    webhooks::enqueue::with_deliveries,
     wiring::is_away,
 };
 use parking_lot::Mutex;
@@ -128,6 +129,6 @@ impl Patrols {
             });
         }
         let changes = starting.into_values().map(Change::PutPatrol).collect();
-        (changes, plans)
+        (with_deliveries(&self.directory, changes), plans)
     }
 }

@@ -1,6 +1,6 @@
 //! What Sentinel needs of an engine, and what each must promise.
 //!
-//! Six small traits, each with one contract test suite that every engine passes
+//! Small traits, each with one contract test suite that every engine passes
 //! (`tests/contracts`). Embedded, SQLite and in-process structures stand behind
 //! them; scaled out, Redis and MongoDB. Nothing outside `wiring` knows which.
 
@@ -8,6 +8,7 @@ mod archive;
 mod bus;
 mod health;
 mod intake;
+mod outbox;
 mod positions;
 mod queue;
 mod registry;
@@ -17,11 +18,12 @@ pub use archive::{Archive, ArchiveWriter, Points, StoreError, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition, TOLD_FOR_S};
 pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Receipt};
+pub use outbox::{DueOf, NewDelivery, Outbox, Queued};
 pub use positions::{NearbyQuery, Positions, Put};
 pub use queue::{DeadEntry, QueueContents, QueueEntry};
 pub use registry::{
-    Change, Commit, Committed, Home, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, UnitRecord,
-    UserRecord,
+    Change, Commit, Committed, Home, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, SigningSecret,
+    UnitRecord, UserRecord, WebhookRecord,
 };
 pub use rooms::{RoomMember, Rooms};
 

@@ -1,10 +1,12 @@
-use super::{EngineError, TimeRange};
+use super::{EngineError, NewDelivery, TimeRange};
 use async_trait::async_trait;
-use sentinel_model::{Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName};
+use sentinel_model::{
+    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName, webhook::WantedEvents,
+};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
-/// The durable records: hierarchy, units, people, keys, sessions, patrols.
+/// The durable records: hierarchy, units, people, keys, sessions, webhooks, patrols.
 ///
 /// The running program works on its own copy in memory (`directory`), loaded at
 /// start; every change is committed here first. A commit is atomic and on disk
@@ -80,6 +82,7 @@ pub struct Records {
     pub users: Vec<UserRecord>,
     pub keys: Vec<KeyRecord>,
     pub sessions: Vec<SessionRecord>,
+    pub webhooks: Vec<WebhookRecord>,
     /// Active ones.
     pub patrols: Vec<Patrol>,
 }
@@ -93,8 +96,16 @@ pub enum Change {
     PutUser(UserRecord),
     PutKey(KeyRecord),
     PutSession(SessionRecord),
-    DropSession { hash: String },
+    DropSession {
+        hash: String,
+    },
     PutPatrol(Patrol),
+    PutWebhook(WebhookRecord),
+    DropWebhook {
+        id: String,
+    },
+    /// Into the [`Outbox`](super::Outbox), where none of that id is there. Not among what is loaded.
+    PutDelivery(NewDelivery),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,4 +175,35 @@ pub struct SessionRecord {
     pub username: UserName,
     pub credentials_version: u32,
     pub expires_at: Time,
+}
+
+/// An endpoint that is told of what happens in a scope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WebhookRecord {
+    pub id: String,
+    pub name: String,
+    pub url: String,
+    pub scope: Scope,
+    pub events: WantedEvents,
+    pub enabled: bool,
+    pub disabled_because: Option<String>,
+    pub failing_since: Option<Time>,
+    pub created_at: Time,
+    /// The newest first, never empty. They must be readable to sign with, as the signing key
+    /// of sign-ins must, and lie beside it: encrypted, their key would lie there too.
+    pub secrets: Vec<SigningSecret>,
+}
+
+/// `whsec_` and base64.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct SigningSecret {
+    pub text: String,
+    /// None of the newest.
+    pub until: Option<Time>,
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningSecret(hidden, until {:?})", self.until)
+    }
 }

@@ -1,7 +1,7 @@
 //! The embedded engines that keep things on disk, over SQLite.
 //!
 //! Two files in the data folder: `history.db` (fixes; [`intake`] writes, [`archive`]
-//! reads) and `records.db` ([`registry`]). Both run in WAL mode with
+//! reads) and `records.db` ([`registry`], and [`outbox`] beside it). Both run in WAL mode with
 //! `synchronous=FULL`: a commit that answered is on disk.
 
 mod archive;
@@ -10,6 +10,7 @@ mod group;
 mod intake;
 mod key_uses;
 pub mod open;
+mod outbox;
 mod readers;
 pub mod registry;
 mod writer;

@@ -13,9 +13,10 @@
 use super::{
     key_uses,
     open::{self, Migrations},
+    outbox,
     readers::Readers,
 };
-use crate::ports::{Change, Commit, Committed, EngineError, Records, Registry, TimeRange};
+use crate::ports::{Change, Commit, Committed, EngineError, Queued, Records, Registry, TimeRange};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId};
@@ -23,8 +24,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::HashMap, path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
-const SCHEMA: Migrations = Migrations {
-    steps: &["
+const SCHEMA: Migrations = Migrations { steps: &[RECORDS, key_uses::SCHEMA, outbox::SCHEMA] };
+
+const RECORDS: &str = "
         CREATE TABLE scope (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE unit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE user (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
@@ -41,8 +43,7 @@ const SCHEMA: Migrations = Migrations {
         CREATE INDEX patrol_of_unit ON patrol (unit, started_at);
         CREATE INDEX patrol_ended ON patrol (ended_at);
         CREATE UNIQUE INDEX patrol_active ON patrol (unit) WHERE ended_at IS NULL;
-    ", key_uses::SCHEMA],
-};
+    ";
 
 /// Requests that may wait for the thread before callers do.
 const QUEUE: usize = 64;
@@ -60,7 +61,7 @@ pub struct SqliteRegistry {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum RecordError {
+pub(super) enum RecordError {
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     #[error("the {table} record {id:?} does not read")]
@@ -80,6 +81,7 @@ enum RecordError {
 impl SqliteRegistry {
     pub fn open(path: &Path) -> Result<Self, EngineError> {
         let mut db = open::open(path, &SCHEMA)?;
+        outbox::end_leases(&db).map_err(EngineError::during("opening the outbox"))?;
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         let thread = std::thread::Builder::new()
             .name("records".into())
@@ -93,7 +95,7 @@ impl SqliteRegistry {
     }
 
     /// Runs on the records thread, after everything sent before.
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         what: &'static str,
         job: impl FnOnce(&mut Connection) -> Result<T, RecordError> + Send + 'static,
@@ -109,6 +111,15 @@ impl SqliteRegistry {
             Err(_) => Err(RecordError::Stopped),
         };
         result.map_err(EngineError::during(what))
+    }
+
+    /// Beside the thread.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        job: impl FnOnce(&Connection) -> Result<T, RecordError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        self.readers.read(what, move |db| Ok(job(db)?)).await
     }
 }
 
@@ -134,6 +145,7 @@ impl Registry for SqliteRegistry {
                 users: bodies(db, "user")?,
                 keys: bodies(db, "api_key")?,
                 sessions: bodies(db, "session")?,
+                webhooks: bodies(db, "webhook")?,
                 patrols: patrols(db, "ended_at IS NULL ORDER BY id", [])?,
             })
         })
@@ -264,6 +276,12 @@ fn apply(tx: &Transaction<'_>, change: &Change) -> Result<(), RecordError> {
             Ok(())
         }
         Change::PutPatrol(patrol) => put_patrol(tx, patrol),
+        Change::PutWebhook(record) => put(tx, "webhook", &record.id, record),
+        Change::DropWebhook { id } => {
+            tx.execute("DELETE FROM webhook WHERE id = ?1", [id])?;
+            Ok(())
+        }
+        Change::PutDelivery(delivery) => outbox::put(tx, &Queued::new(delivery.clone())),
     }
 }
 

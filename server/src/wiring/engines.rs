@@ -5,7 +5,7 @@ use crate::{
     config::Config,
     data_folder::DataFolder,
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
-    ports::{Archive, Bus, Condition, Health, Intake, Positions, Registry, Rooms},
+    ports::{Archive, Bus, Condition, Health, Intake, Outbox, Positions, Registry, Rooms},
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
 };
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub struct Engines {
     pub registry: Arc<dyn Registry>,
+    pub outbox: Arc<dyn Outbox>,
     pub intake: Arc<dyn Intake>,
     pub archive: Arc<dyn Archive>,
     pub bus: Arc<dyn Bus>,
@@ -45,8 +46,10 @@ impl Engines {
         let folder = DataFolder::take(&config.data)?;
         let history = folder.history();
         let bus = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
+        let records = Arc::new(SqliteRegistry::open(&folder.records())?);
         Ok(Self {
-            registry: Arc::new(SqliteRegistry::open(&folder.records())?),
+            registry: records.clone(),
+            outbox: records,
             intake: Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?),
             archive: Arc::new(SqliteArchive::open(&history)?),
             rooms: Arc::new(MemoryRooms::new(bus.clone())),

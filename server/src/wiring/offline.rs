@@ -8,8 +8,8 @@ use crate::{
     directory::Directory,
     memory::{MemoryBus, MemoryPositions},
     ports::{
-        Archive, ArchiveWriter, Bus, EngineError, Intake, IntakeError, Positions, QueueContents, Registry,
-        StoreError,
+        Archive, ArchiveWriter, Bus, EngineError, Intake, IntakeError, Outbox, Positions, QueueContents,
+        Registry, StoreError,
     },
     redis::RedisContents,
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Opened engines of an installation, and what has to be ended with them.
 pub struct Offline {
     pub registry: Arc<dyn Registry>,
+    pub outbox: Arc<dyn Outbox>,
     pub archive: Arc<dyn Archive>,
     pub writer: Arc<dyn ArchiveWriter>,
     pub bus: Arc<dyn Bus>,
@@ -44,8 +45,10 @@ impl Offline {
                 let folder = DataFolder::take(path)?;
                 let history = folder.history();
                 let intake = SqliteIntake::open(&history, IntakeLimits::default())?;
+                let records = Arc::new(SqliteRegistry::open(&folder.records())?);
                 Ok(Self {
-                    registry: Arc::new(SqliteRegistry::open(&folder.records())?),
+                    registry: records.clone(),
+                    outbox: records,
                     writer: Arc::new(ThroughIntake(Arc::new(intake))),
                     archive: Arc::new(SqliteArchive::open(&history)?),
                     // Nobody runs beside it, so nobody is told.
@@ -60,7 +63,8 @@ impl Offline {
             Place::Shared(shared) => {
                 let base = Base::visit(shared, &tasks, &stop).await?;
                 Ok(Self {
-                    registry: base.registry,
+                    registry: base.registry.clone(),
+                    outbox: base.registry,
                     writer: base.archive.clone(),
                     archive: base.archive,
                     bus: base.bus,

@@ -86,7 +86,8 @@ impl Base {
         let intake = Arc::new(RedisIntake::start(self.link, limits, tasks, stop.clone()).await?);
         let health = NodeHealth { intake: intake.clone(), bus: self.bus.clone(), mongo: self.mongo };
         Ok(Engines {
-            registry: self.registry,
+            registry: self.registry.clone(),
+            outbox: self.registry,
             intake,
             archive: self.archive,
             bus: self.bus,

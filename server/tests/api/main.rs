@@ -17,6 +17,8 @@ mod live_turmoil;
 mod ops;
 mod patrols;
 mod reads;
+#[path = "../shared/receiver.rs"]
+mod receiver;
 mod scope_is_law;
 #[path = "../shared/server.rs"]
 mod server;
@@ -24,3 +26,4 @@ mod server;
 mod socket;
 mod streams;
 mod track;
+mod webhooks;

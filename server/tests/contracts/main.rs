@@ -8,6 +8,7 @@ mod intake;
 mod key_uses;
 mod limits;
 mod mongo;
+mod outbox;
 mod positions;
 mod positions_expiry;
 mod queue;

@@ -34,11 +34,15 @@ mod starts;
 mod stories;
 mod subscriptions;
 mod town;
+mod webhooks;
 
 #[path = "../shared/cable.rs"]
 mod cable;
 #[path = "../shared/isolation/mod.rs"]
 mod isolation;
+#[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]
+#[path = "../shared/receiver.rs"]
+mod receiver;
 #[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]
 #[path = "../shared/server.rs"]
 mod server;

@@ -21,7 +21,12 @@ use tokio_util::sync::CancellationToken;
 const ROOM_LINGER: Duration = Duration::from_millis(50);
 
 fn config(redis: String, mongodb: String) -> Config {
-    let args = ServeArgs { redis_url: Some(redis), mongodb_url: Some(mongodb), ..ServeArgs::default() };
+    let args = ServeArgs {
+        redis_url: Some(redis),
+        mongodb_url: Some(mongodb),
+        webhook_allow: Some(vec!["127.0.0.1".into()]),
+        ..ServeArgs::default()
+    };
     Config { room_linger: ROOM_LINGER, ..args.settle().expect("settles") }
 }
 

@@ -10,6 +10,7 @@ mod moving;
 mod program;
 mod refusals;
 mod units;
+mod webhooks;
 
 use sentinel_services::{Database, Kind, Mongo, Redis};
 use std::path::Path;

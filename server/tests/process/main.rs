@@ -8,3 +8,8 @@ mod program;
 mod redis_tls;
 mod startup;
 mod startup_shared;
+mod webhooks;
+
+#[expect(dead_code, reason = "shared with tests that have more endpoints")]
+#[path = "../shared/receiver.rs"]
+mod receiver;

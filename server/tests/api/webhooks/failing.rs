@@ -1,0 +1,239 @@
+//! Endpoints that answer badly, late, too much, or not at all.
+
+use super::*;
+use crate::receiver::How;
+use sentinel_model::{
+    Scope,
+    webhook::{DeliveryState, WantedEvents},
+};
+use sentinel_server::ports::{Change, SigningSecret, WebhookRecord};
+
+/// Seconds after which the second and the third try are due, pauses being a tenth longer.
+const SECOND_S: i64 = 6;
+const THIRD_S: i64 = 34;
+
+#[tokio::test]
+async fn what_fails_is_tried_again_under_the_same_id_until_it_is_taken() {
+    let server = serve().await;
+    let admin = server.sign_in("admin").await;
+    let receiver = Receiver::start().await;
+    receiver.from_now_on(How::Status(500));
+    let (webhook, secret) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
+    server.unit("PC-1", 5).await;
+    server.start_patrol("PC-1", 5).await;
+    let tries = |count: usize| move |log: &[Delivery]| log[0].attempts.len() == count;
+    let log = until_log(&server, &admin, &webhook, "it is tried", tries(1)).await;
+    let failed = &log[0].attempts[0];
+    assert_eq!((log[0].state, failed.status), (DeliveryState::Pending, Some(500)));
+    assert_eq!(failed.error.as_deref(), Some("answered 500 Internal Server Error"));
+    assert_eq!(failed.response.as_deref(), Some("said the receiver"));
+    let pause = log[0].next_attempt_at.expect("it is tried again").ms_since(failed.at);
+    assert!((4_500..6_000).contains(&pause), "{pause} ms");
+    server.clock.turn(SECOND_S);
+    until_log(&server, &admin, &webhook, "it is tried again", tries(2)).await;
+    receiver.from_now_on(How::Status(202));
+    server.clock.turn(THIRD_S);
+    let log = until_log(&server, &admin, &webhook, "it is taken", tries(3)).await;
+    assert_eq!((log[0].state, log[0].next_attempt_at), (DeliveryState::Delivered, None));
+    let got = receiver.got();
+    assert_eq!(got.len(), 3);
+    assert!(
+        got.iter().all(|one| one.id() == log[0].id && one.text == got[0].text && one.is_signed_with(&secret))
+    );
+    assert_ne!(
+        got[0].header("webhook-timestamp"),
+        got[2].header("webhook-timestamp"),
+        "the time is the try's"
+    );
+
+    let again = format!("/api/v1/webhooks/{webhook}/deliveries/{}/redeliver", log[0].id);
+    assert_eq!(server.post(&admin, &again, json!({})).await.status, StatusCode::ACCEPTED);
+    assert_eq!(receiver.until(4).await[3].id(), log[0].id, "by hand too");
+    let nothing = format!("/api/v1/webhooks/{webhook}/deliveries/msg_0/redeliver");
+    assert_eq!(server.post(&admin, &nothing, json!({})).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn one_that_hangs_times_out_and_holds_up_nobody_else() {
+    let server = serve_waiting(Duration::from_secs(3)).await;
+    let admin = server.sign_in("admin").await;
+    let [hanging, well] = [Receiver::start().await, Receiver::start().await];
+    hanging.from_now_on(How::Hang);
+    let (webhook, _) = make(&server, &admin, &hanging.url(), "zone:3", &["*"]).await;
+    let (other, _) = make(&server, &admin, &well.url(), "zone:3", &["*"]).await;
+    for n in 0..30 {
+        let unit = format!("PC-{n}");
+        server.unit(&unit, 5).await;
+        server.start_patrol(&unit, 5).await;
+    }
+    well.until(30).await;
+    until_log(&server, &admin, &other, "all are taken", |log| {
+        log.iter().all(|delivery| delivery.state == DeliveryState::Delivered)
+    })
+    .await;
+    let log = until_log(&server, &admin, &webhook, "some timed out", |log| {
+        log.iter().any(|delivery| !delivery.attempts.is_empty())
+    })
+    .await;
+    let tried = log.iter().find_map(|delivery| delivery.attempts.first()).expect("a try");
+    assert_eq!((tried.status, tried.error.as_deref()), (None, Some("no answer within 3s")));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_of_an_answer_only_the_beginning_is_read() {
+    let server = serve_waiting(Duration::from_secs(3)).await;
+    let admin = server.sign_in("admin").await;
+    let [aside, receiver] = [Receiver::start().await, Receiver::start().await];
+    let (webhook, _) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
+    let test = format!("/api/v1/webhooks/{webhook}/test");
+    for (n, how, state) in [
+        (1, How::Redirect(aside.url()), DeliveryState::Pending),
+        (2, How::Endless, DeliveryState::Delivered),
+        (3, How::Stuck, DeliveryState::Delivered),
+    ] {
+        receiver.from_now_on(how.clone());
+        server.post(&admin, &test, json!({})).await;
+        let log = until_log(&server, &admin, &webhook, "it is tried", |log| {
+            log.len() == n && log[0].attempts.len() == 1
+        })
+        .await;
+        assert_eq!(log[0].state, state, "{how:?}: {log:?}");
+        let attempt = &log[0].attempts[0];
+        match how {
+            How::Redirect(_) => {
+                assert_eq!(attempt.status, Some(307));
+                assert!(attempt.error.as_deref().is_some_and(|error| error.contains("not followed")));
+            }
+            How::Endless => assert_eq!(attempt.response.as_ref().map(String::len), Some(2048)),
+            _ => assert_eq!(attempt.response.as_deref(), Some("so far")),
+        }
+    }
+    assert!(aside.got().is_empty());
+}
+
+#[tokio::test]
+async fn one_that_keeps_failing_is_tried_by_one_probe_a_minute_until_it_is_well_again() {
+    let server = serve().await;
+    let admin = server.sign_in("admin").await;
+    let [broken, well] = [Receiver::start().await, Receiver::start().await];
+    broken.from_now_on(How::Status(503));
+    let (webhook, _) = make(&server, &admin, &broken.url(), "zone:3", &["*"]).await;
+    make(&server, &admin, &well.url(), "zone:3", &["*"]).await;
+    for n in 0..40 {
+        let unit = format!("PC-{n}");
+        server.unit(&unit, 5).await;
+        server.start_patrol(&unit, 5).await;
+    }
+    well.until(40).await;
+    within(Duration::from_secs(60), "it is known to fail", || async {
+        one(&server, &admin, &webhook).await.failing_since.is_some()
+    })
+    .await;
+    // What was under way when that was found comes to its end.
+    until_log(&server, &admin, &webhook, "all wait", |log| {
+        let tried: usize = log.iter().map(|delivery| delivery.attempts.len()).sum();
+        tried == broken.got().len()
+    })
+    .await;
+    for _ in 0..3 {
+        let before = broken.got().len();
+        server.clock.turn(60);
+        broken.until(before + 1).await;
+        // Others get theirs meanwhile, and it gets no more.
+        let others = well.got().len();
+        let token = server.sentinel.patrols.directory.units(None, 1, |unit| unit.patrol.is_some()).remove(0);
+        server.end_patrol(token.patrol.expect("on patrol").id).await;
+        well.until(others + 1).await;
+        assert_eq!(broken.got().len(), before + 1, "one probe in a minute");
+    }
+    broken.from_now_on(How::Status(200));
+    server.clock.turn(60);
+    within(Duration::from_secs(60), "it is well again", || async {
+        one(&server, &admin, &webhook).await.failing_since.is_none()
+    })
+    .await;
+    server.clock.turn(900);
+    until_log(&server, &admin, &webhook, "it gets all it missed", |log| {
+        log.iter().all(|delivery| delivery.state == DeliveryState::Delivered)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_fails_for_days_or_says_it_is_gone_is_switched_off_and_that_is_said() {
+    let server = serve().await;
+    let admin = server.sign_in("admin").await;
+    let receiver = Receiver::start().await;
+    receiver.from_now_on(How::Status(410));
+    let (webhook, _) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
+    let test = format!("/api/v1/webhooks/{webhook}/test");
+    server.post(&admin, &test, json!({})).await;
+    within(Duration::from_secs(60), "it is switched off", || async {
+        !one(&server, &admin, &webhook).await.enabled
+    })
+    .await;
+    let because = one(&server, &admin, &webhook).await.disabled_because;
+    assert_eq!(because.as_deref(), Some("it answered 410 Gone"));
+    server.clock.turn(SECOND_S);
+    let log = until_log(&server, &admin, &webhook, "what waited is given up", |log| {
+        log[0].state == DeliveryState::Failed
+    })
+    .await;
+    assert_eq!(log[0].attempts[1].error.as_deref(), Some("the webhook is switched off"));
+    assert_eq!(receiver.got().len(), 1);
+
+    let on = patch(&server, &admin, &webhook, json!({"enabled": true})).await;
+    assert_eq!((&on.json["enabled"], &on.json["disabled_because"]), (&json!(true), &Value::Null));
+    receiver.from_now_on(How::Status(500));
+    // As it is after days of failing.
+    let mut record = (*server.sentinel.directory.webhook(&webhook).expect("is there")).clone();
+    record.failing_since = Some(server.clock.now().plus_ms(-6 * 24 * 3600 * 1000));
+    server.change(vec![Change::PutWebhook(record)]).await;
+    server.clock.turn(60);
+    server.post(&admin, &test, json!({})).await;
+    within(Duration::from_secs(60), "it is switched off", || async {
+        !one(&server, &admin, &webhook).await.enabled
+    })
+    .await;
+    let because = one(&server, &admin, &webhook).await.disabled_because;
+    assert_eq!(because.as_deref(), Some("it answered nothing well for five days"));
+}
+
+#[tokio::test]
+async fn what_leads_inside_by_now_is_refused_at_the_connection() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let receiver = Receiver::start().await;
+    let port = receiver.address.port();
+    // Registered when the operator allowed it, or when the name led elsewhere.
+    for (n, host, says) in [
+        (0, "127.0.0.1", "no public address"),
+        (1, "localhost", "no public address"),
+        (2, "[::ffff:127.0.0.1]", "no public address"),
+    ] {
+        let webhook = WebhookRecord {
+            id: format!("w{n}"),
+            name: "inside".into(),
+            url: format!("https://{host}:{port}/hook"),
+            scope: Scope::station(5),
+            events: WantedEvents::All,
+            enabled: true,
+            disabled_because: None,
+            failing_since: None,
+            created_at: server.clock.now(),
+            secrets: vec![SigningSecret {
+                text: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(),
+                until: None,
+            }],
+        };
+        server.change(vec![Change::PutWebhook(webhook.clone())]).await;
+        server.post(&admin, &format!("/api/v1/webhooks/{}/test", webhook.id), json!({})).await;
+        let log = until_log(&server, &admin, &webhook.id, "it is refused", |log| {
+            !log.is_empty() && log[0].attempts.len() == 1
+        })
+        .await;
+        let error = log[0].attempts[0].error.as_deref().expect("an error");
+        assert!(error.contains(says) && error.contains("--webhook-allow"), "{host}: {error}");
+    }
+    assert!(receiver.got().is_empty());
+}

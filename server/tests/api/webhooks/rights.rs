@@ -1,0 +1,104 @@
+//! Who may have webhooks, of which scope, to where.
+
+use super::*;
+use crate::server::{DISTRICT, zone};
+use sentinel_model::{Permission, Scope};
+
+#[tokio::test]
+async fn a_webhook_is_its_scope_s_managers_and_for_all_others_not_there() {
+    let server = serve().await;
+    let admin = server.sign_in("admin").await;
+    let (webhook, _) = make(&server, &admin, "http://127.0.0.1:1/", "station:5", &["patrol.started"]).await;
+    let path = format!("/api/v1/webhooks/{webhook}");
+    let manager = server.key(zone(3), &[Permission::Manage]).await;
+    for credential in [&admin, &server.sign_in("zone3").await, &manager] {
+        assert_eq!(one(&server, credential, &webhook).await.scope, Scope::station(5));
+        let list: Page<Webhook> = server.get(credential, "/api/v1/webhooks").await.as_a();
+        assert_eq!(list.items.len(), 1);
+    }
+    let reader = server.key(DISTRICT, &[Permission::Read, Permission::Dispatch, Permission::Ingest]).await;
+    let other_manager = server.key(zone(4), &[Permission::Manage]).await;
+    let mut strangers = vec![reader, other_manager];
+    for name in ["chief5", "chief9", "viewer5", "dispatcher", "zone4"] {
+        strangers.push(server.sign_in(name).await);
+    }
+    for credential in &strangers {
+        for (method, more) in [
+            (Method::GET, ""),
+            (Method::PATCH, ""),
+            (Method::DELETE, ""),
+            (Method::POST, "/rotate-secret"),
+            (Method::POST, "/test"),
+            (Method::GET, "/deliveries"),
+            (Method::POST, "/deliveries/msg_1/redeliver"),
+        ] {
+            let request = server.request(method.clone(), credential, &format!("{path}{more}"));
+            let answer = crate::server::send(request.json(&json!({"enabled": false}))).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {more}: {}", answer.text);
+        }
+        let list = server.get(credential, "/api/v1/webhooks").await;
+        assert!(list.status == StatusCode::FORBIDDEN || list.json["items"] == json!([]), "{}", list.text);
+        let body =
+            json!({"name": "n", "url": "https://hooks.invalid/", "scope": "station:5", "events": ["*"]});
+        assert_eq!(server.post(credential, "/api/v1/webhooks", body).await.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(server.get("", &path).await.status, StatusCode::UNAUTHORIZED);
+    assert!(one(&server, &admin, &webhook).await.enabled);
+    for scope in ["zone:4", "district:1", "station:99"] {
+        let body = json!({"name": "n", "url": "https://hooks.invalid/", "scope": scope, "events": ["*"]});
+        let zone3 = server.sign_in("zone3").await;
+        assert_eq!(
+            server.post(&zone3, "/api/v1/webhooks", body).await.status,
+            StatusCode::FORBIDDEN,
+            "{scope}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_a_webhook_may_not_go_is_refused_in_words() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let try_url = |url: &str| {
+        let body = json!({"name": "n", "url": url, "scope": "zone:3", "events": ["*"]});
+        let (server, admin) = (&server, &admin);
+        async move { server.post(admin, "/api/v1/webhooks", body).await }
+    };
+    for host in
+        ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1", "localhost", "0x7f.1"]
+    {
+        let refused = try_url(&format!("https://{host}/hook")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{host}");
+        assert!(refused.message().contains("--webhook-allow"), "{}", refused.message());
+    }
+    for (url, says) in [
+        ("http://hooks.invalid/", "https://"),
+        ("ftp://hooks.invalid/", "no URL"),
+        ("https://u:p@hooks.invalid/", "no password"),
+        ("hooks", "no URL"),
+    ] {
+        let refused = try_url(url).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{url}");
+        assert!(refused.message().contains(says), "{}", refused.message());
+    }
+    let made = try_url("https://hooks.invalid/hook").await;
+    assert_eq!(made.status, StatusCode::CREATED, "a name may lead somewhere later: {}", made.text);
+    let id = made.json["id"].as_str().expect("an id");
+    let moved = patch(&server, &admin, id, json!({"url": "https://192.168.1.1/"})).await;
+    assert_eq!(moved.status, StatusCode::BAD_REQUEST, "nor may it move there");
+    for (body, says) in [
+        (json!({"name": "", "url": "https://hooks.invalid/", "scope": "zone:3", "events": ["*"]}), "empty"),
+        (
+            json!({"name": "n", "url": "https://hooks.invalid/", "scope": "zone:3", "events": []}),
+            "at least one",
+        ),
+        (
+            json!({"name": "n", "url": "https://hooks.invalid/", "scope": "zone:3", "events": ["tea"]}),
+            "patrol.started",
+        ),
+    ] {
+        let refused = server.post(&admin, "/api/v1/webhooks", body).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{says}");
+        assert!(refused.message().contains(says), "{}", refused.message());
+    }
+}
