@@ -67,7 +67,7 @@ async fn without_a_scope_it_is_the_caller_s_own() {
 async fn what_is_refused_is_refused_before_the_stream_begins() {
     let server = Server::start().await;
     let chief = server.sign_in("chief5").await;
-    let many = vec!["PC-1"; 3].join(",") + &(0..1000).map(|n| format!(",u{n}")).collect::<String>();
+    let many = ["PC-1"; 3].join(",") + &(0..1000).map(|n| format!(",u{n}")).collect::<String>();
     for (credential, query, status, says) in [
         ("", "", 401, "say who you are"),
         ("snt_key_nonsense", "", 401, "not known here"),
