@@ -163,12 +163,11 @@ pub fn form(frame: &Frame, scopes: Vec<ScopeChoice>, typed: Typed, refusal: Opti
                         .into_iter()
                         .map(|(permission, word, hint)| {
                             let name = box_name(permission);
-                            let hint_id = format!("{name}-hint");
                             view! {
                                 <label class="choice">
-                                    <input type="checkbox" name=name value="on" checked=typed.permissions.contains(&permission) aria-describedby=hint_id.clone()/>
+                                    <input type="checkbox" name=name value="on" checked=typed.permissions.contains(&permission)/>
                                     <span>{word}</span>
-                                    <small id=hint_id class="faint">{hint}</small>
+                                    <small class="faint">{hint}</small>
                                 </label>
                             }
                         })
@@ -176,8 +175,8 @@ pub fn form(frame: &Frame, scopes: Vec<ScopeChoice>, typed: Typed, refusal: Opti
                 </fieldset>
                 <label class="field">
                     <span>"Last day"</span>
-                    <input name="ends" type="date" value=typed.ends aria-describedby="ends-hint"/>
-                    <small id="ends-hint" class="faint">"It ends with this day, UTC. Left empty, it holds until it is revoked."</small>
+                    <input name="ends" type="date" value=typed.ends/>
+                    <small class="faint">"It ends with this day, UTC. Left empty, it holds until it is revoked."</small>
                 </label>
                 <div class="form-foot">
                     <button class="button primary">"Make the key"</button>

@@ -28,9 +28,9 @@ pub struct List {
 
 pub fn list(frame: &Frame, list: List) -> String {
     let List { rows: Page { items, next }, words, is_first_page } = list;
-    let query = if words.is_empty() { String::new() } else { format!("q={}", encoded(&words)) };
+    let query = if words.is_empty() { String::new() } else { format!("q={}&", encoded(&words)) };
     let first = (!is_first_page).then(|| format!("/admin/units?{query}"));
-    let next = next.map(|cursor| format!("/admin/units?{query}&cursor={}", encoded(&cursor)));
+    let next = next.map(|cursor| format!("/admin/units?{query}cursor={}", encoded(&cursor)));
     let now = frame.now;
     page(frame, Section::Units, "Units", || {
         view! {
@@ -129,8 +129,8 @@ pub fn form(frame: &Frame, stations: Vec<ScopeChoice>, typed: Typed, refusal: Op
             <form class="admin-form" method="post" action="/admin/new-unit">
                 <label class="field">
                     <span>"Id"</span>
-                    <input name="id" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" value=typed.id autocomplete="off" autocapitalize="none" spellcheck="false" aria-describedby="id-hint"/>
-                    <small id="id-hint" class="faint">"As it is called over the radio, such as PC-214: letters, digits, dot, dash. It stays for ever."</small>
+                    <input name="id" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" value=typed.id autocomplete="off" autocapitalize="none" spellcheck="false"/>
+                    <small class="faint">"As it is called over the radio, such as PC-214: letters, digits, dot, dash. It stays for ever."</small>
                 </label>
                 <label class="field">
                     <span>"Name"</span>
