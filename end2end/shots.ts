@@ -49,6 +49,7 @@ for (const { name, ...screen } of SIZES) {
 
       test('pictures of the administration', async ({ page, openAs, watch, api }) => {
         watch.forgive(/./);
+        test.setTimeout(180_000);
         const whole = (what: string) =>
           page.screenshot({ path: join(FOLDER, `admin-${what}-${name}-${look}.png`), fullPage: true });
         const admin = await api('admin');
