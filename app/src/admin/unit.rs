@@ -76,7 +76,7 @@ pub fn shown(frame: &Frame, shown: Shown) -> String {
                         </div>
                     }
                         .into_any(),
-                    None => no_token(&id.to_string(), may_renew).into_any(),
+                    None => no_token(id.as_str(), may_renew).into_any(),
                 }}
                 <div class="apps">
                     {apps.into_iter().enumerate().map(|(at, app)| card(at, app, has_token)).collect_view()}
