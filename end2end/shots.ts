@@ -46,6 +46,40 @@ for (const { name, ...screen } of SIZES) {
         await ui.settled();
         await shoot('chief');
       });
+
+      test('pictures of the administration', async ({ page, openAs, watch, api }) => {
+        watch.forgive(/./);
+        test.setTimeout(180_000);
+        const whole = (what: string) =>
+          page.screenshot({ path: join(FOLDER, `admin-${what}-${name}-${look}.png`), fullPage: true });
+        const admin = await api('admin');
+        const made = async (key: string, permissions: string[], expires_at?: string) =>
+          admin.call<{ id: string }>('POST', '/api/v1/api-keys', { name: key, scope: 'zone:3', permissions, expires_at });
+        await made('Depot export', ['read'], '2027-01-31T23:59:59Z');
+        await made('Control room wall', ['read', 'dispatch']);
+        const { id } = await made('Old integration', ['read', 'ingest', 'dispatch', 'manage']);
+        await admin.call('DELETE', `/api/v1/api-keys/${id}`);
+        await openAs('admin', '/admin/units');
+        await whole('units');
+        await page.goto('/admin/units/PC-001');
+        await whole('unit');
+        await page.getByLabel('Make a new token for PC-001').click();
+        await whole('unit-asked');
+        await page.getByRole('button', { name: 'End the old token, make a new one' }).click();
+        await whole('unit-token');
+        await page.goto('/admin/keys');
+        await page.getByLabel('Revoke Depot export').first().click();
+        await whole('keys');
+        await page.goto('/admin/new-key');
+        await whole('new-key');
+        await page.getByLabel('Name').fill('Wall display');
+        await page.getByRole('button', { name: 'Make the key' }).click();
+        await whole('key');
+        await page.goto('/admin/new-unit');
+        await whole('new-unit');
+        await openAs('chief5', '/admin/keys');
+        await whole('no-permission');
+      });
     });
   }
 }

@@ -6,6 +6,7 @@
 //! - `platform`: the same few questions, answered by the request or by the browser
 //! - [`shell`], [`App`]: the document and its routes
 //! - [`pages`]: one file a page; [`components`]: what they are made of
+//! - [`admin`]: administration, rendered by the server alone
 //! - [`console`]: what every part of the live page shares; [`live`]: what keeps it alive
 //!
 //! There is no store, no socket server and no HTTP handler here.
@@ -13,6 +14,8 @@
 // Views are types as deep as the page.
 #![recursion_limit = "256"]
 
+#[cfg(feature = "ssr")]
+pub mod admin;
 #[cfg(feature = "ssr")]
 pub mod backend;
 

@@ -14,7 +14,7 @@ use crate::{
 use leptos::prelude::*;
 use sentinel_model::Role;
 
-fn role_word(role: Role) -> &'static str {
+pub fn role_word(role: Role) -> &'static str {
     match role {
         Role::Admin => "Administrator",
         Role::Commander => "Commander",
@@ -150,6 +150,9 @@ pub fn PersonMenu() -> impl IntoView {
                         {wall(|w| w.twelve = false, "24 h")} {wall(|w| w.twelve = true, "12 h")}
                     </div>
                 </div>
+                {(viewer.role == Role::Admin).then(|| view! {
+                    <a class="menu-item menu-foot" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
+                })}
                 <form method="post" action="/logout" class="menu-foot">
                     <button class="menu-item">
                         <Icon glyph=Glyph::SignOut/>

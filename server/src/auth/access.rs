@@ -195,6 +195,18 @@ impl Access {
         self.config.trusted_proxies.client(peer, headers)
     }
 
+    /// Scheme and host as the browser named them, such as `https://fleet.example:8443`; the scheme
+    /// on a trusted proxy's word, where one is between. None where no host reads as one.
+    pub fn address(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<String> {
+        let proto =
+            peer.and_then(|peer| self.config.trusted_proxies.said(peer, headers, "x-forwarded-proto"));
+        let is_https = self.config.secure_cookies || proto == Some("https");
+        let host = headers.get(header::HOST)?.to_str().ok()?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        let reads = !host.is_empty() && host.bytes().all(plain);
+        reads.then(|| format!("{}://{host}", if is_https { "https" } else { "http" }))
+    }
+
     /// What a request without any credential is answered.
     pub fn say_who() -> ApiError {
         ApiError::unauthorized(SAY_WHO)

@@ -63,6 +63,12 @@ impl Proxies {
         client
     }
 
+    /// What the proxy next to us says in a header; nothing where the peer is none that is trusted.
+    pub fn said<'h>(&self, peer: IpAddr, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+        let line = headers.get_all(name).iter().next_back().filter(|_| self.trusts(peer.to_canonical()))?;
+        line.to_str().ok()?.rsplit(',').next().map(str::trim)
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -110,6 +116,18 @@ mod tests {
         assert_eq!(client("127.0.0.1", "127.0.0.1", &[]), "127.0.0.1");
         assert_eq!(client("127.0.0.1", "127.0.0.1", &["unknown"]), "127.0.0.1");
         assert_eq!(client("127.0.0.1,10.0.0.1", "127.0.0.1", &["192.0.2.1, junk, 10.0.0.1"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_says_by_which_scheme_it_was_reached() {
+        let headers =
+            [("x-forwarded-proto".parse().expect("a name"), "http, https".parse().expect("a value"))];
+        let headers = headers.into_iter().collect();
+        let proxies: Proxies = "10.0.0.0/8".parse().expect("networks");
+        let said =
+            |peer: &str| proxies.said(peer.parse().expect("an address"), &headers, "x-forwarded-proto");
+        assert_eq!(said("10.0.0.1"), Some("https"), "the nearest one's word");
+        assert_eq!(said("203.0.113.7"), None);
     }
 
     #[test]

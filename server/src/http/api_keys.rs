@@ -34,7 +34,7 @@ pub fn routes() -> Router<Arc<Sentinel>> {
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
-async fn list(
+pub(super) async fn list(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     paging: Paging,
@@ -50,7 +50,7 @@ async fn list(
     Ok(Json(paging.page(keys, |key| key.id.clone(), show)?))
 }
 
-async fn make(
+pub(super) async fn make(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Body(new): Body<NewApiKey>,
@@ -86,7 +86,7 @@ async fn make(
     Ok((StatusCode::CREATED, Json(NewApiKeyAnswer { id, key: made.text })))
 }
 
-async fn revoke(
+pub(super) async fn revoke(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,

@@ -1,8 +1,11 @@
 //! Addresses and how they answer: one file a resource.
 //!
+//! For people without a program: [`admin`], pages over the same functions.
+//!
 //! Around them all: [`edge`] (request ids, logs, headers) and [`fresh`] (what another node
 //! has just made); under them: [`listen`].
 
+mod admin;
 mod answer;
 pub mod api_keys;
 mod assets;
@@ -66,6 +69,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(records)
         .merge(ops::routes())
         .merge(earlier::routes())
+        .merge(admin::routes(&sentinel))
         .route("/api/v1/ws", get(websocket::open))
         .route("/api/v1/stream", get(sse::open))
         .route("/api", any(no_address))

@@ -48,15 +48,15 @@ pub fn routes() -> Router<Arc<Sentinel>> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct InScope {
-    scope: Option<Scope>,
+pub(super) struct InScope {
+    pub scope: Option<Scope>,
     /// Words, each of which the id, the name or the station's name holds.
-    q: Option<String>,
-    limit: Option<usize>,
-    cursor: Option<String>,
+    pub q: Option<String>,
+    pub limit: Option<usize>,
+    pub cursor: Option<String>,
 }
 
-async fn list(
+pub(super) async fn list(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Asked(asked): Asked<InScope>,
@@ -83,7 +83,7 @@ pub(super) fn visible(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<
     unit.ok_or_else(|| no_unit(id))
 }
 
-async fn one(
+pub(super) async fn one(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
@@ -102,7 +102,7 @@ async fn location(
     location.map(Json).ok_or_else(|| ApiError::not_found(format!("unit {id} has posted no position yet")))
 }
 
-async fn create(
+pub(super) async fn create(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Body(new): Body<NewUnit>,
@@ -189,7 +189,7 @@ async fn change(
 }
 
 /// The old token stops working at once; the new one is shown this once.
-async fn renew_token(
+pub(super) async fn renew_token(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
@@ -213,7 +213,7 @@ async fn renew_token(
 
 /// The unit of an address, if the caller may change it. Asked while the directory is
 /// held for the change.
-fn managed(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
+pub(super) fn managed(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
     let unit = id.parse().ok().and_then(|id: UnitId| sentinel.directory.unit(&id));
     unit.filter(|unit| caller.may_manage(&sentinel.directory, unit.home().station())).ok_or_else(|| {
         ApiError::not_found(format!(

@@ -1,6 +1,7 @@
 //! The server from outside: real sockets, real files, a clock that the tests turn.
 //! One file a family of addresses; each test's name is what it proves.
 
+mod admin;
 mod earlier;
 mod encodings;
 mod formats;

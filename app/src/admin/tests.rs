@@ -1,0 +1,250 @@
+//! What the pages say, read as a browser gets it.
+
+use super::*;
+use connect::{apps, gpslogger_profile};
+use sentinel_model::{Page, Permission, Role, UnitId, people::ApiKey};
+
+const NOW: Time = Time(1_795_226_400_000);
+const TOKEN: &str = "snt_unit_abc-DEF_123";
+
+fn frame() -> Frame {
+    let (parts, ()) = http::Request::builder()
+        .header("cookie", "sentinel_theme=light")
+        .body(())
+        .expect("a request")
+        .into_parts();
+    Frame {
+        parts,
+        nonce: "n0nce".into(),
+        viewer: User {
+            username: "admin".parse().expect("a name"),
+            name: "Anju <Admin>".into(),
+            role: Role::Admin,
+            scope: "district:1".parse().expect("a scope"),
+            disabled: false,
+        },
+        scope_name: "Kochi City".into(),
+        may_manage: true,
+        now: NOW,
+    }
+}
+
+/// The words of a page, without its marks.
+fn words(html: &str) -> String {
+    let mut text = String::new();
+    for piece in html.split('<') {
+        text.push_str(piece.split_once('>').map_or("", |(_, words)| words));
+        text.push(' ');
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn unit() -> UnitId {
+    "PC-001".parse().expect("an id")
+}
+
+#[test]
+fn a_page_is_a_whole_document_in_the_chosen_look_whose_one_script_has_the_nonce() {
+    let html = page(&frame(), Section::Keys, "A <title>", || view! { <p>"here"</p> });
+    assert!(html.starts_with("<!DOCTYPE html><html lang=\"en\" data-theme=\"light\""), "{html}");
+    assert!(html.contains("<title>A &lt;title&gt; · Sentinel</title>"), "{html}");
+    assert_eq!(html.matches("<script").count(), 1);
+    assert!(html.contains("<script nonce=\"n0nce\">\ndocument."), "{html}");
+    assert!(html.contains("Anju &lt;Admin&gt;") && !html.contains("<Admin>"), "{html}");
+    assert!(!html.contains(".wasm"), "administration needs none");
+    assert!(words(&html).contains("Administrator, Kochi City"), "{}", words(&html));
+}
+
+#[test]
+fn each_app_is_told_the_token_in_the_place_it_has_for_one() {
+    let all = apps("https://fleet.example", &unit(), Some(TOKEN));
+    let app = |name: &str| all.iter().find(|app| app.name == name).expect("it is listed");
+    let setting = |name: &str, label: &str| {
+        let found = app(name).settings.iter().find(|(it, _)| *it == label);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default().to_owned()
+    };
+    assert_eq!(setting("Traccar Client", "Device identifier"), TOKEN);
+    assert_eq!(setting("Traccar Client", "Server URL"), "https://fleet.example");
+    assert_eq!(setting("OwnTracks", "User name"), "PC-001");
+    assert_eq!(setting("OwnTracks", "Password"), TOKEN);
+    assert_eq!(setting("Overland", "Access token"), TOKEN);
+    assert_eq!(setting("GPSLogger", "Password"), TOKEN);
+    assert!(
+        setting("OsmAnd", "Web address").starts_with(&format!("https://fleet.example/?id={TOKEN}&lat={{0}}"))
+    );
+    assert_eq!(setting("Your own app", "headers.Authorization"), format!("Bearer {TOKEN}"));
+    assert!(setting("curl", "Command").contains(&format!("Authorization: Bearer {TOKEN}")));
+}
+
+#[test]
+fn the_links_are_as_the_apps_read_them() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let all = apps("https://fleet.example:8443", &unit(), Some(TOKEN));
+    let link = |name: &str| {
+        let app = all.iter().find(|app| app.name == name).expect("it is listed");
+        app.link.as_ref().expect("it reads links")
+    };
+    let traccar = link("Traccar Client");
+    let opens = format!("org.traccar.client://config?url=https%3A%2F%2Ffleet.example%3A8443&id={TOKEN}&");
+    assert!(traccar.open.starts_with(&opens), "{}", traccar.open);
+    let scans = format!("https://fleet.example:8443/?id={TOKEN}&accuracy=high&");
+    assert!(traccar.scan.starts_with(&scans), "{}", traccar.scan);
+    assert_eq!(
+        link("Overland").open,
+        format!(
+            "overland://setup?url=https%3A%2F%2Ffleet.example%3A8443%2Fapi%2Fv1%2Flocations&token={TOKEN}&device_id=PC-001"
+        )
+    );
+    assert_eq!(
+        link("GPSLogger").open,
+        format!(
+            "gpslogger://properties/https://fleet.example:8443/connect/sentinel.properties?token={TOKEN}"
+        )
+    );
+    let inline = link("OwnTracks").open.strip_prefix("owntracks:///config?inline=").expect("inline");
+    let inline = inline.replace("%3D", "=").replace("%2B", "+").replace("%2F", "/");
+    let config = String::from_utf8(STANDARD.decode(inline).expect("base64")).expect("text");
+    for part in [
+        r#""_type":"configuration""#,
+        r#""mode":3"#,
+        r#""url":"https://fleet.example:8443/api/v1/locations""#,
+        r#""username":"PC-001""#,
+        r#""password":"snt_unit_abc-DEF_123""#,
+    ] {
+        assert!(config.contains(part), "{config}");
+    }
+}
+
+#[test]
+fn without_the_token_at_hand_there_is_no_link_and_no_token_anywhere() {
+    let all = apps("https://fleet.example", &unit(), None);
+    assert!(all.iter().all(|app| app.link.is_none()));
+    assert!(all[0].settings.iter().any(|(_, value)| value == "(the unit's token)"));
+}
+
+#[test]
+fn a_profile_posts_with_the_units_own_name_and_token() {
+    let profile = gpslogger_profile("https://fleet.example", &unit(), TOKEN);
+    assert!(
+        profile.contains("log_customurl_url=https://fleet.example/log?lat=%LAT&longitude=%LON&time=%TIME")
+    );
+    assert!(profile.contains("log_customurl_basicauth_username=PC-001\n"));
+    assert!(profile.contains("log_customurl_basicauth_password=snt_unit_abc-DEF_123\n"));
+}
+
+#[test]
+fn a_code_is_drawn_dark_on_light_with_room_around_it() {
+    let svg = qr::qr("Code for Overland".into(), "overland://setup?url=x").expect("it fits").to_html();
+    assert!(svg.contains("role=\"img\" aria-label=\"Code for Overland\""), "{svg}");
+    assert!(svg.contains("M4 4h1v1h-1z"), "the first module is dark, four from the edge: {svg}");
+    assert!(qr::qr(String::new(), &"x".repeat(5_000)).is_none());
+}
+
+fn key(revoked: bool, expires_at: Option<Time>) -> keys::Row {
+    let key = ApiKey {
+        id: "1f".into(),
+        name: "depot <b>".into(),
+        scope: "zone:3".parse().expect("a scope"),
+        permissions: vec![Permission::Ingest, Permission::Read],
+        created_at: NOW.plus_ms(-120_000),
+        expires_at,
+        revoked,
+    };
+    keys::Row { key, scope_name: "West".into() }
+}
+
+#[test]
+fn a_key_says_in_a_word_whether_it_still_opens_anything_and_is_revoked_by_a_form() {
+    let list = |row| {
+        let rows = Page { items: vec![row], next: None };
+        keys::list(&frame(), keys::List { rows, is_first_page: true, revoked: false })
+    };
+    let used = list(key(false, Some(NOW.plus_ms(60_000))));
+    let said = words(&used);
+    for word in
+        ["depot &lt;b&gt;", "West zone:3", "Read, Ingest", "2 min ago", "2026-11-21 02:01 UTC", "In use"]
+    {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(used.contains("action=\"/admin/keys/1f/revoke\""), "{used}");
+    for (row, word) in [(key(false, Some(NOW)), "Expired"), (key(true, None), "Revoked")] {
+        assert!(words(&list(row)).contains(word));
+    }
+    assert!(!list(key(true, None)).contains("/revoke"), "there is nothing left to revoke");
+}
+
+#[test]
+fn a_delivery_tells_each_attempt_and_what_comes_next() {
+    let attempt = |status, error: Option<&str>| webhooks::Attempt {
+        at: NOW.plus_ms(-60_000),
+        status,
+        error: error.map(Into::into),
+        duration_ms: 31,
+    };
+    let deliveries = vec![
+        webhooks::Delivery {
+            id: "msg_1".into(),
+            event: "alert".into(),
+            created_at: NOW.plus_ms(-60_000),
+            outcome: webhooks::Outcome::Waiting,
+            attempts: vec![attempt(Some(503), None), attempt(None, Some("the connection was refused"))],
+            next_attempt_at: Some(NOW.plus_ms(300_000)),
+        },
+        webhooks::Delivery {
+            id: "msg_0".into(),
+            event: "unit_joined".into(),
+            created_at: NOW.plus_ms(-90_000),
+            outcome: webhooks::Outcome::Delivered,
+            attempts: vec![attempt(Some(200), None)],
+            next_attempt_at: None,
+        },
+    ];
+    let endpoint = webhooks::Endpoint {
+        id: "e1".into(),
+        name: "Control room".into(),
+        url: "https://hooks.example/in".into(),
+        scope_name: "West".into(),
+        events: vec!["alert".into()],
+        enabled: true,
+    };
+    let rows = Page { items: deliveries, next: Some("msg_0".into()) };
+    let html = webhooks::log(
+        &frame(),
+        webhooks::Log { endpoint, deliveries: rows, is_first_page: true, done: None },
+    );
+    let said = words(&html);
+    for part in [
+        "Waiting alert 2 attempts",
+        "HTTP 503 31 ms",
+        "no answer 31 ms the connection was refused",
+        "Next attempt 2026-11-21 02:05 UTC",
+        "Delivered unit_joined 1 attempt",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    for address in ["/test", "/enabled", "/rotate-secret", "/remove", "/deliveries/msg_1/redeliver"] {
+        assert!(html.contains(&format!("action=\"/admin/webhooks/e1{address}\"")), "{address}");
+    }
+    assert!(html.contains("href=\"/admin/webhooks/e1?cursor=msg_0\""), "{html}");
+}
+
+#[test]
+fn a_refused_form_keeps_what_was_typed() {
+    let scopes =
+        vec![ScopeChoice { scope: "zone:3".parse().expect("a scope"), name: "West".into(), depth: 1 }];
+    let typed = webhooks::Typed {
+        name: "Control".into(),
+        url: "http://10.0.0.1".into(),
+        scope: "zone:3".into(),
+        events: vec!["alert".into()],
+    };
+    let events = vec![("alert".into(), "SOS and more".into()), ("incident".into(), "New ones".into())];
+    let why = Some("private addresses are refused".into());
+    let html = webhooks::form(&frame(), scopes, events, typed, why);
+    assert!(words(&html).contains("private addresses are refused"));
+    assert!(
+        html.contains("value=\"http://10.0.0.1\"") && html.contains("value=\"zone:3\" selected"),
+        "{html}"
+    );
+    assert_eq!(html.matches(" checked").count(), 1, "{html}");
+}
