@@ -72,7 +72,7 @@ pub fn list(frame: &Frame, list: List) -> String {
                                 <th scope="col">"May"</th>
                                 <th scope="col">"Made"</th>
                                 <th scope="col">"Ends"</th>
-                                // "Last used" stands here once the records tell it.
+                                <th scope="col">"Last used"</th>
                                 <th scope="col">"State"</th>
                                 <th scope="col"><span class="visually-hidden">"Revoke"</span></th>
                             </tr>
@@ -123,6 +123,12 @@ fn line(row: Row, now: Time) -> impl IntoView {
             <td data-label="Ends">
                 {match key.expires_at {
                     Some(at) => moment(at).into_any(),
+                    None => view! { <span class="faint">"never"</span> }.into_any(),
+                }}
+            </td>
+            <td data-label="Last used">
+                {match key.last_used_at {
+                    Some(at) => since(at, now).into_any(),
                     None => view! { <span class="faint">"never"</span> }.into_any(),
                 }}
             </td>

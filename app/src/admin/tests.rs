@@ -149,6 +149,7 @@ fn key(revoked: bool, expires_at: Option<Time>) -> keys::Row {
         created_at: NOW.plus_ms(-120_000),
         expires_at,
         revoked,
+        last_used_at: Some(NOW.plus_ms(-60_000)),
     };
     keys::Row { key, scope_name: "West".into() }
 }

@@ -2,11 +2,15 @@
 //! the address says whose it is, and stands in the profile.
 
 use super::server_of;
-use crate::{auth::Caller, http::error::ApiError, state::Sentinel};
+use crate::{
+    auth::{Access, Caller},
+    http::error::ApiError,
+    state::Sentinel,
+};
 use axum::{
     Router,
     extract::{Query, Request, State},
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -30,7 +34,8 @@ async fn gpslogger(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
-    let Caller::Unit(unit) = state.access.ingest_caller(&Default::default(), parts.uri.query())? else {
+    let caller = state.access.ingest_caller(&HeaderMap::new(), parts.uri.query())?;
+    let Caller::Unit(unit) = caller.ok_or_else(Access::say_whose)? else {
         return Err(ApiError::forbidden("a profile is made for a unit's own token"));
     };
     let server = server_of(&state, &parts)
