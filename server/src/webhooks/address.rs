@@ -7,18 +7,18 @@
 //! anew. Hosts that the operator names (`--webhook-allow`) are exempt from both.
 
 use futures::future::BoxFuture;
+use hyper_util::client::legacy::connect::dns::Name;
 use ipnet::IpNet;
-use reqwest::{
-    Url,
-    dns::{Addrs, Name, Resolve, Resolving},
-};
 use std::{
     collections::BTreeSet,
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, LazyLock},
+    task::{Context, Poll},
     time::Duration,
+    vec,
 };
+use url::Url;
 
 const URL_MAX_BYTES: usize = 2000;
 
@@ -105,6 +105,8 @@ fn plain(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// Finds the addresses of a name.
 pub type LookUp = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
 
@@ -172,7 +174,7 @@ impl Guard {
     }
 
     /// Where a host is; refused where any of that is not public.
-    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Failure> {
         let found = match plain(host).parse() {
             Ok(address) => vec![address],
             Err(_) => (self.look_up)(host.to_owned()).await?,
@@ -190,13 +192,22 @@ impl Guard {
 }
 
 /// At each connection. Addresses in a URL are never looked up: [`Guard::url`] is for them.
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
+impl tower::Service<Name> for Guard {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Failure;
+    type Future = BoxFuture<'static, Result<Self::Response, Failure>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let guard = self.clone();
         Box::pin(async move {
             let found = guard.addresses(name.as_str()).await?;
-            let addresses: Addrs = Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
-            Ok(addresses)
+            // The port is the URL's.
+            let addresses: Vec<_> = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
+            Ok(addresses.into_iter())
         })
     }
 }
@@ -220,6 +231,7 @@ fn carried(address: Ipv6Addr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tower::Service as _;
 
     fn guard(allowed: &[&str], found: &'static [&'static str]) -> Guard {
         let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
@@ -320,12 +332,11 @@ mod tests {
         {
             let refused = guard(&[], found).register("https://hooks.example/").await.expect_err("refused");
             assert!(refused.to_string().contains("--webhook-allow hooks.example"), "{refused}");
-            let name = "hooks.example".parse().expect("a name");
-            assert!(guard(&[], found).resolve(name).await.is_err(), "nor at a connection");
-            let allowed = guard(&["hooks.example"], found);
+            let name: Name = "hooks.example".parse().expect("a name");
+            assert!(guard(&[], found).call(name.clone()).await.is_err(), "nor at a connection");
+            let mut allowed = guard(&["hooks.example"], found);
             allowed.register("http://hooks.example/").await.expect("the operator allows it");
-            let name = "hooks.example".parse().expect("a name");
-            assert_eq!(allowed.resolve(name).await.map(Iterator::count).ok(), Some(found.len()));
+            assert_eq!(allowed.call(name).await.map(Iterator::count).ok(), Some(found.len()));
         }
         guard(&[], &["8.8.8.8"]).register("https://hooks.example/").await.expect("it is public");
         guard(&[], &[]).register("https://hooks.example/").await.expect("it may be there later");

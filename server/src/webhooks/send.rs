@@ -2,11 +2,24 @@
 
 use super::{Guard, sign};
 use crate::ports::{NewDelivery, WebhookRecord};
-use reqwest::{Client, Response, header, redirect::Policy};
+use axum::{
+    body::Body,
+    http::{Request, Response, header},
+};
+use futures::StreamExt as _;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use sentinel_model::{Time, webhook::DeliveryAttempt};
 use std::{error::Error, sync::Arc, time::Duration};
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout_at},
+};
 
 /// How long an endpoint has to answer.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
@@ -24,8 +37,12 @@ pub struct Sender {
     pub guard: Guard,
     timeout: Duration,
     /// Made for the first delivery: it reads the system's certificates.
-    client: OnceCell<Client>,
+    client: OnceCell<Asking>,
 }
+
+/// It follows no redirects, by which whoever answers would choose where the next request goes,
+/// and uses no proxy, which would look names up by itself.
+type Asking = Client<HttpsConnector<HttpConnector<Guard>>, Body>;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -37,16 +54,18 @@ impl Sender {
     /// Sends a delivery once.
     pub async fn send(&self, webhook: &WebhookRecord, delivery: &NewDelivery, now: Time) -> DeliveryAttempt {
         let begun = Instant::now();
-        let (status, error, response) = match self.ask(webhook, delivery, now).await {
-            Ok(response) => {
+        let until = begun + self.timeout;
+        let (status, error, response) = match timeout_at(until, self.ask(webhook, delivery, now)).await {
+            Ok(Ok(response)) => {
                 let status = response.status();
                 let error = (!status.is_success()).then(|| match status.is_redirection() {
                     true => format!("answered {status}; redirects are not followed"),
                     false => format!("answered {status}"),
                 });
-                (Some(status.as_u16()), error, Some(beginning(response).await))
+                (Some(status.as_u16()), error, Some(beginning(response, until).await))
             }
-            Err(error) => (None, Some(self.words(&*error)), None),
+            Ok(Err(error)) => (None, Some(words(&*error)), None),
+            Err(_) => (None, Some(format!("no answer within {:?}", self.timeout)), None),
         };
         let duration_ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
         DeliveryAttempt { at: now, status, error, duration_ms, response }
@@ -57,40 +76,38 @@ impl Sender {
         webhook: &WebhookRecord,
         delivery: &NewDelivery,
         now: Time,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response<Incoming>, Failure> {
         // What was public when it was registered may be refused since.
         let url = self.guard.url(&webhook.url)?;
-        let client = self.client.get_or_try_init(|| client(self.guard.clone(), self.timeout)).await?;
-        let request = client
-            .post(url)
+        let request = Request::post(url.as_str())
             .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, concat!("Sentinel-Webhooks/", env!("CARGO_PKG_VERSION")))
             .header("webhook-id", &delivery.id)
             .header("webhook-timestamp", sign::timestamp(now))
             .header("webhook-signature", sign::signatures(webhook, &delivery.id, now, &delivery.body)?)
-            .body(delivery.body.clone());
-        Ok(request.send().await?)
-    }
-
-    fn words(&self, error: &(dyn Error + 'static)) -> String {
-        if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout) {
-            return format!("no answer within {:?}", self.timeout);
-        }
-        // The first says what was asked, which is known; the last why it failed.
-        let mut cause = error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
-        cause.to_string().chars().take(ERROR_MAX_CHARS).collect()
+            .body(Body::from(delivery.body.clone()))?;
+        let client = self.client.get_or_try_init(|| client(self.guard.clone())).await?;
+        Ok(client.request(request).await?)
     }
 }
 
+/// The first of its causes says what was asked, which is known; the last why it failed.
+fn words(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string().chars().take(ERROR_MAX_CHARS).collect()
+}
+
 /// The rest is not waited for, however much it is; what cannot be read is not needed.
-async fn beginning(mut response: Response) -> String {
+async fn beginning(response: Response<Incoming>, until: Instant) -> String {
+    let mut chunks = Body::new(response.into_body()).into_data_stream();
     let mut bytes = Vec::new();
     while bytes.len() < RESPONSE_MAX_BYTES {
-        match response.chunk().await {
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) | Err(_) => break,
+        match timeout_at(until, chunks.next()).await {
+            Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
+            Ok(Some(Err(_)) | None) | Err(_) => break,
         }
     }
     bytes.truncate(RESPONSE_MAX_BYTES);
@@ -98,21 +115,20 @@ async fn beginning(mut response: Response) -> String {
     String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}")
 }
 
-async fn client(guard: Guard, timeout: Duration) -> Result<Client, Failure> {
+async fn client(guard: Guard) -> Result<Asking, Failure> {
     let tls = tokio::task::spawn_blocking(tls).await??;
-    let client = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .dns_resolver(Arc::new(guard))
-        // Whoever answers would choose where the next request goes.
-        .redirect(Policy::none())
-        // A proxy would look names up by itself.
-        .no_proxy()
-        .referer(false)
-        .timeout(timeout)
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(2)
-        .user_agent(concat!("Sentinel-Webhooks/", env!("CARGO_PKG_VERSION")));
-    Ok(client.build()?)
+    let mut connector = HttpConnector::new_with_resolver(guard);
+    // Also https, which the connector around it speaks.
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    let mut client = Client::builder(TokioExecutor::new());
+    client.pool_idle_timeout(IDLE).pool_max_idle_per_host(2).pool_timer(TokioTimer::new());
+    Ok(client.build(connector))
 }
 
 /// Trusts whom the system trusts. Where it trusts nobody, each delivery fails and says so.
