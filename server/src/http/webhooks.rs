@@ -204,7 +204,7 @@ async fn deliveries(
     let mut found = state.outbox.log(&id, after.map(|Behind(at, id)| (at, id)), limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| Behind::cursor(last));
+    let next = found.last().filter(|_| more).map(Behind::cursor);
     Ok(Answer(Page { items: found.into_iter().map(shown).collect(), next }))
 }
 

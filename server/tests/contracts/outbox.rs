@@ -58,9 +58,13 @@ macro_rules! outbox_contract {
 }
 
 outbox_contract! {
-    sqlite, Some(tempfile::tempdir().expect("a folder"));
+    sqlite, in_a_folder();
     ferretdb, OnMongo::of(Kind::FerretDb);
     mongo_java, OnMongo::of(Kind::JavaServer);
+}
+
+fn in_a_folder() -> Option<tempfile::TempDir> {
+    Some(tempfile::tempdir().expect("a folder"))
 }
 
 fn delivery(id: &str, webhook: &str, created_s: i64) -> NewDelivery {

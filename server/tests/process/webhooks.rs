@@ -80,7 +80,7 @@ async fn every_event_that_was_answered_arrives_under_one_id_however_often_the_pr
     for kill in 0..KILLS {
         // Some die while the endpoint takes its time over what it was sent.
         let hangs = kill % 2 == 0;
-        receiver.from_now_on(if hangs { How::Hang } else { How::Status(200) });
+        receiver.answers(if hangs { How::Hang } else { How::Status(200) });
         let mut server = Process::start_with(folder.path(), &ALLOW);
         let working: Vec<_> =
             (0..UNITS).map(|unit| tokio::spawn(work(unit, server.url(""), key.clone()))).collect();
@@ -91,7 +91,7 @@ async fn every_event_that_was_answered_arrives_under_one_id_however_often_the_pr
             answered.extend(unit.await.expect("it ends with the server"));
         }
     }
-    receiver.from_now_on(How::Status(200));
+    receiver.answers(How::Status(200));
     let _server = Process::start_with(folder.path(), &ALLOW);
     let of = |got: &crate::receiver::Got| {
         let patrol: PatrolId = got.json["data"]["patrol_id"].as_str()?.parse().ok()?;

@@ -84,7 +84,7 @@ impl Receiver {
         format!("http://{}/hook", self.address)
     }
 
-    pub fn from_now_on(&self, how: How) {
+    pub fn answers(&self, how: How) {
         *self.shared.how.lock() = how;
     }
 

@@ -17,7 +17,7 @@ async fn what_fails_is_tried_again_under_the_same_id_until_it_is_taken() {
     let server = serve().await;
     let admin = server.sign_in("admin").await;
     let receiver = Receiver::start().await;
-    receiver.from_now_on(How::Status(500));
+    receiver.answers(How::Status(500));
     let (webhook, secret) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
     server.unit("PC-1", 5).await;
     server.start_patrol("PC-1", 5).await;
@@ -31,7 +31,7 @@ async fn what_fails_is_tried_again_under_the_same_id_until_it_is_taken() {
     assert!((4_500..6_000).contains(&pause), "{pause} ms");
     server.clock.turn(SECOND_S);
     until_log(&server, &admin, &webhook, "it is tried again", tries(2)).await;
-    receiver.from_now_on(How::Status(202));
+    receiver.answers(How::Status(202));
     server.clock.turn(THIRD_S);
     let log = until_log(&server, &admin, &webhook, "it is taken", tries(3)).await;
     assert_eq!((log[0].state, log[0].next_attempt_at), (DeliveryState::Delivered, None));
@@ -58,7 +58,7 @@ async fn one_that_hangs_times_out_and_holds_up_nobody_else() {
     let server = serve_waiting(Duration::from_secs(8)).await;
     let admin = server.sign_in("admin").await;
     let [hanging, well] = [Receiver::start().await, Receiver::start().await];
-    hanging.from_now_on(How::Hang);
+    hanging.answers(How::Hang);
     let (webhook, _) = make(&server, &admin, &hanging.url(), "zone:3", &["*"]).await;
     let (other, _) = make(&server, &admin, &well.url(), "zone:3", &["*"]).await;
     for n in 0..30 {
@@ -91,7 +91,7 @@ async fn a_redirect_is_not_followed_and_of_an_answer_only_the_beginning_is_read(
         (2, How::Endless, DeliveryState::Delivered),
         (3, How::Stuck, DeliveryState::Delivered),
     ] {
-        receiver.from_now_on(how.clone());
+        receiver.answers(how.clone());
         server.post(&admin, &test, json!({})).await;
         let log = until_log(&server, &admin, &webhook, "it is tried", |log| {
             log.len() == n && log[0].attempts.len() == 1
@@ -116,7 +116,7 @@ async fn one_that_keeps_failing_is_tried_by_one_probe_a_minute_until_it_is_well_
     let server = serve().await;
     let admin = server.sign_in("admin").await;
     let [broken, well] = [Receiver::start().await, Receiver::start().await];
-    broken.from_now_on(How::Status(503));
+    broken.answers(How::Status(503));
     let (webhook, _) = make(&server, &admin, &broken.url(), "zone:3", &["*"]).await;
     make(&server, &admin, &well.url(), "zone:3", &["*"]).await;
     for n in 0..40 {
@@ -148,7 +148,7 @@ async fn one_that_keeps_failing_is_tried_by_one_probe_a_minute_until_it_is_well_
     // And perhaps the one of the minute in which it was found.
     let probes = broken.got().len() - before;
     assert!((3..=4).contains(&probes), "{probes} probes in three minutes");
-    broken.from_now_on(How::Status(200));
+    broken.answers(How::Status(200));
     server.clock.turn(60);
     within(Duration::from_secs(60), "it is well again", || async {
         one(&server, &admin, &webhook).await.failing_since.is_none()
@@ -166,7 +166,7 @@ async fn one_that_fails_for_days_or_says_it_is_gone_is_switched_off_and_that_is_
     let server = serve().await;
     let admin = server.sign_in("admin").await;
     let receiver = Receiver::start().await;
-    receiver.from_now_on(How::Status(410));
+    receiver.answers(How::Status(410));
     let (webhook, _) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
     let test = format!("/api/v1/webhooks/{webhook}/test");
     server.post(&admin, &test, json!({})).await;
@@ -186,7 +186,7 @@ async fn one_that_fails_for_days_or_says_it_is_gone_is_switched_off_and_that_is_
 
     let on = patch(&server, &admin, &webhook, json!({"enabled": true})).await;
     assert_eq!((&on.json["enabled"], &on.json["disabled_because"]), (&json!(true), &Value::Null));
-    receiver.from_now_on(How::Status(500));
+    receiver.answers(How::Status(500));
     // As it is after days of failing.
     let mut record = (*server.sentinel.directory.webhook(&webhook).expect("is there")).clone();
     record.failing_since = Some(server.clock.now().plus_ms(-6 * 24 * 3600 * 1000));

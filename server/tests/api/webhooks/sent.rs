@@ -154,12 +154,12 @@ async fn what_was_not_delivered_before_a_restart_is_after_it() {
     let server = serve().await;
     let admin = server.sign_in("admin").await;
     let receiver = Receiver::start().await;
-    receiver.from_now_on(crate::receiver::How::Hang);
+    receiver.answers(crate::receiver::How::Hang);
     let (webhook, _) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
     server.unit("PC-1", 5).await;
     server.start_patrol("PC-1", 5).await;
     let first = receiver.until(1).await.remove(0);
-    receiver.from_now_on(crate::receiver::How::Status(204));
+    receiver.answers(crate::receiver::How::Status(204));
     let server = server.restart().await;
     let again = receiver.until(2).await.remove(1);
     assert_eq!((again.id(), &again.text), (first.id(), &first.text), "the same under the same id");
