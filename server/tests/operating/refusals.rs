@@ -116,9 +116,9 @@ fn a_backup_that_ends_early_is_refused() {
 #[test]
 fn a_newer_format_is_refused_with_what_to_do() {
     let small = Small::make();
-    let newer = r#"{"sentinel_backup":{"version":2,"what":"unknown"}}"#.to_owned() + "\n";
+    let newer = r#"{"sentinel_backup":{"version":3,"what":"unknown"}}"#.to_owned() + "\n";
     let said = small.refusal(&small.write(&newer));
-    for part in ["version 2", "up to 1", "newer program"] {
+    for part in ["version 3", "up to 2", "newer program"] {
         assert!(said.contains(part), "{said}");
     }
     assert!(small.refusal(&small.write("{\"a\":1}\n")).contains("no backup of Sentinel"));
