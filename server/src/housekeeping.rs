@@ -1,4 +1,4 @@
-//! What has to be done now and then where many nodes share their engines, by one worker at
+//! What has to be done now and then where many nodes share their engines, by one process at
 //! a time: the one that holds the lease.
 //!
 //! Every chore bears being done twice and being left half done. One that fails is logged

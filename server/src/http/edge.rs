@@ -25,7 +25,8 @@ pub async fn around(request: Request, next: Next) -> Response {
         let took = started.elapsed();
         // The path alone: a query may hold a token.
         let (status, path, took_ms) = (response.status(), uri.path(), took.as_millis());
-        // What is away or too much is told once by who knows it, not by every device's request.
+        // Why it refuses for now has been told by what found that out: this adds nothing but a line for
+        // every device.
         if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
             tracing::warn!(%method, path, status = status.as_u16(), took_ms, "answered");
         } else {

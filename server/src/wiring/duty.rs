@@ -4,7 +4,7 @@
 use crate::{housekeeping::Chore, live::status::StatusWatch, patrols::Patrols};
 use std::{sync::Arc, time::Duration};
 
-/// The lease under which chores are done.
+/// The lease under which chores are done, these and a worker's own.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
 /// How often somebody looks for units that fell silent, or are heard of again.

@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// What an interval loses on the way: timers count in milliseconds and round up, and a frame takes its
-/// time to be encoded and written. The timer is set so much early, that a change is on the socket
-/// within the interval.
-const TIMER_LATE: Duration = Duration::from_millis(3);
+/// How much early the timer of an interval is set: timers count in milliseconds, round up and wake
+/// late, and a frame takes its time to be encoded and written.
+const EARLY: Duration = Duration::from_millis(3);
 
 /// What a lane shows its subscribers: the positions that changed between two versions.
 pub struct LaneFrame {
@@ -84,7 +83,7 @@ impl Room {
             }
             at = now;
             tokio::select! {
-                () = tokio::time::sleep_until(began + lane.interval.saturating_sub(TIMER_LATE)) => {}
+                () = tokio::time::sleep_until(began + lane.interval.saturating_sub(EARLY)) => {}
                 () = stop.cancelled() => break,
             }
         }
