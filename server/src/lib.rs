@@ -7,6 +7,7 @@
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket that carries `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
+//! - [`export`]: histories as files for other programs
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
 //! - [`geo`]: distances on the globe
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
@@ -24,6 +25,7 @@ pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod directory;
+pub mod export;
 pub mod gateway;
 pub mod geo;
 pub mod housekeeping;

@@ -16,6 +16,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
     time::Instant,
 };
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Shared by every request; made once, in `wiring`.
@@ -32,6 +33,8 @@ pub struct Sentinel {
     pub map: MapSettings,
     pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,
+    /// Files that may be sent at once.
+    pub exports: Arc<Semaphore>,
     pub sockets_open: Arc<AtomicU64>,
     pub started: Instant,
     /// Cancelled when the process is asked to stop.

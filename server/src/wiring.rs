@@ -29,7 +29,11 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Files of history that are sent at once: each keeps a core busy for as long as its reader is fast.
+const EXPORTS_AT_ONCE: usize = 4;
 
 /// A running Sentinel and what has to be ended with it.
 pub struct Running {
@@ -130,6 +134,7 @@ pub async fn start(
         map: crate::demo::map_settings(config),
         health,
         metrics,
+        exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         sockets_open: Arc::default(),
         started: Instant::now(),
         stop: stop.clone(),

@@ -11,17 +11,14 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    ports::{Archive, Change, EngineError, QueueEntry, Records, TimeRange},
+    ports::{Change, QueueEntry, Records, TimeRange},
     wiring::Offline,
 };
 use anyhow::ensure;
 use futures::TryStreamExt as _;
-use sentinel_model::{Fix, Time, UnitId};
+use sentinel_model::UnitId;
 use std::{collections::HashSet, path::Path};
 use tokio_util::sync::CancellationToken;
-
-/// Fixes in memory at once, unless more have one time.
-const PAGE: usize = 5_000;
 
 pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyhow::Result<Counts> {
     let mut saving = Saving {
@@ -112,40 +109,15 @@ impl Saving<'_> {
 
     async fn history(&mut self) -> anyhow::Result<()> {
         for unit in std::mem::take(&mut self.units) {
-            let mut next = Some(Time(i64::MIN));
-            while let Some(from) = next {
+            let mut pieces = self.from.archive.whole(&unit, TimeRange::ALL);
+            while let Some(piece) = pieces.try_next().await? {
                 self.go_on()?;
-                let (page, behind) = page(&*self.from.archive, &unit, from, PAGE).await?;
-                for fix in page {
+                for fix in piece {
                     self.target.write(&Line::Fix(unit.clone(), fix))?;
                 }
                 self.progress.fixes(self.target.counts().fixes, None);
-                next = behind;
             }
         }
         Ok(())
-    }
-}
-
-/// Fixes of a unit from a time on, and from when on there may be more. Fixes of one time are
-/// never parted, as a page begins with all of its time.
-pub(super) async fn page(
-    archive: &dyn Archive,
-    unit: &UnitId,
-    from: Time,
-    about: usize,
-) -> Result<(Vec<Fix>, Option<Time>), EngineError> {
-    let mut limit = about;
-    loop {
-        let mut page = archive.fixes(unit, TimeRange { from, ..TimeRange::ALL }, limit).await?;
-        let Some(last) = page.last().map(|fix| fix.time).filter(|_| page.len() >= limit) else {
-            return Ok((page, None));
-        };
-        let whole = page.partition_point(|fix| fix.time < last);
-        if whole > 0 {
-            page.truncate(whole);
-            return Ok((page, Some(last)));
-        }
-        limit = limit.saturating_mul(2);
     }
 }

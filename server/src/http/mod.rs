@@ -8,6 +8,7 @@ pub mod api_keys;
 mod assets;
 mod edge;
 pub mod error;
+mod exports;
 mod fresh;
 pub mod input;
 pub mod listen;
@@ -45,6 +46,7 @@ const PACKED_FROM_BYTES: u16 = 2048;
 pub fn router(sentinel: Arc<Sentinel>) -> Router {
     let records = Router::new()
         .merge(units::routes())
+        .merge(exports::routes())
         .merge(patrols::routes())
         .merge(scopes::routes())
         .merge(users::routes())

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     block::{self, BlockError},
-    ports::{Archive, EngineError, Points, TimeRange},
+    ports::{Archive, EngineError, Fixes, Points, TimeRange},
 };
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use mongodb::{
     Collection,
     bson::{Document, doc},
@@ -24,11 +24,16 @@ use std::{sync::Arc, time::Duration};
 /// Points that end a piece of a route. A day at a fix a second is one piece.
 const PIECE: usize = 100_000;
 
+/// Whole fixes that end a piece: 4 MB, and more where devices send much beside.
+const FIXES_PIECE: usize = 20_000;
+
 /// Units asked for at once.
 const UNITS_AT_ONCE: usize = 8;
 
-/// Segments a reply of the server holds.
-const BATCH: u32 = 1000;
+/// Segments a reply of the server holds: about as many as are asked for, where they are full.
+fn batch(enough: usize) -> u32 {
+    u32::try_from(enough / block::CAPACITY).unwrap_or(u32::MAX).clamp(100, 1000)
+}
 
 /// Reads a packed segment.
 type Unpack<T> = fn(&[u8]) -> Result<Vec<(Key, T)>, BlockError>;
@@ -79,6 +84,27 @@ impl MongoArchive {
         mongo.make_index(Self::SEGMENTS, of_unit, None).await.map(drop)
     }
 
+    fn pieces<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        unit: &UnitId,
+        range: TimeRange,
+        enough: usize,
+        unpack: Unpack<T>,
+    ) -> BoxStream<'static, Result<Vec<T>, EngineError>> {
+        let (archive, unit) = (self.clone(), unit.clone());
+        stream::try_unfold(Some(None), move |next: Option<Option<Key>>| {
+            let (archive, unit) = (archive.clone(), unit.clone());
+            async move {
+                let Some(behind) = next else { return Ok(None) };
+                let piece = archive.piece(&unit, range, behind, enough, unpack).await;
+                let (entries, reached) = piece.map_err(EngineError::during(what))?;
+                Ok((!entries.is_empty()).then_some((entries, reached.map(Some))))
+            }
+        })
+        .boxed()
+    }
+
     /// The next points or fixes: about `enough`, in order, and behind which key to read on;
     /// without that, they are the last.
     async fn piece<T: Send + 'static>(
@@ -94,7 +120,7 @@ impl MongoArchive {
         let segments = self.segments.clone();
         let reading = async move {
             let mut merge = Merge::new(range, behind);
-            let mut found = segments.find(filter).sort(doc! { "first": 1 }).batch_size(BATCH).await?;
+            let mut found = segments.find(filter).sort(doc! { "first": 1 }).batch_size(batch(enough)).await?;
             while let Some(segment) = found.try_next().await? {
                 merge.release(Some(time(segment.first)));
                 if merge.released.len() >= enough {
@@ -184,25 +210,18 @@ impl Archive for MongoArchive {
     /// Each piece is a read of its own, and short: who is slow to take them holds nothing,
     /// and what is compacted in between is not dropped so soon.
     fn points(&self, unit: &UnitId, range: TimeRange) -> Points {
-        let (archive, unit) = (self.clone(), unit.clone());
-        stream::try_unfold(Some(None), move |next: Option<Option<Key>>| {
-            let (archive, unit) = (archive.clone(), unit.clone());
-            async move {
-                let Some(behind) = next else { return Ok(None) };
-                let piece = archive.piece(&unit, range, behind, PIECE, points_of).await;
-                let (points, reached) = piece.map_err(EngineError::during("reading a route"))?;
-                Ok((!points.is_empty()).then_some((points, reached.map(Some))))
-            }
-        })
-        .boxed()
+        self.pieces("reading a route", unit, range, PIECE, points_of)
+    }
+
+    fn whole(&self, unit: &UnitId, range: TimeRange) -> Fixes {
+        self.pieces("reading fixes", unit, range, FIXES_PIECE, fixes_of)
     }
 
     async fn fixes(&self, unit: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let unpack = |bytes: &[u8]| Ok(keyed(block::unpack_all(bytes)?.0));
-        let piece = self.piece(unit, range, None, limit, unpack).await;
+        let piece = self.piece(unit, range, None, limit, fixes_of).await;
         let (mut fixes, _) = piece.map_err(EngineError::during("reading fixes"))?;
         fixes.truncate(limit);
         Ok(fixes)
@@ -216,6 +235,10 @@ impl Archive for MongoArchive {
             .await;
         Ok(found.map_err(EngineError::during("reading where units were"))?.into_iter().flatten().collect())
     }
+}
+
+fn fixes_of(bytes: &[u8]) -> Result<Vec<(Key, Fix)>, BlockError> {
+    Ok(keyed(block::unpack_all(bytes)?.0))
 }
 
 fn points_of(bytes: &[u8]) -> Result<Vec<(Key, RoutePoint)>, BlockError> {

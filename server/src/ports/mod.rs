@@ -13,7 +13,7 @@ mod queue;
 mod registry;
 mod rooms;
 
-pub use archive::{Archive, ArchiveWriter, Points, StoreError, TimeRange};
+pub use archive::{Archive, ArchiveWriter, Fixes, Points, StoreError, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition};
 pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Receipt};
