@@ -7,7 +7,7 @@ use crate::{
     ingest::Ingest,
     live::Hub,
     patrols::Patrols,
-    ports::{Health, Intake, Positions},
+    ports::{Erasure, Health, Intake, Positions},
     reads::Reads,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -31,10 +31,13 @@ pub struct Sentinel {
     pub reads: Arc<Reads>,
     pub hub: Arc<Hub>,
     pub map: MapSettings,
+    pub erasure: Arc<dyn Erasure>,
     pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,
     /// Files that may be sent at once.
     pub exports: Arc<Semaphore>,
+    /// Files that may be read at once.
+    pub imports: Arc<Semaphore>,
     pub sockets_open: Arc<AtomicU64>,
     pub started: Instant,
     /// Cancelled when the process is asked to stop.

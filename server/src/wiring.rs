@@ -34,6 +34,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Files of history that are sent at once: each keeps a core busy for as long as its reader is fast.
 const EXPORTS_AT_ONCE: usize = 4;
+/// Files of positions that are read in at once, beside what devices post.
+const IMPORTS_AT_ONCE: usize = 2;
 
 /// A running Sentinel and what has to be ended with it.
 pub struct Running {
@@ -54,8 +56,8 @@ pub async fn start(
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
     let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
-    let Engines { registry, intake, archive, bus, rooms, positions, health, folder } =
-        Engines::open(config, &tasks, &engines_stop).await?;
+    let Engines { registry, intake, archive, bus, rooms, positions, erasure, health, folder } =
+        Engines::open(config, &clock, &tasks, &engines_stop).await?;
     let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
     if config.demo {
         crate::demo::prepare(&directory, clock.now()).await?;
@@ -132,8 +134,10 @@ pub async fn start(
         patrols,
         hub,
         map: crate::demo::map_settings(config),
+        erasure,
         health,
         metrics,
+        imports: Arc::new(Semaphore::new(IMPORTS_AT_ONCE)),
         exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         sockets_open: Arc::default(),
         started: Instant::now(),

@@ -20,6 +20,9 @@ use sentinel_model::UnitId;
 use std::{collections::HashSet, path::Path};
 use tokio_util::sync::CancellationToken;
 
+/// Entries of the audit log in memory at once.
+const AUDIT_AT_ONCE: usize = 1_000;
+
 pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyhow::Result<Counts> {
     let mut saving = Saving {
         from,
@@ -38,6 +41,7 @@ pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyh
     saving.records().await?;
     saving.patrols().await?;
     saving.records().await?;
+    saving.audit().await?;
     saving.queue().await?;
     saving.history().await?;
     saving.target.finish()
@@ -88,6 +92,19 @@ impl Saving<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn audit(&mut self) -> anyhow::Result<()> {
+        let mut before = None::<String>;
+        loop {
+            self.go_on()?;
+            let entries = self.from.registry.audit(before.as_deref(), AUDIT_AT_ONCE).await?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            before = Some(last.id.clone());
+            for entry in entries {
+                self.target.write(&Line::Record(Change::Audit(entry)))?;
+            }
+        }
     }
 
     async fn queue(&mut self) -> anyhow::Result<()> {

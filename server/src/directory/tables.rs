@@ -73,6 +73,8 @@ impl Tables {
                 return Some(Ended::Session { hash });
             }
             Change::PutPatrol(patrol) => self.apply_patrol(&patrol),
+            // Read where it is kept.
+            Change::Audit(_) => {}
         }
         None
     }

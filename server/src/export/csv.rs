@@ -5,7 +5,7 @@ use sentinel_model::{Fix, UnitId};
 use std::fmt::Write as _;
 
 /// In their order.
-pub const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 13] = [
     "unit_id",
     "time",
     "received_at",

@@ -8,7 +8,7 @@ use sentinel_model::{Fix, UnitId};
 use std::fmt::Write as _;
 
 /// Of the elements that are ours: `received_at`, `accuracy_m`, `battery`, `event`, `uuid`, `extras`.
-pub const NAMESPACE: &str = "urn:sentinel:fix:1";
+const NAMESPACE: &str = "urn:sentinel:fix:1";
 
 pub struct Gpx;
 

@@ -13,8 +13,7 @@ mod gpx;
 mod kml;
 mod xml;
 
-pub use csv::COLUMNS;
-pub use gpx::NAMESPACE;
+pub use csv::plain;
 
 use crate::{
     auth::ScopeGrant,
@@ -204,6 +203,16 @@ impl Writing {
             self.writer.end_track(out);
         }
     }
+}
+
+/// A whole CSV file of these.
+pub fn csv_file(points: &[(UnitId, Fix)]) -> String {
+    let mut out = String::new();
+    csv::Csv.begin(&mut out);
+    for (unit, fix) in points {
+        csv::Csv.fixes(unit, std::slice::from_ref(fix), &mut out);
+    }
+    out
 }
 
 /// The same pieces, none larger than is written at once.

@@ -6,6 +6,7 @@ use super::{
     units::{in_range, no_unit},
 };
 use crate::{
+    audit,
     auth::{Caller, ScopeGrant, Signed},
     export::{self, Format, Leave, Pieces},
     ports::TimeRange,
@@ -48,8 +49,7 @@ async fn of_scope(
     let grant = caller.view(&sentinel.directory, scope)?;
     let name = scope.to_string();
     let pieces = sentinel.reads.taken_of_scope(grant.clone(), range);
-    tracing::info!(by = %caller, %scope, from = %range.from, to = %range.to, "history is taken away");
-    file(&sentinel, format, &name, range, pieces, grant)
+    file(&sentinel, &caller, format, &name, range, pieces, grant).await
 }
 
 /// A unit's route in another format than JSON. Without `max_points` every fix of it.
@@ -67,13 +67,13 @@ pub async fn of_unit(
         Some(max_points) => sentinel.reads.taken_at(caller, unit, range, max_points).await?,
     };
     let pieces = pieces.ok_or_else(|| no_unit(unit.as_str()))?;
-    tracing::info!(by = %caller, %unit, from = %range.from, to = %range.to, "a route is taken away");
-    file(sentinel, format, unit.as_str(), range, pieces, grant)
+    file(sentinel, caller, format, unit.as_str(), range, pieces, grant).await
 }
 
 /// The answer that is the file. What stands before it are ids, so the name needs no quoting.
-fn file(
+async fn file(
     sentinel: &Sentinel,
+    caller: &Caller,
     format: Format,
     of: &str,
     range: TimeRange,
@@ -83,6 +83,10 @@ fn file(
     let Ok(turn) = sentinel.exports.clone().try_acquire_owned() else {
         return Err(ApiError::overloaded("as many files as this server sends at once are on their way", 10));
     };
+    let detail = Some(format!("{} to {}", range.from, range.to.plus_ms(-1)));
+    let told = audit::entry(&sentinel.clock, caller, "history_exported", of, grant.scope(), detail);
+    sentinel.directory.put(vec![told]).await?;
+    tracing::info!(by = %caller, of, from = %range.from, to = %range.to, "history is taken away");
     let leave = Leave { grant, clock: sentinel.clock.clone(), turn };
     let name = format.file_name(of, range.from, range.to.plus_ms(-1));
     let mut response = Body::from_stream(export::body(format, pieces, leave)).into_response();

@@ -7,6 +7,7 @@ use super::{
     input::{self, Asked, BODY_MAX_BYTES, Body, NAME_MAX_CHARS, Paging, to_its_end},
 };
 use crate::{
+    audit,
     auth::{Caller, Signed, secret},
     clock::Clock,
     directory::UnitEntry,
@@ -133,7 +134,8 @@ async fn create(
                     created_at: now,
                     patrols_managed: false,
                 };
-                Ok((vec![Change::PutUnit(record)], ()))
+                let told = audit::entry(&sentinel.clock, &caller, "unit_made", &new.id, path.station(), None);
+                Ok((vec![Change::PutUnit(record), told], ()))
             })
             .await?;
         tracing::info!(by = %caller, unit = %new.id, station = %new.station, "a unit was made");
@@ -172,7 +174,9 @@ async fn change(
                         record.homes.push(Home { from: sentinel.clock.now(), path });
                     }
                 }
-                Ok::<_, ApiError>((vec![Change::PutUnit(record)], unit))
+                let station = record.homes.last().map_or(unit.home(), |home| home.path).station();
+                let told = audit::entry(&sentinel.clock, &caller, "unit_changed", &record.id, station, None);
+                Ok::<_, ApiError>((vec![Change::PutUnit(record), told], unit))
             })
             .await?;
         tracing::info!(by = %caller, unit = %unit.record.id, "a unit was changed");
@@ -194,7 +198,9 @@ async fn renew_token(
                 let unit = managed(&sentinel, &caller, &id)?;
                 let mut record = unit.record.clone();
                 record.token_hash = token.hash.clone();
-                Ok::<_, ApiError>((vec![Change::PutUnit(record)], unit))
+                let (id, station) = (&record.id, unit.home().station());
+                let told = audit::entry(&sentinel.clock, &caller, "unit_token_renewed", id, station, None);
+                Ok::<_, ApiError>((vec![Change::PutUnit(record), told], unit))
             })
             .await?;
         tracing::info!(by = %caller, unit = %unit.record.id, "a unit's token was renewed");
@@ -206,7 +212,7 @@ async fn renew_token(
 
 /// The unit of an address, if the caller may change it. Asked while the directory is
 /// held for the change.
-fn managed(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
+pub fn managed(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
     let unit = id.parse().ok().and_then(|id: UnitId| sentinel.directory.unit(&id));
     unit.filter(|unit| caller.may_manage(&sentinel.directory, unit.home().station())).ok_or_else(|| {
         ApiError::not_found(format!(

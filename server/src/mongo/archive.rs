@@ -3,6 +3,7 @@
 use super::{
     connect::Mongo,
     driver::{LATER, MongoError, SOON, within},
+    erase::{Head, Mark},
     merge::{Merge, keyed},
     segment::{Key, Segment, date, hour, hour_start, time},
     store::Writer,
@@ -43,6 +44,9 @@ type Unpack<T> = fn(&[u8]) -> Result<Vec<(Key, T)>, BlockError>;
 pub struct MongoArchive {
     pub(super) segments: Collection<Segment>,
     pub(super) writer: Arc<Writer>,
+    /// The segments again, of which erasing reads little.
+    pub(super) heads: Collection<Head>,
+    pub(super) marks: Collection<Mark>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,8 @@ pub(super) enum ReadError {
     Mongo(#[from] MongoError),
     #[error(transparent)]
     Block(#[from] BlockError),
+    #[error("the unit's history is being erased")]
+    Erased,
 }
 
 impl MongoArchive {
@@ -67,18 +73,28 @@ impl MongoArchive {
         };
         let made: Result<(), MongoError> = making.await;
         made.map_err(EngineError::during("preparing the history"))?;
-        Ok(Self { segments: mongo.collection(Self::SEGMENTS), writer: Arc::new(Writer::new(mongo)) })
+        Ok(Self::over(mongo, mongo.collection(Self::SEGMENTS)))
     }
 
     /// The same for who only passes by: what expires when is left as it is, and reads miss
     /// nothing that was stored before, wherever the URI would have history read.
     pub async fn visit(mongo: &Mongo) -> Result<Self, EngineError> {
         Self::prepare(mongo).await.map_err(EngineError::during("preparing the history"))?;
-        Ok(Self { segments: mongo.settled_collection(Self::SEGMENTS), writer: Arc::new(Writer::new(mongo)) })
+        Ok(Self::over(mongo, mongo.settled_collection(Self::SEGMENTS)))
+    }
+
+    fn over(mongo: &Mongo, segments: Collection<Segment>) -> Self {
+        Self {
+            segments,
+            writer: Arc::new(Writer::new(mongo)),
+            heads: mongo.settled_collection(Self::SEGMENTS),
+            marks: mongo.settled_collection(Self::ERASED),
+        }
     }
 
     async fn prepare(mongo: &Mongo) -> Result<(), MongoError> {
         mongo.make_collection(Self::SEGMENTS).await?;
+        mongo.make_collection(Self::ERASED).await?;
         Writer::prepare(mongo).await?;
         let of_unit = doc! { "unit": 1, "first": 1, "last": 1 };
         mongo.make_index(Self::SEGMENTS, of_unit, None).await.map(drop)

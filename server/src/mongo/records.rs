@@ -6,7 +6,7 @@
 
 use crate::ports::{Change, Records};
 use mongodb::bson::{DateTime, oid::ObjectId};
-use sentinel_model::{Patrol, PatrolId, Time};
+use sentinel_model::{Patrol, PatrolId, Time, audit::AuditEntry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
@@ -52,6 +52,10 @@ pub enum ChangeDoc {
         id: String,
     },
     Patrol(PatrolFields),
+    Audit {
+        id: String,
+        body: String,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -135,6 +139,7 @@ pub fn write(change: &Change) -> Result<ChangeDoc, RecordError> {
         Change::PutSession(record) => (json(record)?, Some(DateTime::from_millis(record.expires_at.ms()))),
         Change::DropSession { .. } => return Ok(ChangeDoc::Drop { id: record_id(change) }),
         Change::PutPatrol(patrol) => return Ok(ChangeDoc::Patrol(PatrolFields::of(patrol)?)),
+        Change::Audit(entry) => return Ok(ChangeDoc::Audit { id: entry.id.clone(), body: json(entry)? }),
     };
     Ok(ChangeDoc::Put { id: record_id(change), body, expires })
 }
@@ -149,6 +154,7 @@ fn record_id(change: &Change) -> String {
         Change::PutSession(record) => format!("session:{}", record.hash),
         Change::DropSession { hash } => format!("session:{hash}"),
         Change::PutPatrol(patrol) => format!("patrol:{}", patrol.id),
+        Change::Audit(entry) => format!("audit:{}", entry.id),
     }
 }
 
@@ -164,7 +170,12 @@ pub fn read(change: ChangeDoc) -> Result<Change, RecordError> {
             None => Err(RecordError::Kind(id)),
         },
         ChangeDoc::Patrol(fields) => Ok(Change::PutPatrol(fields.read()?)),
+        ChangeDoc::Audit { id, body } => read_audit(&id, &body).map(Change::Audit),
     }
+}
+
+pub fn read_audit(id: &str, body: &str) -> Result<AuditEntry, RecordError> {
+    serde_json::from_str(body).map_err(|source| RecordError::Body { id: format!("audit:{id}"), source })
 }
 
 pub fn read_record(id: &str, body: &str) -> Result<Change, RecordError> {
@@ -201,6 +212,8 @@ impl Tables {
     pub fn show(&mut self, change: Change) {
         match change {
             Change::DropSession { .. } => drop(self.records.remove(&record_id(&change))),
+            // Read where it is folded.
+            Change::Audit(_) => {}
             Change::PutPatrol(patrol) if patrol.ended_at.is_some() => drop(self.patrols.remove(&patrol.id)),
             Change::PutPatrol(patrol) => drop(self.patrols.insert(patrol.id, patrol)),
             change => drop(self.records.insert(record_id(&change), change)),
@@ -218,7 +231,10 @@ impl Tables {
                 Change::PutUser(record) => all.users.push(record),
                 Change::PutKey(record) => all.keys.push(record),
                 Change::PutSession(record) if record.expires_at > now => all.sessions.push(record),
-                Change::PutSession(_) | Change::DropSession { .. } | Change::PutPatrol(_) => {}
+                Change::PutSession(_)
+                | Change::DropSession { .. }
+                | Change::PutPatrol(_)
+                | Change::Audit(_) => {}
             }
         }
         all

@@ -6,6 +6,7 @@
 //! Workers fold the log into copies that are read by index ([`MongoRegistry::fold`]).
 
 use super::{
+    audit::AuditDoc,
     connect::Mongo,
     driver::{LATER, SOON, within},
     log::{Log, LogError},
@@ -20,7 +21,7 @@ use mongodb::{
     bson::{Binary, Bson, Document, doc, spec::BinarySubtype},
     options::IndexOptions,
 };
-use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId};
+use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId, audit::AuditEntry};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -34,6 +35,7 @@ pub struct MongoRegistry {
     pub(super) log: Log,
     pub(super) records: Collection<RecordDoc>,
     pub(super) patrols: Patrols,
+    pub(super) audit: Collection<AuditDoc>,
     secrets: Collection<SecretDoc>,
 }
 
@@ -59,7 +61,8 @@ impl MongoRegistry {
     /// there.
     pub async fn open(mongo: &Mongo) -> Result<Self, EngineError> {
         let making = async {
-            for name in [Log::COMMITS, Log::MARKS, Self::RECORDS, Self::SECRETS, Patrols::FOLDED] {
+            for name in [Log::COMMITS, Log::MARKS, Self::RECORDS, Self::SECRETS, Self::AUDIT, Patrols::FOLDED]
+            {
                 mongo.make_collection(name).await?;
             }
             // Who is active, or was at a moment, is asked far more often than about long ago.
@@ -78,6 +81,7 @@ impl MongoRegistry {
             log: Log::new(mongo),
             records: mongo.settled_collection(Self::RECORDS),
             patrols: Patrols::new(mongo),
+            audit: mongo.settled_collection(Self::AUDIT),
             secrets: mongo.settled_collection(Self::SECRETS),
         })
     }
@@ -305,6 +309,10 @@ impl Registry for MongoRegistry {
             found.extend(some.map_err(EngineError::during("reading the patrols of a moment"))?);
         }
         Ok(found)
+    }
+
+    async fn audit(&self, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, EngineError> {
+        self.read_audit(before, limit).await.map_err(EngineError::during("reading the audit log"))
     }
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {

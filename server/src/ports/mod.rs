@@ -1,11 +1,12 @@
 //! What Sentinel needs of an engine, and what each must promise.
 //!
-//! Six small traits, each with one contract test suite that every engine passes
+//! Small traits, each with one contract test suite that every engine passes
 //! (`tests/contracts`). Embedded, SQLite and in-process structures stand behind
 //! them; scaled out, Redis and MongoDB. Nothing outside `wiring` knows which.
 
 mod archive;
 mod bus;
+mod erasure;
 mod health;
 mod intake;
 mod positions;
@@ -15,6 +16,7 @@ mod rooms;
 
 pub use archive::{Archive, ArchiveWriter, Fixes, Points, StoreError, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition};
+pub use erasure::{EraseError, Erased, Erasure};
 pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Receipt};
 pub use positions::{NearbyQuery, Positions, Put};

@@ -1,6 +1,8 @@
 use super::{EngineError, TimeRange};
 use async_trait::async_trait;
-use sentinel_model::{Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName};
+use sentinel_model::{
+    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName, audit::AuditEntry,
+};
 use serde::{Deserialize, Serialize};
 
 /// The durable records: hierarchy, units, people, keys, sessions, patrols.
@@ -37,6 +39,9 @@ pub trait Registry: Send + Sync + 'static {
 
     /// The patrols of these stations that were active at a moment.
     async fn patrols_at(&self, stations: &[Scope], at: Time) -> Result<Vec<Patrol>, EngineError>;
+
+    /// Entries of the audit log before the one of this id, or from the newest, newest first.
+    async fn audit(&self, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, EngineError>;
 
     /// The installation's secret of that name, made at first asking: 32 random bytes.
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError>;
@@ -85,8 +90,12 @@ pub enum Change {
     PutUser(UserRecord),
     PutKey(KeyRecord),
     PutSession(SessionRecord),
-    DropSession { hash: String },
+    DropSession {
+        hash: String,
+    },
     PutPatrol(Patrol),
+    /// Adds to the audit log.
+    Audit(AuditEntry),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -120,12 +120,7 @@ impl Behind {
     }
 }
 
-fn piece_of_points(
-    db: &Connection,
-    unit: &UnitId,
-    range: TimeRange,
-    behind: Behind,
-) -> Piece<RoutePoint> {
+fn piece_of_points(db: &Connection, unit: &UnitId, range: TimeRange, behind: Behind) -> Piece<RoutePoint> {
     let (mut points, mut reached) = (Vec::new(), None);
     each_block(db, unit, TimeRange { from: behind.time, ..range }, |bytes| {
         let mut last = None;

@@ -17,7 +17,7 @@ use super::{
 use crate::ports::{Change, Commit, Committed, EngineError, Records, Registry, TimeRange};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId};
+use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId, audit::AuditEntry};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
@@ -40,6 +40,8 @@ const SCHEMA: Migrations = Migrations {
         CREATE INDEX patrol_of_unit ON patrol (unit, started_at);
         CREATE INDEX patrol_ended ON patrol (ended_at);
         CREATE UNIQUE INDEX patrol_active ON patrol (unit) WHERE ended_at IS NULL;
+    ", "
+        CREATE TABLE audit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
     "],
 };
 
@@ -200,6 +202,20 @@ impl Registry for SqliteRegistry {
             .await
     }
 
+    async fn audit(&self, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, EngineError> {
+        let before = before.map(ToOwned::to_owned);
+        self.readers
+            .read("reading the audit log", move |db| {
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let mut query = db.prepare_cached(
+                    "SELECT body FROM audit WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2",
+                )?;
+                let bodies = query.query_map(params![before, limit], |row| row.get::<_, String>(0))?;
+                bodies.map(|body| Ok(serde_json::from_str(&body?)?)).collect()
+            })
+            .await
+    }
+
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {
         self.run("reading the installation's secret", move |db| {
             let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -255,6 +271,7 @@ fn apply(tx: &Transaction<'_>, change: &Change) -> Result<(), RecordError> {
             Ok(())
         }
         Change::PutPatrol(patrol) => put_patrol(tx, patrol),
+        Change::Audit(entry) => put(tx, "audit", &entry.id, entry),
     }
 }
 
@@ -353,7 +370,7 @@ mod tests {
         drop(db);
         let error = SqliteRegistry::open(&path).err().expect("refused");
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
-        for part in ["records.db", "99", "up to 1", "newer program"] {
+        for part in ["records.db", "99", "up to 2", "newer program"] {
             assert!(cause.contains(part), "{cause}");
         }
     }

@@ -2,14 +2,19 @@
 
 use super::shared::Base;
 use crate::{
+    clock::Clock,
     config::Config,
     data_folder::DataFolder,
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
-    ports::{Archive, Bus, Condition, Health, Intake, Positions, Registry, Rooms},
+    ports::{Archive, Bus, Condition, Erasure, Health, Intake, Positions, Registry, Rooms},
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
 };
-use std::sync::Arc;
+use sentinel_model::Time;
+use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How often history that has expired is looked for.
+const EXPIRED_EVERY: Duration = Duration::from_secs(600);
 
 pub struct Engines {
     pub registry: Arc<dyn Registry>,
@@ -18,6 +23,7 @@ pub struct Engines {
     pub bus: Arc<dyn Bus>,
     pub rooms: Arc<dyn Rooms>,
     pub positions: Arc<dyn Positions>,
+    pub erasure: Arc<dyn Erasure>,
     pub health: Arc<dyn Health>,
     /// Held for as long as engines of its own are open.
     pub folder: Option<DataFolder>,
@@ -27,6 +33,7 @@ impl Engines {
     /// `tasks` and `stop` are for what engines run beside requests.
     pub async fn open(
         config: &Config,
+        clock: &Clock,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
@@ -34,17 +41,27 @@ impl Engines {
             Some(shared) => {
                 Ok(Base::open(shared, tasks, stop).await?.into_engines(shared, tasks, stop).await?)
             }
-            None => Self::embedded(config),
+            None => Self::embedded(config, clock, tasks, stop),
         }
     }
 
-    fn embedded(config: &Config) -> anyhow::Result<Self> {
+    fn embedded(
+        config: &Config,
+        clock: &Clock,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
         let folder = DataFolder::take(&config.data)?;
         let history = folder.history();
         let bus = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
+        let intake = Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?);
+        if let Some(retention) = config.retention {
+            tasks.spawn(expire(intake.clone(), retention, clock.clone(), stop.clone()));
+        }
         Ok(Self {
             registry: Arc::new(SqliteRegistry::open(&folder.records())?),
-            intake: Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?),
+            erasure: intake.clone(),
+            intake,
             archive: Arc::new(SqliteArchive::open(&history)?),
             rooms: Arc::new(MemoryRooms::new(bus.clone())),
             bus,
@@ -52,6 +69,22 @@ impl Engines {
             health: Arc::new(Embedded),
             folder: Some(folder),
         })
+    }
+}
+
+/// Drops history that is older, until `stop`.
+async fn expire(intake: Arc<SqliteIntake>, retention: Duration, clock: Clock, stop: CancellationToken) {
+    let kept_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+    let mut ticks = tokio::time::interval(EXPIRED_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = intake.drop_before(Time(clock.now().0.saturating_sub(kept_ms))).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "expired history could not be dropped; it is tried again");
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! The server from outside: real sockets, real files, a clock that the tests turn.
 //! One file a family of addresses; each test's name is what it proves.
 
+mod audit;
 mod encodings;
+mod erasure;
+mod exports;
+mod imports;
 mod ingest;
 mod ingest_shown;
 mod ingest_whom;

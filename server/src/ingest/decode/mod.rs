@@ -63,18 +63,18 @@ pub fn decode_for_unit(body: &[u8], clock: &Clock) -> Result<Posted, DecodeError
 
 /// What a format knows of a point, in our units, before it is checked.
 #[derive(Debug, Default)]
-struct RawPoint {
-    time: Option<Result<Time, String>>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    speed_mps: Option<f64>,
-    heading_deg: Option<f64>,
-    accuracy_m: Option<f64>,
-    altitude_m: Option<f64>,
-    battery: Option<f64>,
-    uuid: Option<String>,
-    event: Option<String>,
-    extras: Option<String>,
+pub struct RawPoint {
+    pub time: Option<Result<Time, String>>,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub speed_mps: Option<f64>,
+    pub heading_deg: Option<f64>,
+    pub accuracy_m: Option<f64>,
+    pub altitude_m: Option<f64>,
+    pub battery: Option<f64>,
+    pub uuid: Option<String>,
+    pub event: Option<String>,
+    pub extras: Option<String>,
 }
 
 /// Longest uuid kept, characters; a longer one is no uuid and spoils the identity.
@@ -84,7 +84,7 @@ const EVENT_MAX: usize = 64;
 const EXTRAS_MAX: usize = 4096;
 
 impl RawPoint {
-    fn check(self, received_at: Time) -> Result<Fix, String> {
+    pub fn check(self, received_at: Time) -> Result<Fix, String> {
         let time = self.time.ok_or("timestamp is missing")??;
         let latitude = degrees("latitude", self.latitude, 90.0)?;
         let longitude = degrees("longitude", self.longitude, 180.0)?;
