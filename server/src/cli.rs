@@ -3,6 +3,7 @@
 use crate::{
     backup::{self, BackupArgs, RestoreArgs},
     config::ServeArgs,
+    import::command::{self as import, ImportArgs},
     logs, serve, users,
     worker::{self, args::WorkerArgs, dead::DeadCommand},
 };
@@ -59,6 +60,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Load a server with devices and dashboards, measure, and audit what it kept
     Load(Box<load::LoadArgs>),
+    /// Put the positions of a GPX or CSV file into a server's history
+    Import(ImportArgs),
     /// People who may sign in
     #[command(subcommand)]
     User(users::UserCommand),
@@ -82,6 +85,7 @@ impl Cli {
             Command::Simulate(args) => simulate::run(*args, stop).await,
             Command::Replay(args) => replay::run(*args, stop).await,
             Command::Load(args) => load::run(*args, stop).await,
+            Command::Import(args) => import::run(args, stop).await,
             Command::User(command) => users::run(command).await,
         };
         signals.abort();

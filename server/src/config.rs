@@ -53,7 +53,7 @@ pub struct ServeArgs {
     #[arg(long, env = "SENTINEL_POSITION_TTL", value_name = "SECONDS")]
     pub position_ttl: Option<u64>,
 
-    /// With MongoDB: days that history is kept [default: for ever]
+    /// Days that history is kept [default: for ever]
     #[arg(long, env = "SENTINEL_RETENTION_DAYS", value_name = "DAYS")]
     pub retention_days: Option<u32>,
 
@@ -158,6 +158,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The engines that many nodes share; none where this process has its own.
     pub shared: Option<Shared>,
+    /// How long history is kept; none keeps it for ever.
+    pub retention: Option<Duration>,
     pub demo: bool,
     pub unit_rate: UnitRate,
     pub patrol_by_fix: bool,
@@ -192,6 +194,8 @@ impl ServeArgs {
             Some(path) => read(path)?,
             None => ServeArgs::default(),
         };
+        let retention_days = self.retention_days.or(file.retention_days);
+        anyhow::ensure!(retention_days != Some(0), "--retention-days must be at least 1");
         let shared = self.shared().or(file.shared()).settle()?;
         let tls = match (self.tls_cert.or(file.tls_cert), self.tls_key.or(file.tls_key)) {
             (None, None) => None,
@@ -205,6 +209,7 @@ impl ServeArgs {
             listen: self.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000))),
             data: self.data.or(file.data).unwrap_or_else(|| "data".into()),
             shared,
+            retention: retention_days.map(shared::days),
             demo: self.demo.or(file.demo).unwrap_or(false),
             unit_rate: self.unit_rate_limit.or(file.unit_rate_limit).unwrap_or_default(),
             patrol_by_fix: self.patrol_by_fix.or(file.patrol_by_fix).unwrap_or(true),

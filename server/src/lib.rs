@@ -2,12 +2,14 @@
 //!
 //! - [`http`]: addresses, errors, pages, the socket that is listened on; [`tls`]: its certificate
 //! - [`auth`]: who is asking, and the policy that alone can grant sight of a scope
+//! - [`audit`]: who did what, for those who have to account for it
 //! - [`ingest`]: a posted body becomes validated fixes, durable before the answer
 //! - [`patrols`]: units come on and off duty
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
 //! - [`webhooks`]: endpoints elsewhere are told of what happens
+//! - [`export`]: histories as files for other programs; [`import`] reads them in
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
 //! - [`simulator`]: cars driven by nobody, for trying things out
 //! - [`geo`]: distances on the globe
@@ -17,6 +19,7 @@
 //! - [`worker`]: from the queue that many nodes share into the archive
 //! - [`wiring`]: the one place that names engines and puts the parts together
 
+pub mod audit;
 pub mod auth;
 pub mod backup;
 pub mod block;
@@ -26,10 +29,12 @@ pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod directory;
+pub mod export;
 pub mod gateway;
 pub mod geo;
 pub mod housekeeping;
 pub mod http;
+pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod logs;

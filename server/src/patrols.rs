@@ -108,6 +108,34 @@ impl Patrols {
         to_its_end(async move { patrols.end_now(id).await }).await
     }
 
+    /// Ends the patrol of a unit that has one and starts another in its place, as it was: who
+    /// looks on sees it leave with all that was known of it, and come back.
+    pub async fn renew(self: &Arc<Self>, unit: &UnitId) -> Result<(), PatrolError> {
+        let (patrols, unit) = (self.clone(), unit.clone());
+        to_its_end(async move { patrols.renew_now(&unit).await }).await
+    }
+
+    async fn renew_now(&self, unit: &UnitId) -> Result<(), PatrolError> {
+        let now = self.clock.now();
+        let id = self.starts.ids.next(now);
+        let renewed = self
+            .directory
+            .change(|| {
+                let entry = self.directory.unit(unit).ok_or_else(|| PatrolError::NoUnit(unit.clone()))?;
+                let Some(active) = entry.patrol else { return Ok((Vec::new(), None)) };
+                let renewed = ActivePatrol { id, started_at: now, ..active };
+                let changes = [patrol_of(&entry, active, Some(now)), patrol_of(&entry, renewed, None)];
+                let changes = changes.into_iter().map(Change::PutPatrol).collect();
+                Ok::<_, PatrolError>((changes, Some((entry, active, renewed))))
+            })
+            .await?;
+        if let Some((entry, active, renewed)) = renewed {
+            self.leave(unit, active.id, now).await?;
+            self.join(&entry, renewed).await?;
+        }
+        Ok(())
+    }
+
     async fn start_by_hand(
         &self,
         unit: &UnitId,

@@ -7,7 +7,7 @@ use crate::{
     ingest::Ingest,
     live::Hub,
     patrols::Patrols,
-    ports::{Health, Intake, Outbox, Positions},
+    ports::{Erasure, Health, Intake, Outbox, Positions},
     reads::Reads,
     simulator::Simulator,
     webhooks::Sender,
@@ -18,6 +18,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
     time::Instant,
 };
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Shared by every request; made once, in `wiring`.
@@ -35,8 +36,13 @@ pub struct Sentinel {
     pub outbox: Arc<dyn Outbox>,
     pub webhooks: Arc<Sender>,
     pub map: MapSettings,
+    pub erasure: Arc<dyn Erasure>,
     pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,
+    /// Files that may be sent at once.
+    pub exports: Arc<Semaphore>,
+    /// Files that may be read at once.
+    pub imports: Arc<Semaphore>,
     pub sockets_open: Arc<AtomicU64>,
     pub started: Instant,
     /// Cancelled when the process is asked to stop.

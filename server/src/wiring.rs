@@ -34,7 +34,13 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Files of history that are sent at once: each keeps a core busy for as long as its reader is fast.
+const EXPORTS_AT_ONCE: usize = 4;
+/// Files of positions that are read in at once, beside what devices post.
+const IMPORTS_AT_ONCE: usize = 2;
 
 /// A running Sentinel and what has to be ended with it.
 pub struct Running {
@@ -55,8 +61,20 @@ pub async fn start(
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
     let (tasks, engines_stop) = (TaskTracker::new(), CancellationToken::new());
-    let Engines { registry, outbox, intake, archive, bus, rooms, positions, health, on_duty, folder } =
-        Engines::open(config, &tasks, &engines_stop).await?;
+    let engines = Engines::open(config, &clock, &tasks, &engines_stop).await?;
+    let Engines {
+        registry,
+        outbox,
+        intake,
+        archive,
+        bus,
+        rooms,
+        positions,
+        erasure,
+        health,
+        on_duty,
+        folder,
+    } = engines;
     let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
     if config.demo {
         crate::demo::prepare(&directory, clock.now()).await?;
@@ -154,8 +172,11 @@ pub async fn start(
         outbox,
         webhooks,
         map: crate::demo::map_settings(config),
+        erasure,
         health,
         metrics,
+        imports: Arc::new(Semaphore::new(IMPORTS_AT_ONCE)),
+        exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         sockets_open: Arc::default(),
         started: Instant::now(),
         stop: stop.clone(),

@@ -107,6 +107,28 @@ pub struct RejectedPoint {
     pub reason: String,
 }
 
+/// The answer to an import: what became of the points of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportAnswer {
+    /// Points that the file held.
+    pub total: u64,
+    /// Points that were taken. Where positions are queued for a database elsewhere, those that
+    /// it has already are among them; it keeps each once all the same.
+    pub accepted: u64,
+    /// Points that history held already, or the file before.
+    pub duplicates: u64,
+    pub rejected_total: u64,
+    /// The first of them.
+    pub rejected: Vec<RejectedLine>,
+}
+
+/// A point of a file that was set aside: of CSV its line, of GPX which point of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedLine {
+    pub line: u64,
+    pub reason: String,
+}
+
 /// Whether a place is what receivers say that know none yet: 0, 0. Such a fix is stored as
 /// it came, and shows nobody anywhere.
 pub fn is_nowhere(latitude: f64, longitude: f64) -> bool {

@@ -13,6 +13,7 @@
 //!
 //! Nothing here knows about sockets, stores or browsers; it is serde and plain data.
 
+pub mod audit;
 pub mod fix;
 pub mod ids;
 pub mod live;

@@ -126,6 +126,16 @@ impl Api {
         self.call(Method::POST, path, &[], Some(body)).await
     }
 
+    /// Posts a file, whose kind the server tells by its shape.
+    pub async fn post_file<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        file: Vec<u8>,
+    ) -> Result<T, CallError> {
+        self.call(Method::POST, path, query, Some(file)).await
+    }
+
     /// All items of a paged list.
     pub async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, CallError> {
         let limit = PAGE_ITEMS.to_string();

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `sentinel_backup` | first | the format's version, when it was made, by which Sentinel |
 //! | `secret` | any | the name and 64 hex digits |
-//! | `record` | any | a scope, unit, person, key, session, webhook or patrol, as the registry keeps it; a later one of an id replaces the one before |
+//! | `record` | any | a scope, unit, person, key, session, webhook, patrol or entry of the audit log, as the registry keeps it; a later one of an id replaces the one before |
 //! | `delivery` | any | a delivery of a webhook that is not settled, and how far it is (since version 2) |
 //! | `queued` | any | the unit and a fix that waited for the archive |
 //! | `dead` | any | an entry that the archive would not take: base64, and `fixes` where it reads |

@@ -14,7 +14,7 @@
 
 mod format;
 mod load;
-mod progress;
+pub mod progress;
 mod save;
 mod source;
 mod target;

@@ -11,17 +11,18 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    ports::{Archive, Change, EngineError, QueueEntry, Records, TimeRange},
+    ports::{Change, QueueEntry, Records, TimeRange},
     wiring::Offline,
 };
 use anyhow::ensure;
 use futures::TryStreamExt as _;
-use sentinel_model::{Fix, Time, UnitId};
+use sentinel_model::UnitId;
 use std::{collections::HashSet, path::Path};
 use tokio_util::sync::CancellationToken;
 
-/// Fixes in memory at once, unless more have one time.
-const PAGE: usize = 5_000;
+/// Entries of the audit log in memory at once.
+const AUDIT_AT_ONCE: usize = 1_000;
+const DELIVERIES_AT_ONCE: usize = 1_000;
 
 pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyhow::Result<Counts> {
     let mut saving = Saving {
@@ -42,6 +43,7 @@ pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyh
     saving.patrols().await?;
     saving.records().await?;
     saving.deliveries().await?;
+    saving.audit().await?;
     saving.queue().await?;
     saving.history().await?;
     saving.target.finish()
@@ -100,11 +102,24 @@ impl Saving<'_> {
         let mut behind: Option<String> = None;
         loop {
             self.go_on()?;
-            let page = self.from.outbox.pending(behind.as_deref(), PAGE).await?;
+            let page = self.from.outbox.pending(behind.as_deref(), DELIVERIES_AT_ONCE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             behind = Some(last.delivery.id.clone());
             for queued in page {
                 self.target.write(&Line::Delivery(queued))?;
+            }
+        }
+    }
+
+    async fn audit(&mut self) -> anyhow::Result<()> {
+        let mut before = None::<String>;
+        loop {
+            self.go_on()?;
+            let entries = self.from.registry.audit(before.as_deref(), AUDIT_AT_ONCE).await?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            before = Some(last.id.clone());
+            for entry in entries {
+                self.target.write(&Line::Record(Change::Audit(entry)))?;
             }
         }
     }
@@ -128,40 +143,15 @@ impl Saving<'_> {
 
     async fn history(&mut self) -> anyhow::Result<()> {
         for unit in std::mem::take(&mut self.units) {
-            let mut next = Some(Time(i64::MIN));
-            while let Some(from) = next {
+            let mut pieces = self.from.archive.whole(&unit, TimeRange::ALL);
+            while let Some(piece) = pieces.try_next().await? {
                 self.go_on()?;
-                let (page, behind) = page(&*self.from.archive, &unit, from, PAGE).await?;
-                for fix in page {
+                for fix in piece {
                     self.target.write(&Line::Fix(unit.clone(), fix))?;
                 }
                 self.progress.fixes(self.target.counts().fixes, None);
-                next = behind;
             }
         }
         Ok(())
-    }
-}
-
-/// Fixes of a unit from a time on, and from when on there may be more. Fixes of one time are
-/// never parted, as a page begins with all of its time.
-pub(super) async fn page(
-    archive: &dyn Archive,
-    unit: &UnitId,
-    from: Time,
-    about: usize,
-) -> Result<(Vec<Fix>, Option<Time>), EngineError> {
-    let mut limit = about;
-    loop {
-        let mut page = archive.fixes(unit, TimeRange { from, ..TimeRange::ALL }, limit).await?;
-        let Some(last) = page.last().map(|fix| fix.time).filter(|_| page.len() >= limit) else {
-            return Ok((page, None));
-        };
-        let whole = page.partition_point(|fix| fix.time < last);
-        if whole > 0 {
-            page.truncate(whole);
-            return Ok((page, Some(last)));
-        }
-        limit = limit.saturating_mul(2);
     }
 }

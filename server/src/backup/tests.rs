@@ -1,13 +1,10 @@
 use super::{
     format::{Header, Line},
-    save::page,
     target::as_text,
 };
-use crate::ports::{Archive, Change, EngineError, Points, TimeRange};
-use async_trait::async_trait;
+use crate::ports::Change;
 use proptest::prelude::*;
 use sentinel_model::{Fix, Time, UnitId};
-use std::collections::BTreeSet;
 
 fn unit() -> UnitId {
     "PC-1".parse().expect("a good id")
@@ -96,46 +93,4 @@ fn what_version_2_wrote_is_read() {
     }
     let old = r#"{"end":{"counts":{"secrets":1,"records":2,"queued":3,"dead":4,"fixes":5},"sha256":"00"}}"#;
     assert!(matches!(read(old), Line::End(_)), "version 1 counts no deliveries");
-}
-
-/// A history in memory, with nothing but what a backup asks of it.
-struct History(Vec<Fix>);
-
-#[async_trait]
-impl Archive for History {
-    fn points(&self, _: &UnitId, _: TimeRange) -> Points {
-        unreachable!("a backup reads whole fixes")
-    }
-
-    async fn fixes(&self, _: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError> {
-        Ok(self.0.iter().filter(|fix| range.contains(fix.time)).take(limit).cloned().collect())
-    }
-
-    async fn last_before(&self, _: &[UnitId], _: Time) -> Result<Vec<(UnitId, Fix)>, EngineError> {
-        unreachable!("a backup asks for no moment")
-    }
-}
-
-#[tokio::test]
-async fn pages_part_nothing_and_hold_everything_once_however_many_have_one_time() {
-    for most_of_one_time in [1, 2, 5, 40] {
-        let mut fixes = Vec::new();
-        for time in 0..60 {
-            for n in 0..1 + (time * 7) % most_of_one_time {
-                let uuid = Some(format!("{n:02}").into());
-                fixes.push(Fix { uuid, ..crate::sqlite::plain_fix(time) });
-            }
-        }
-        let history = History(fixes.clone());
-        for about in 1..12 {
-            let (mut read, mut next, mut ends) = (Vec::new(), Some(Time(i64::MIN)), BTreeSet::new());
-            while let Some(from) = next {
-                assert!(ends.insert(from), "it goes on");
-                let (page, behind) = page(&history, &unit(), from, about).await.expect("reads");
-                read.extend(page);
-                next = behind;
-            }
-            assert_eq!(read, fixes, "{about} at a time");
-        }
-    }
 }

@@ -83,16 +83,19 @@ impl Given {
         anyhow::ensure!(self.position_ttl != Some(0), "--position-ttl must be at least 1 second");
         anyhow::ensure!(self.retention_days != Some(0), "--retention-days must be at least 1");
         anyhow::ensure!(self.backlog != Some(0), "--backlog must be at least 1 post");
-        const DAY_S: u64 = 24 * 3600;
         Ok(Some(Shared {
             redis: redis.parse().context("--redis-url")?,
             mongodb: MongoUri(mongodb),
             position_ttl: self.position_ttl.map_or(POSITION_TTL, Duration::from_secs),
-            retention: self.retention_days.map(|days| Duration::from_secs(u64::from(days) * DAY_S)),
+            retention: self.retention_days.map(days),
             allow_volatile_redis: self.allow_volatile_redis.unwrap_or(false),
             backlog: self.backlog.unwrap_or(QueueLimits::default().backlog),
         }))
     }
+}
+
+pub fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 3600)
 }
 
 #[cfg(test)]

@@ -83,6 +83,8 @@ impl Tables {
             }
             // In the outbox, not here.
             Change::PutDelivery(_) => {}
+            // Read where it is kept.
+            Change::Audit(_) => {}
         }
         None
     }

@@ -60,6 +60,13 @@ impl Registry for SharedLog {
     async fn patrols_at(&self, _: &[sentinel_model::Scope], _: Time) -> Result<Vec<Patrol>, EngineError> {
         Ok(Vec::new())
     }
+    async fn audit(
+        &self,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Vec<sentinel_model::audit::AuditEntry>, EngineError> {
+        Ok(Vec::new())
+    }
     async fn secret(&self, _: &'static str) -> Result<[u8; 32], EngineError> {
         Ok([7; 32])
     }

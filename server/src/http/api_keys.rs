@@ -6,6 +6,7 @@ use super::{
     input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
 };
 use crate::{
+    audit,
     auth::{
         Caller, Denied, Signed,
         policy::Rights,
@@ -76,7 +77,15 @@ pub(super) async fn make(
             .directory
             .change(|| {
                 may_make(&state.directory, &caller, &record)?;
-                Ok::<_, ApiError>((vec![Change::PutKey(record.clone())], ()))
+                let told = audit::entry(
+                    &state.clock,
+                    &caller,
+                    "key_made",
+                    &record.id,
+                    record.scope,
+                    Some(rights(&record)),
+                );
+                Ok::<_, ApiError>((vec![Change::PutKey(record.clone()), told], ()))
             })
             .await?;
         tracing::info!(by = %caller, key = record.id, "an API key was made");
@@ -100,7 +109,9 @@ pub(super) async fn revoke(
                     .filter(|key| caller.may_manage(&state.directory, key.scope))
                     .ok_or_else(|| ApiError::not_found("no such key within what you manage"))?;
                 let after = KeyRecord { revoked: true, ..(*key).clone() };
-                let changes = if key.revoked { Vec::new() } else { vec![Change::PutKey(after.clone())] };
+                let told = audit::entry(&state.clock, &caller, "key_revoked", &after.id, after.scope, None);
+                let changes =
+                    if key.revoked { Vec::new() } else { vec![Change::PutKey(after.clone()), told] };
                 Ok::<_, ApiError>((changes, (after, !key.revoked)))
             })
             .await?;
@@ -143,6 +154,16 @@ fn distinct(permissions: &[Permission]) -> Result<Vec<Permission>, ApiError> {
         ));
     }
     Ok(kept)
+}
+
+fn rights(key: &KeyRecord) -> String {
+    let named = |permission: &Permission| match permission {
+        Permission::Ingest => "ingest",
+        Permission::Read => "read",
+        Permission::Dispatch => "dispatch",
+        Permission::Manage => "manage",
+    };
+    key.permissions.iter().map(named).collect::<Vec<_>>().join(", ")
 }
 
 fn check_expiry(expires_at: Option<Time>, now: Time) -> Result<(), ApiError> {

@@ -9,10 +9,14 @@ mod admin;
 mod answer;
 pub mod api_keys;
 mod assets;
+mod audit;
 pub mod earlier;
 mod edge;
+mod erasure;
 pub mod error;
+mod exports;
 mod fresh;
+mod imports;
 pub mod input;
 pub mod listen;
 mod locations;
@@ -56,15 +60,18 @@ const PACKED_FROM_BYTES: u16 = 2048;
 pub fn router(sentinel: Arc<Sentinel>) -> Router {
     let records = Router::new()
         .merge(units::routes())
+        .merge(exports::routes())
+        .merge(erasure::routes())
         .merge(patrols::routes())
         .merge(scopes::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(webhooks::routes())
+        .merge(audit::routes())
         .merge(login::routes())
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
         .layer(from_fn(answer::negotiate));
-    Router::new()
+    let in_time = Router::new()
         .merge(locations::routes())
         .merge(records)
         .merge(ops::routes())
@@ -79,10 +86,10 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(outlines::routes())
         .merge(pages::routes(&sentinel).layer(from_fn_with_state(sentinel.clone(), locations::before_pages)))
         .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(sentinel, fresh::look_again))
+        .layer(from_fn_with_state(sentinel.clone(), fresh::look_again))
         .layer(packing())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-        .layer(from_fn(edge::around))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+    in_time.merge(imports::routes(sentinel)).layer(from_fn(edge::around))
 }
 
 /// Lists and pages are packed on the way out, quickly; answers to devices are too small to

@@ -9,6 +9,7 @@ use super::{
     input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
 };
 use crate::{
+    audit,
     auth::{Caller, Denied, Signed},
     directory::Directory,
     ports::{Change, ScopeRecord},
@@ -89,7 +90,9 @@ async fn make(
                 let path = station_path(&state.directory, new.scope, new.parent);
                 let (name, parent) = (name.clone(), Some(new.parent));
                 let record = ScopeRecord { scope: new.scope, name, parent, path, site: new.site };
-                Ok((vec![Change::PutScope(record.clone())], record))
+                let told =
+                    audit::entry(&state.clock, &caller, "scope_made", record.scope, record.scope, None);
+                Ok((vec![Change::PutScope(record.clone()), told], record))
             })
             .await?;
         tracing::info!(by = %caller, scope = %record.scope, "a scope was made");
@@ -115,7 +118,8 @@ async fn change(
                 let mut after = (*before.ok_or(Denied::NotYours(scope))?).clone();
                 after.name = name.clone().unwrap_or(after.name);
                 after.site = patch.site.or(after.site);
-                Ok::<_, ApiError>((vec![Change::PutScope(after.clone())], after))
+                let told = audit::entry(&state.clock, &caller, "scope_changed", scope, scope, None);
+                Ok::<_, ApiError>((vec![Change::PutScope(after.clone()), told], after))
             })
             .await?;
         tracing::info!(by = %caller, scope = %after.scope, "a scope was changed");

@@ -3,11 +3,15 @@
 use super::{
     answer::Answer,
     error::ApiError,
+    exports,
     input::{self, Asked, BODY_MAX_BYTES, Body, NAME_MAX_CHARS, Paging, to_its_end},
 };
 use crate::{
+    audit,
     auth::{Caller, Signed, secret},
+    clock::Clock,
     directory::UnitEntry,
+    ingest::CLOCK_AHEAD_MS,
     ports::{Change, Home, TimeRange, UnitRecord},
     state::Sentinel,
 };
@@ -15,10 +19,11 @@ use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
+    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use sentinel_model::{
-    Level, Location, Page, RouteAnswer, Scope, ScopePath, Time, Unit, UnitId, UnitStatus,
+    Level, Location, Page, Scope, ScopePath, Time, Unit, UnitId, UnitStatus,
     fix::Nearby,
     unit::{HistoryAnswer, NewUnit, NewUnitAnswer},
 };
@@ -72,7 +77,7 @@ pub(super) async fn list(
     Ok(Answer(sentinel.reads.units(&grant, &words, cursor.as_ref(), paging.limit()).await?))
 }
 
-fn no_unit(id: &str) -> ApiError {
+pub fn no_unit(id: &str) -> ApiError {
     let id: String = id.chars().take(sentinel_model::ids::ID_MAX_CHARS).collect();
     ApiError::not_found(format!("there is no unit {id:?} that you may see"))
 }
@@ -143,7 +148,8 @@ pub(super) async fn make(
                 created_at: now,
                 patrols_managed: false,
             };
-            Ok((vec![Change::PutUnit(record)], ()))
+            let told = audit::entry(&sentinel.clock, caller, "unit_made", id, path.station(), None);
+            Ok((vec![Change::PutUnit(record), told], ()))
         })
         .await?;
     tracing::info!(by = %caller, unit = %id, %station, "a unit was made");
@@ -179,7 +185,9 @@ async fn change(
                         record.homes.push(Home { from: sentinel.clock.now(), path });
                     }
                 }
-                Ok::<_, ApiError>((vec![Change::PutUnit(record)], unit))
+                let station = record.homes.last().map_or(unit.home(), |home| home.path).station();
+                let told = audit::entry(&sentinel.clock, &caller, "unit_changed", &record.id, station, None);
+                Ok::<_, ApiError>((vec![Change::PutUnit(record), told], unit))
             })
             .await?;
         tracing::info!(by = %caller, unit = %unit.record.id, "a unit was changed");
@@ -201,7 +209,9 @@ pub(super) async fn renew_token(
                 let unit = managed(&sentinel, &caller, &id)?;
                 let mut record = unit.record.clone();
                 record.token_hash = token.hash.clone();
-                Ok::<_, ApiError>((vec![Change::PutUnit(record)], unit))
+                let (id, station) = (&record.id, unit.home().station());
+                let told = audit::entry(&sentinel.clock, &caller, "unit_token_renewed", id, station, None);
+                Ok::<_, ApiError>((vec![Change::PutUnit(record), told], unit))
             })
             .await?;
         tracing::info!(by = %caller, unit = %unit.record.id, "a unit's token was renewed");
@@ -213,7 +223,7 @@ pub(super) async fn renew_token(
 
 /// The unit of an address, if the caller may change it. Asked while the directory is
 /// held for the change.
-pub(super) fn managed(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
+pub fn managed(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<Arc<UnitEntry>, ApiError> {
     let unit = id.parse().ok().and_then(|id: UnitId| sentinel.directory.unit(&id));
     unit.filter(|unit| caller.may_manage(&sentinel.directory, unit.home().station())).ok_or_else(|| {
         ApiError::not_found(format!(
@@ -319,24 +329,29 @@ async fn route(
     Signed(caller): Signed,
     Path(id): Path<String>,
     Asked(asked): Asked<Range>,
-) -> Result<Answer<RouteAnswer>, ApiError> {
-    if asked.format.as_deref().is_some_and(|format| format != "json") {
-        return Err(ApiError::bad_request("format is json; others are not built yet"));
-    }
-    let max_points = asked.max_points.unwrap_or(POINTS_DEFAULT);
-    if !(2..=POINTS_MAX).contains(&max_points) {
+) -> Result<Response, ApiError> {
+    if asked.max_points.is_some_and(|max_points| !(2..=POINTS_MAX).contains(&max_points)) {
         return Err(ApiError::bad_request(format!("max_points is 2 to {POINTS_MAX}")));
     }
-    // Without a start, the last day; an end is part of the range.
-    let to = asked.end_time.unwrap_or_else(|| sentinel.clock.now().plus_ms(300_000));
-    let from = asked.start_time.unwrap_or_else(|| to.plus_ms(-24 * 3600 * 1000));
+    let unit: UnitId = id.parse().map_err(|_| no_unit(&id))?;
+    let range = in_range(&sentinel.clock, asked.start_time, asked.end_time)?;
+    if let Some(format) = asked.format.as_deref().filter(|format| *format != "json") {
+        let format = format.parse().map_err(|words| ApiError::bad_request(format!("{words}, or json")))?;
+        return exports::of_unit(&sentinel, &caller, &unit, range, asked.max_points, format).await;
+    }
+    let max_points = asked.max_points.unwrap_or(POINTS_DEFAULT);
+    let found = sentinel.reads.route(&caller, &unit, range, max_points).await?;
+    found.map(|route| Answer(route).into_response()).ok_or_else(|| no_unit(&id))
+}
+
+/// From a start, or the last day; an end is part of the range.
+pub fn in_range(clock: &Clock, start: Option<Time>, end: Option<Time>) -> Result<TimeRange, ApiError> {
+    let to = end.unwrap_or_else(|| clock.now().plus_ms(CLOCK_AHEAD_MS));
+    let from = start.unwrap_or_else(|| to.plus_ms(-24 * 3600 * 1000));
     if from > to {
         return Err(ApiError::bad_request("start_time is after end_time"));
     }
-    let unit: UnitId = id.parse().map_err(|_| no_unit(&id))?;
-    let range = TimeRange { from, to: to.plus_ms(1) };
-    let found = sentinel.reads.route(&caller, &unit, range, max_points).await?;
-    found.map(Answer).ok_or_else(|| no_unit(&id))
+    Ok(TimeRange { from, to: to.plus_ms(1) })
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use super::{
     input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
 };
 use crate::{
+    audit,
     auth::{
         Caller, Denied, Signed, password,
         policy::{Rights, public},
@@ -73,7 +74,15 @@ async fn make(
                 if state.directory.user(record.username.as_str()).is_some() {
                     return Err(ApiError::conflict(format!("the user name {} is taken", record.username)));
                 }
-                Ok((vec![Change::PutUser(record.clone())], ()))
+                let told = audit::entry(
+                    &state.clock,
+                    &caller,
+                    "user_made",
+                    &record.username,
+                    record.scope,
+                    Some(record.role.as_str().into()),
+                );
+                Ok((vec![Change::PutUser(record.clone()), told], ()))
             })
             .await?;
         tracing::info!(by = %caller, user = %record.username, "an account was made");
@@ -109,13 +118,39 @@ async fn change(
                 if credentials_differ(&before, &after) {
                     after.credentials_version = before.credentials_version.wrapping_add(1);
                 }
-                Ok::<_, ApiError>((vec![Change::PutUser(after.clone())], after))
+                let told = audit::entry(
+                    &state.clock,
+                    &caller,
+                    "user_changed",
+                    &after.username,
+                    after.scope,
+                    Some(difference(&before, &after)),
+                );
+                Ok::<_, ApiError>((vec![Change::PutUser(after.clone()), told], after))
             })
             .await?;
         tracing::info!(by = %caller, user = %after.username, "an account was changed");
         Ok(Json(public(&after)))
     })
     .await
+}
+
+/// What a change of an account comes to, for the audit log.
+fn difference(before: &UserRecord, after: &UserRecord) -> String {
+    let mut said = Vec::new();
+    if before.role != after.role || before.scope != after.scope {
+        said.push(format!("{} of {}", after.role.as_str(), after.scope));
+    }
+    if before.disabled != after.disabled {
+        said.push(if after.disabled { "disabled" } else { "enabled" }.to_owned());
+    }
+    if before.password_hash != after.password_hash {
+        said.push("another password".to_owned());
+    }
+    if before.name != after.name {
+        said.push("another name".to_owned());
+    }
+    said.join(", ")
 }
 
 /// Accounts are disabled, not deleted: what they did keeps its author.

@@ -1,6 +1,6 @@
 //! History in a sorted map.
 
-use crate::ports::{Archive, ArchiveWriter, EngineError, Points, StoreError, TimeRange};
+use crate::ports::{Archive, ArchiveWriter, EngineError, Fixes, Points, StoreError, TimeRange};
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use parking_lot::RwLock;
@@ -44,6 +44,12 @@ impl Archive for MemoryArchive {
             heading_deg: fix.heading_deg,
         });
         let pieces: Vec<_> = points.chunks(PIECE).map(|piece| Ok(piece.to_vec())).collect();
+        stream::iter(pieces).boxed()
+    }
+
+    fn whole(&self, unit: &UnitId, range: TimeRange) -> Fixes {
+        let fixes = self.read(unit, range, usize::MAX, Fix::clone);
+        let pieces: Vec<_> = fixes.chunks(PIECE).map(|piece| Ok(piece.to_vec())).collect();
         stream::iter(pieces).boxed()
     }
 

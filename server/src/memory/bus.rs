@@ -172,4 +172,13 @@ impl Bus for MemoryBus {
         }
         Ok(Some(stream.events.iter().filter(|e| e.offset() > since.offset).cloned().collect()))
     }
+
+    async fn forget_events(&self, scopes: &[Scope]) -> Result<(), EngineError> {
+        for scope in scopes {
+            if let Some(mut stream) = self.streams.get_mut(scope) {
+                stream.events.clear();
+            }
+        }
+        Ok(())
+    }
 }

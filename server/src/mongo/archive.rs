@@ -3,16 +3,17 @@
 use super::{
     connect::Mongo,
     driver::{LATER, MongoError, SOON, within},
+    erase::{Head, Mark},
     merge::{Merge, keyed},
     segment::{Key, Segment, date, hour, hour_start, time},
     store::Writer,
 };
 use crate::{
     block::{self, BlockError},
-    ports::{Archive, EngineError, Points, TimeRange},
+    ports::{Archive, EngineError, Fixes, Points, TimeRange},
 };
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use mongodb::{
     Collection,
     bson::{Document, doc},
@@ -24,11 +25,16 @@ use std::{sync::Arc, time::Duration};
 /// Points that end a piece of a route. A day at a fix a second is one piece.
 const PIECE: usize = 100_000;
 
+/// Whole fixes that end a piece: 4 MB, and more where devices send much beside.
+const FIXES_PIECE: usize = 20_000;
+
 /// Units asked for at once.
 const UNITS_AT_ONCE: usize = 8;
 
-/// Segments a reply of the server holds.
-const BATCH: u32 = 1000;
+/// Segments a reply of the server holds: about as many as are asked for, where they are full.
+fn batch(enough: usize) -> u32 {
+    u32::try_from(enough / block::CAPACITY).unwrap_or(u32::MAX).clamp(100, 1000)
+}
 
 /// Reads a packed segment.
 type Unpack<T> = fn(&[u8]) -> Result<Vec<(Key, T)>, BlockError>;
@@ -38,6 +44,9 @@ type Unpack<T> = fn(&[u8]) -> Result<Vec<(Key, T)>, BlockError>;
 pub struct MongoArchive {
     pub(super) segments: Collection<Segment>,
     pub(super) writer: Arc<Writer>,
+    /// The segments again, of which erasing reads little.
+    pub(super) heads: Collection<Head>,
+    pub(super) marks: Collection<Mark>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +55,8 @@ pub(super) enum ReadError {
     Mongo(#[from] MongoError),
     #[error(transparent)]
     Block(#[from] BlockError),
+    #[error("the unit's history is being erased")]
+    Erased,
 }
 
 impl MongoArchive {
@@ -62,21 +73,52 @@ impl MongoArchive {
         };
         let made: Result<(), MongoError> = making.await;
         made.map_err(EngineError::during("preparing the history"))?;
-        Ok(Self { segments: mongo.collection(Self::SEGMENTS), writer: Arc::new(Writer::new(mongo)) })
+        Ok(Self::over(mongo, mongo.collection(Self::SEGMENTS)))
     }
 
     /// The same for who only passes by: what expires when is left as it is, and reads miss
     /// nothing that was stored before, wherever the URI would have history read.
     pub async fn visit(mongo: &Mongo) -> Result<Self, EngineError> {
         Self::prepare(mongo).await.map_err(EngineError::during("preparing the history"))?;
-        Ok(Self { segments: mongo.settled_collection(Self::SEGMENTS), writer: Arc::new(Writer::new(mongo)) })
+        Ok(Self::over(mongo, mongo.settled_collection(Self::SEGMENTS)))
+    }
+
+    fn over(mongo: &Mongo, segments: Collection<Segment>) -> Self {
+        Self {
+            segments,
+            writer: Arc::new(Writer::new(mongo)),
+            heads: mongo.settled_collection(Self::SEGMENTS),
+            marks: mongo.settled_collection(Self::ERASED),
+        }
     }
 
     async fn prepare(mongo: &Mongo) -> Result<(), MongoError> {
         mongo.make_collection(Self::SEGMENTS).await?;
+        mongo.make_collection(Self::ERASED).await?;
         Writer::prepare(mongo).await?;
         let of_unit = doc! { "unit": 1, "first": 1, "last": 1 };
         mongo.make_index(Self::SEGMENTS, of_unit, None).await.map(drop)
+    }
+
+    fn pieces<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        unit: &UnitId,
+        range: TimeRange,
+        enough: usize,
+        unpack: Unpack<T>,
+    ) -> BoxStream<'static, Result<Vec<T>, EngineError>> {
+        let (archive, unit) = (self.clone(), unit.clone());
+        stream::try_unfold(Some(None), move |next: Option<Option<Key>>| {
+            let (archive, unit) = (archive.clone(), unit.clone());
+            async move {
+                let Some(behind) = next else { return Ok(None) };
+                let piece = archive.piece(&unit, range, behind, enough, unpack).await;
+                let (entries, reached) = piece.map_err(EngineError::during(what))?;
+                Ok((!entries.is_empty()).then_some((entries, reached.map(Some))))
+            }
+        })
+        .boxed()
     }
 
     /// The next points or fixes: about `enough`, in order, and behind which key to read on;
@@ -94,7 +136,7 @@ impl MongoArchive {
         let segments = self.segments.clone();
         let reading = async move {
             let mut merge = Merge::new(range, behind);
-            let mut found = segments.find(filter).sort(doc! { "first": 1 }).batch_size(BATCH).await?;
+            let mut found = segments.find(filter).sort(doc! { "first": 1 }).batch_size(batch(enough)).await?;
             while let Some(segment) = found.try_next().await? {
                 merge.release(Some(time(segment.first)));
                 if merge.released.len() >= enough {
@@ -184,25 +226,18 @@ impl Archive for MongoArchive {
     /// Each piece is a read of its own, and short: who is slow to take them holds nothing,
     /// and what is compacted in between is not dropped so soon.
     fn points(&self, unit: &UnitId, range: TimeRange) -> Points {
-        let (archive, unit) = (self.clone(), unit.clone());
-        stream::try_unfold(Some(None), move |next: Option<Option<Key>>| {
-            let (archive, unit) = (archive.clone(), unit.clone());
-            async move {
-                let Some(behind) = next else { return Ok(None) };
-                let piece = archive.piece(&unit, range, behind, PIECE, points_of).await;
-                let (points, reached) = piece.map_err(EngineError::during("reading a route"))?;
-                Ok((!points.is_empty()).then_some((points, reached.map(Some))))
-            }
-        })
-        .boxed()
+        self.pieces("reading a route", unit, range, PIECE, points_of)
+    }
+
+    fn whole(&self, unit: &UnitId, range: TimeRange) -> Fixes {
+        self.pieces("reading fixes", unit, range, FIXES_PIECE, fixes_of)
     }
 
     async fn fixes(&self, unit: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let unpack = |bytes: &[u8]| Ok(keyed(block::unpack_all(bytes)?.0));
-        let piece = self.piece(unit, range, None, limit, unpack).await;
+        let piece = self.piece(unit, range, None, limit, fixes_of).await;
         let (mut fixes, _) = piece.map_err(EngineError::during("reading fixes"))?;
         fixes.truncate(limit);
         Ok(fixes)
@@ -216,6 +251,10 @@ impl Archive for MongoArchive {
             .await;
         Ok(found.map_err(EngineError::during("reading where units were"))?.into_iter().flatten().collect())
     }
+}
+
+fn fixes_of(bytes: &[u8]) -> Result<Vec<(Key, Fix)>, BlockError> {
+    Ok(keyed(block::unpack_all(bytes)?.0))
 }
 
 fn points_of(bytes: &[u8]) -> Result<Vec<(Key, RoutePoint)>, BlockError> {

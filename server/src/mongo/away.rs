@@ -12,7 +12,7 @@ pub fn is_away(error: &(dyn Error + 'static)) -> bool {
     };
     let of_reading = || match error.downcast_ref()? {
         ReadError::Mongo(error) => Some(error),
-        ReadError::Block(_) => None,
+        ReadError::Block(_) | ReadError::Erased => None,
     };
     let error = error.downcast_ref().or_else(of_log).or_else(of_reading);
     error.is_some_and(|error| match error {

@@ -67,7 +67,7 @@ impl MongoArchive {
                             let (what, begin) = (&error as &dyn Error, hour_start(hour));
                             tracing::error!(unit, hour = %begin, error = what, "an hour was not compacted");
                             // What does not read now never will: its note goes, the hour stays as it is.
-                            if let ReadError::Mongo(_) = error {
+                            if let ReadError::Mongo(_) | ReadError::Erased = error {
                                 failed += 1;
                                 passed.extend(notes);
                                 if failed == FAILED_MAX {
@@ -111,6 +111,8 @@ impl MongoArchive {
 
     async fn compact_hour(&self, unit: &UnitId, hour: i64, now: Time) -> Result<(), ReadError> {
         let range = TimeRange { from: hour_start(hour), to: hour_start(hour + 1) };
+        let mark = self.mark(unit).await?;
+        self.drop_erased(of_hour(unit, range), mark).await?;
         let of_hour = of_hour(unit, range);
         let segments = self.segments.clone();
         let small: Vec<Segment> = within(LATER, async move {
@@ -127,15 +129,43 @@ impl MongoArchive {
         if parts.len() == small.len() && usize::try_from(held) == Ok(merge.released.len()) {
             return Ok(());
         }
-        // Of two fixes that are the same, those that were compacted first go on being first.
+        // Of two fixes that are the same, those that were compacted first go on being first; and
+        // none of these is older than what was erased before.
         let stored = small.iter().map(|segment| segment.stored).min().unwrap_or_default();
+        let stored = stored.max(mark.saturating_add(1));
         let id = ObjectId::new();
         let full = parts.iter().map(|part| segment::pack(unit, part, stored, &id.bytes()));
-        insert_all(&self.segments, full.collect::<Result<_, _>>()?).await?;
+        let full: Vec<Segment> = full.collect::<Result<_, _>>()?;
+        let made: Vec<Binary> = full.iter().map(|segment| segment.id.clone()).collect();
+        insert_all(&self.segments, full).await?;
+        if self.mark(unit).await? != mark {
+            // What these were made of is being erased: they go too, and what is left is
+            // compacted the next time.
+            self.drop_segments(&made).await?;
+            return Err(ReadError::Erased);
+        }
         let segments: Vec<Binary> = small.into_iter().map(|segment| segment.id).collect();
         let replaced = Replaced { id, at: date(now), segments };
         let notes = self.writer.replaced.clone();
         within(LATER, async move { notes.insert_one(replaced).await }).await?;
+        Ok(())
+    }
+
+    /// Drops what an earlier run made of segments that were being erased, and ended before it
+    /// saw that.
+    async fn drop_erased(&self, mut of_hour: Document, mark: i64) -> Result<(), MongoError> {
+        of_hour.insert("compacted", true);
+        of_hour.insert("stored", doc! { "$lte": mark });
+        let segments = self.segments.clone();
+        within(LATER, async move { segments.delete_many(of_hour).await }).await.map(drop)
+    }
+
+    async fn drop_segments(&self, ids: &[Binary]) -> Result<(), MongoError> {
+        for ids in ids.chunks(IDS) {
+            let segments = self.segments.clone();
+            let these = doc! { "_id": { "$in": ids.to_vec() } };
+            within(LATER, async move { segments.delete_many(these).await }).await?;
+        }
         Ok(())
     }
 
@@ -153,11 +183,7 @@ impl MongoArchive {
                 let Some(note) = within(LATER, async move { of.find_one(since).await }).await? else {
                     return Ok(());
                 };
-                for ids in note.segments.chunks(IDS) {
-                    let segments = self.segments.clone();
-                    let these = doc! { "_id": { "$in": ids.to_vec() } };
-                    within(LATER, async move { segments.delete_many(these).await }).await?;
-                }
+                self.drop_segments(&note.segments).await?;
                 let done = doc! { "_id": note.id };
                 within(LATER, async move { notes.delete_one(done).await }).await?;
             }

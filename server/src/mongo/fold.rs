@@ -6,6 +6,7 @@
 //! dropped stays as an empty copy for a while, so that it does not come back.
 
 use super::{
+    audit::AuditDoc,
     driver::{LATER, MongoError, SOON, within},
     log::{FOLDED, KEPT_MS, LogError, Mark, number},
     records::{ChangeDoc, CommitDoc, DELIVERY, PatrolDoc, RecordDoc},
@@ -62,7 +63,7 @@ impl MongoRegistry {
         if !(after + 1..=last).eq(run.iter().map(|commit| commit.n)) {
             return Err(LogError::Gone(from));
         }
-        let (mut records, mut patrols) = (BTreeMap::new(), BTreeMap::new());
+        let (mut records, mut patrols, mut audit) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for CommitDoc { n, at, changes, .. } in run {
             for change in changes {
                 match change {
@@ -77,6 +78,9 @@ impl MongoRegistry {
                     ChangeDoc::Patrol(patrol) => {
                         patrols.insert(patrol.id, PatrolDoc::new(n, patrol));
                     }
+                    ChangeDoc::Audit { id, body } => {
+                        audit.push((id.clone().into(), n, AuditDoc { id, n, body }));
+                    }
                 }
             }
         }
@@ -84,6 +88,7 @@ impl MongoRegistry {
         let patrols: Vec<_> = patrols.into_values().map(|doc| (doc.id.into(), doc.n, doc)).collect();
         put_newer(&self.records, records).await?;
         put_newer(self.patrols.folded(), patrols).await?;
+        put_newer(&self.audit, audit).await?;
         self.put_mark(Mark { id: FOLDED.into(), n: last }).await?;
         Ok(true)
     }

@@ -2,10 +2,10 @@
 //!
 //! - [`connect`]: the connection, what the server can do, indexes
 //! - [`registry`]: the records, by one ordered [`log`] of commits; [`fold`] applies them to
-//!   copies that are read fast, [`tail`] overlays what is not folded yet
+//!   copies that are read fast ([`audit`] among them), [`tail`] overlays what is not folded yet
 //! - [`outbox`]: deliveries of webhooks, moved there from the log
 //! - [`archive`] reads history, [`store`] writes it, in insert-only segments ([`segment`],
-//!   [`merge`]); [`compact`] makes few of many
+//!   [`merge`]); [`compact`] makes few of many, [`erase`] removes a unit's
 //!
 //! Whatever nodes must decide between them, the insert of a unique `_id` decides: that is
 //! atomic on every server, and needs no transaction. Updates are only made where they may
@@ -26,10 +26,12 @@
 //!   journals
 
 pub mod archive;
+mod audit;
 mod away;
 mod compact;
 pub mod connect;
 mod driver;
+mod erase;
 mod fold;
 mod key_uses;
 mod log;

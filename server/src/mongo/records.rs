@@ -6,7 +6,7 @@
 
 use crate::ports::{Change, NewDelivery, Records};
 use mongodb::bson::{DateTime, oid::ObjectId};
-use sentinel_model::{Patrol, PatrolId, Time};
+use sentinel_model::{Patrol, PatrolId, Time, audit::AuditEntry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
@@ -55,6 +55,10 @@ pub enum ChangeDoc {
         id: String,
     },
     Patrol(PatrolFields),
+    Audit {
+        id: String,
+        body: String,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -142,6 +146,7 @@ pub fn write(change: &Change) -> Result<ChangeDoc, RecordError> {
             return Ok(ChangeDoc::Drop { id: record_id(change) });
         }
         Change::PutPatrol(patrol) => return Ok(ChangeDoc::Patrol(PatrolFields::of(patrol)?)),
+        Change::Audit(entry) => return Ok(ChangeDoc::Audit { id: entry.id.clone(), body: json(entry)? }),
     };
     Ok(ChangeDoc::Put { id: record_id(change), body, expires })
 }
@@ -159,6 +164,7 @@ fn record_id(change: &Change) -> String {
         Change::PutWebhook(record) => format!("webhook:{}", record.id),
         Change::DropWebhook { id } => format!("webhook:{id}"),
         Change::PutDelivery(delivery) => format!("{DELIVERY}{}", delivery.id),
+        Change::Audit(entry) => format!("audit:{}", entry.id),
     }
 }
 
@@ -175,6 +181,7 @@ pub fn read(change: ChangeDoc) -> Result<Change, RecordError> {
             _ => Err(RecordError::Kind(id)),
         },
         ChangeDoc::Patrol(fields) => Ok(Change::PutPatrol(fields.read()?)),
+        ChangeDoc::Audit { id, body } => read_audit(&id, &body).map(Change::Audit),
     }
 }
 
@@ -184,6 +191,10 @@ fn of<T: DeserializeOwned>(id: &str, body: &str) -> Result<T, RecordError> {
 
 pub fn read_delivery(id: &str, body: &str) -> Result<NewDelivery, RecordError> {
     of(id, body)
+}
+
+pub fn read_audit(id: &str, body: &str) -> Result<AuditEntry, RecordError> {
+    of(&format!("audit:{id}"), body)
 }
 
 pub fn read_record(id: &str, body: &str) -> Result<Change, RecordError> {
@@ -221,7 +232,8 @@ impl Tables {
             Change::DropSession { .. } | Change::DropWebhook { .. } => {
                 drop(self.records.remove(&record_id(&change)));
             }
-            Change::PutDelivery(_) => {}
+            // Read where they are folded.
+            Change::PutDelivery(_) | Change::Audit(_) => {}
             Change::PutPatrol(patrol) if patrol.ended_at.is_some() => drop(self.patrols.remove(&patrol.id)),
             Change::PutPatrol(patrol) => drop(self.patrols.insert(patrol.id, patrol)),
             change => drop(self.records.insert(record_id(&change), change)),
@@ -244,7 +256,8 @@ impl Tables {
                 | Change::DropSession { .. }
                 | Change::DropWebhook { .. }
                 | Change::PutDelivery(_)
-                | Change::PutPatrol(_) => {}
+                | Change::PutPatrol(_)
+                | Change::Audit(_) => {}
             }
         }
         all

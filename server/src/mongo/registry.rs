@@ -6,6 +6,7 @@
 //! Workers fold the log into copies that are read by index ([`MongoRegistry::fold`]).
 
 use super::{
+    audit::AuditDoc,
     connect::Mongo,
     driver::{LATER, SOON, within},
     key_uses::KeyUses,
@@ -22,7 +23,7 @@ use mongodb::{
     bson::{Binary, Bson, Document, doc, spec::BinarySubtype},
     options::IndexOptions,
 };
-use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId};
+use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId, audit::AuditEntry};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -37,6 +38,7 @@ pub struct MongoRegistry {
     pub(super) records: Collection<RecordDoc>,
     pub(super) patrols: Patrols,
     pub(super) deliveries: Deliveries,
+    pub(super) audit: Collection<AuditDoc>,
     secrets: Collection<SecretDoc>,
     key_uses: KeyUses,
 }
@@ -63,7 +65,7 @@ impl MongoRegistry {
     /// there.
     pub async fn open(mongo: &Mongo) -> Result<Self, EngineError> {
         let making = async {
-            let records = [Self::RECORDS, Self::SECRETS, Patrols::FOLDED, KeyUses::NAME];
+            let records = [Self::RECORDS, Self::SECRETS, Self::AUDIT, Patrols::FOLDED, KeyUses::NAME];
             for name in [Log::COMMITS, Log::MARKS].into_iter().chain(records) {
                 mongo.make_collection(name).await?;
             }
@@ -85,6 +87,7 @@ impl MongoRegistry {
             log: Log::new(mongo),
             records: mongo.settled_collection(Self::RECORDS),
             patrols: Patrols::new(mongo),
+            audit: mongo.settled_collection(Self::AUDIT),
             secrets: mongo.settled_collection(Self::SECRETS),
             key_uses: KeyUses::new(mongo),
         })
@@ -321,6 +324,10 @@ impl Registry for MongoRegistry {
             found.extend(some.map_err(EngineError::during("reading the patrols of a moment"))?);
         }
         Ok(found)
+    }
+
+    async fn audit(&self, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, EngineError> {
+        self.read_audit(before, limit).await.map_err(EngineError::during("reading the audit log"))
     }
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {

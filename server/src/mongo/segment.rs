@@ -28,6 +28,9 @@ pub struct Segment {
     /// When it was stored, microseconds since 1970: of two fixes that are the same, the one
     /// that was stored first stays.
     pub stored: i64,
+    /// It was made of others.
+    #[serde(default)]
+    pub compacted: bool,
     pub data: Binary,
 }
 
@@ -88,7 +91,8 @@ pub fn cut(fixes: &[Fix]) -> Vec<&[Fix]> {
     cut
 }
 
-/// Packs fixes as [`cut`] cuts them. The `salt` makes of the same content other segments.
+/// Packs fixes as [`cut`] cuts them. The `salt` makes of the same content other segments: those
+/// of compaction.
 pub fn pack(unit: &UnitId, fixes: &[Fix], stored: i64, salt: &[u8]) -> Result<Segment, BlockError> {
     let (data, _) = block::pack_all(fixes)?;
     let ends = |fix: Option<&Fix>| fix.map_or(Time(0), |fix| fix.time);
@@ -106,6 +110,7 @@ pub fn pack(unit: &UnitId, fixes: &[Fix], stored: i64, salt: &[u8]) -> Result<Se
         last: date(last),
         n: i64::try_from(fixes.len()).unwrap_or(i64::MAX),
         stored,
+        compacted: !salt.is_empty(),
         data: binary(data),
     })
 }

@@ -80,7 +80,7 @@ impl Writer {
     }
 
     /// Microseconds since 1970, never the same twice.
-    fn now(&self) -> i64 {
+    pub(super) fn now(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX - 1);
         let last =
@@ -154,6 +154,7 @@ impl ArchiveWriter for MongoArchive {
             last: now,
             n: 0,
             stored: 0,
+            compacted: false,
             data: segment::binary(Vec::new()),
         };
         let segments = self.segments.clone();

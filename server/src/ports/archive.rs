@@ -29,6 +29,9 @@ impl TimeRange {
 /// dropped at any point.
 pub type Points = BoxStream<'static, Result<Vec<RoutePoint>, EngineError>>;
 
+/// Whole fixes, in the same way.
+pub type Fixes = BoxStream<'static, Result<Vec<Fix>, EngineError>>;
+
 /// Exact history: each accepted fix once, in order of device time (and uuid, where
 /// a device used one time twice).
 #[async_trait]
@@ -36,6 +39,9 @@ pub trait Archive: Send + Sync + 'static {
     /// The points of one unit's fixes in a range, in order. What was stored when it was
     /// asked for comes once each; what is stored meanwhile may come or not.
     fn points(&self, unit: &UnitId, range: TimeRange) -> Points;
+
+    /// The same of whole fixes.
+    fn whole(&self, unit: &UnitId, range: TimeRange) -> Fixes;
 
     /// Whole fixes of one unit in a range, in order, at most `limit`.
     async fn fixes(&self, unit: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError>;

@@ -54,6 +54,10 @@ pub trait Bus: Send + Sync + 'static {
         scope: Scope,
         since: &StreamPosition,
     ) -> Result<Option<Vec<Arc<Event>>>, EngineError>;
+
+    /// Forgets the events that are kept of these scopes, as they may tell what is to be
+    /// forgotten: who comes back begins anew. The streams go on.
+    async fn forget_events(&self, scopes: &[Scope]) -> Result<(), EngineError>;
 }
 
 /// How many events of a scope's stream are kept for readers that come back.

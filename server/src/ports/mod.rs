@@ -6,6 +6,7 @@
 
 mod archive;
 mod bus;
+mod erasure;
 mod health;
 mod intake;
 mod outbox;
@@ -14,8 +15,9 @@ mod queue;
 mod registry;
 mod rooms;
 
-pub use archive::{Archive, ArchiveWriter, Points, StoreError, TimeRange};
+pub use archive::{Archive, ArchiveWriter, Fixes, Points, StoreError, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition, TOLD_FOR_S};
+pub use erasure::{EraseError, Erased, Erasure};
 pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Receipt};
 pub use outbox::{DueOf, NewDelivery, Outbox, Queued};

@@ -1,7 +1,8 @@
 use super::{EngineError, NewDelivery, TimeRange};
 use async_trait::async_trait;
 use sentinel_model::{
-    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName, webhook::WantedEvents,
+    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName, audit::AuditEntry,
+    webhook::WantedEvents,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt};
@@ -47,6 +48,9 @@ pub trait Registry: Send + Sync + 'static {
 
     /// The patrols of these stations that were active at a moment.
     async fn patrols_at(&self, stations: &[Scope], at: Time) -> Result<Vec<Patrol>, EngineError>;
+
+    /// Entries of the audit log before the one of this id, or from the newest, newest first.
+    async fn audit(&self, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, EngineError>;
 
     /// The installation's secret of that name, made at first asking: 32 random bytes.
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError>;
@@ -106,6 +110,8 @@ pub enum Change {
     },
     /// Into the [`Outbox`](super::Outbox), where none of that id is there. Not among what is loaded.
     PutDelivery(NewDelivery),
+    /// Adds to the audit log.
+    Audit(AuditEntry),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! What callers may read of units: bounded by a grant, computed here.
 
+mod taken;
 pub mod thin;
 mod windows;
 
@@ -136,12 +137,7 @@ impl Reads {
         range: TimeRange,
         max_points: usize,
     ) -> Result<Option<RouteAnswer>, EngineError> {
-        let Some(unit) = self.directory.unit(id) else { return Ok(None) };
-        let postings = self.postings(&unit, range).await?;
-        let windows = windows::visible(&postings, range, |path| caller.may_view(path));
-        if windows.is_empty() && !caller.may_view(&unit.path()) {
-            return Ok(None);
-        }
+        let Some(windows) = self.seen_of(caller, id, range).await? else { return Ok(None) };
         let mut thinner = Thinner::new(HELD_MAX);
         for window in windows {
             let mut pieces = self.archive.points(id, window);
@@ -161,6 +157,20 @@ impl Reads {
             points
         };
         Ok(Some(RouteAnswer { unit_id: id.clone(), total, points }))
+    }
+
+    /// The parts of the range in which the caller may see a unit; none where it may see none
+    /// of the unit, now or in the range.
+    async fn seen_of(
+        &self,
+        caller: &Caller,
+        id: &UnitId,
+        range: TimeRange,
+    ) -> Result<Option<Vec<TimeRange>>, EngineError> {
+        let Some(unit) = self.directory.unit(id) else { return Ok(None) };
+        let postings = self.postings(&unit, range).await?;
+        let windows = windows::visible(&postings, range, |path| caller.may_view(path));
+        Ok((!windows.is_empty() || caller.may_view(&unit.path())).then_some(windows))
     }
 
     /// Where every unit was that was under the scope at a moment: by its last fix until

@@ -392,4 +392,13 @@ impl Bus for RedisBus {
         };
         reading.await.map_err(EngineError::during("reading a scope's events"))
     }
+
+    async fn forget_events(&self, scopes: &[Scope]) -> Result<(), EngineError> {
+        for scope in scopes {
+            let forgotten =
+                redis::cmd("DEL").arg(self.keys.events(*scope)).exec_async(&mut self.link.clone()).await;
+            forgotten.map_err(EngineError::during("forgetting a scope's events"))?;
+        }
+        Ok(())
+    }
 }

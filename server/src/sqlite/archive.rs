@@ -2,9 +2,9 @@
 
 use super::{readers::Readers, writer::WriteError};
 use crate::block;
-use crate::ports::{Archive, EngineError, Points, TimeRange};
+use crate::ports::{Archive, EngineError, Fixes, Points, TimeRange};
 use async_trait::async_trait;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, stream, stream::BoxStream};
 use rusqlite::{Connection, params};
 use sentinel_model::{Fix, RoutePoint, Time, UnitId};
 use std::path::Path;
@@ -15,6 +15,9 @@ const READERS: usize = 4;
 /// Points that end a piece of a route: 4 MB. A day at a fix a second is one piece.
 const PIECE: usize = 100_000;
 
+/// Whole fixes that end a piece: 2 MB, and more where devices send much beside.
+const FIXES_PIECE: usize = 10_000;
+
 #[derive(Clone)]
 pub struct SqliteArchive(Readers);
 
@@ -23,25 +26,41 @@ impl SqliteArchive {
     pub fn open(path: &Path) -> Result<Self, EngineError> {
         Ok(Self(Readers::open(path, READERS)?))
     }
+
+    fn pieces<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        unit: &UnitId,
+        range: TimeRange,
+        read: ReadPiece<T>,
+    ) -> BoxStream<'static, Result<Vec<T>, EngineError>> {
+        let (readers, unit) = (self.0.clone(), unit.clone());
+        stream::try_unfold(Some(Behind::nothing(range)), move |behind| {
+            let (readers, unit) = (readers.clone(), unit.clone());
+            async move {
+                let Some(behind) = behind else { return Ok(None) };
+                let piece = readers.read(what, move |db| Ok(read(db, &unit, range, behind)?)).await?;
+                Ok(Some(piece).filter(|(entries, _)| !entries.is_empty()))
+            }
+        })
+        .boxed()
+    }
 }
+
+/// The next entries, and how far they reach; without that, they are the last.
+type Piece<T> = Result<(Vec<T>, Option<Behind>), WriteError>;
+type ReadPiece<T> = fn(&Connection, &UnitId, TimeRange, Behind) -> Piece<T>;
 
 #[async_trait]
 impl Archive for SqliteArchive {
     /// Each piece is a read of its own: who is slow to take them holds neither a connection
     /// nor the log, which cannot begin anew while somebody reads it.
     fn points(&self, unit: &UnitId, range: TimeRange) -> Points {
-        let (readers, unit) = (self.0.clone(), unit.clone());
-        stream::try_unfold(Some(Behind::nothing(range)), move |behind| {
-            let (readers, unit) = (readers.clone(), unit.clone());
-            async move {
-                let Some(behind) = behind else { return Ok(None) };
-                let piece = readers
-                    .read("reading a route", move |db| Ok(piece_of_points(db, &unit, range, behind)?))
-                    .await?;
-                Ok(Some(piece).filter(|(points, _)| !points.is_empty()))
-            }
-        })
-        .boxed()
+        self.pieces("reading a route", unit, range, piece_of_points)
+    }
+
+    fn whole(&self, unit: &UnitId, range: TimeRange) -> Fixes {
+        self.pieces("reading fixes", unit, range, piece_of_fixes)
     }
 
     async fn fixes(&self, unit: &UnitId, range: TimeRange, limit: usize) -> Result<Vec<Fix>, EngineError> {
@@ -101,13 +120,7 @@ impl Behind {
     }
 }
 
-/// The next points, and how far they reach; without that, they are the last.
-fn piece_of_points(
-    db: &Connection,
-    unit: &UnitId,
-    range: TimeRange,
-    behind: Behind,
-) -> Result<(Vec<RoutePoint>, Option<Behind>), WriteError> {
+fn piece_of_points(db: &Connection, unit: &UnitId, range: TimeRange, behind: Behind) -> Piece<RoutePoint> {
     let (mut points, mut reached) = (Vec::new(), None);
     each_block(db, unit, TimeRange { from: behind.time, ..range }, |bytes| {
         let mut last = None;
@@ -122,6 +135,22 @@ fn piece_of_points(
         Ok(!full)
     })?;
     Ok((points, reached))
+}
+
+fn piece_of_fixes(db: &Connection, unit: &UnitId, range: TimeRange, behind: Behind) -> Piece<Fix> {
+    let uuid = |fix: &Fix| fix.uuid.clone().unwrap_or_default();
+    let (mut fixes, mut full): (Vec<Fix>, bool) = (Vec::new(), false);
+    each_block(db, unit, TimeRange { from: behind.time, ..range }, |bytes| {
+        let (block, _) = block::unpack_all(bytes)?;
+        fixes.extend(
+            block.into_iter().filter(|fix| fix.time < range.to && behind.is_before(fix.time, &uuid(fix))),
+        );
+        full = fixes.len() >= FIXES_PIECE;
+        Ok(!full)
+    })?;
+    let last = fixes.last().filter(|_| full);
+    let reached = last.map(|fix| Behind { time: fix.time, uuid: Some(uuid(fix).into()) });
+    Ok((fixes, reached))
 }
 
 /// Hands over the blocks that may hold fixes of the range, in order, until told to stop.

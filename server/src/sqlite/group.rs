@@ -24,6 +24,13 @@ pub struct Submission {
     pub waiting: Waiting,
 }
 
+/// What the writer's thread is given to do, in order.
+pub enum Work {
+    Store(Submission),
+    /// Something else than storing, between two groups.
+    Apart(Box<dyn FnOnce(&Connection, &mut BlockWriter) + Send>),
+}
+
 pub type Outcome = Result<Receipt, Arc<WriteError>>;
 
 /// Counts a submission from when it is made until it is dropped, so also where the
@@ -66,24 +73,31 @@ impl Drop for Others {
 }
 
 /// Writes and answers until nobody can submit any more.
-pub fn write_groups(
-    db: &Connection,
-    mut submissions: mpsc::Receiver<Submission>,
-    limits: IntakeLimits,
-    log: &Log,
-) {
+pub fn write_groups(db: &Connection, mut works: mpsc::Receiver<Work>, limits: IntakeLimits, log: &Log) {
     let took = metrics::histogram!("sentinel_commit_seconds");
     let mut writer = BlockWriter::default();
-    while let Some(first) = submissions.blocking_recv() {
+    let mut next = None;
+    while let Some(work) = next.take().or_else(|| works.blocking_recv()) {
+        let first = match work {
+            Work::Store(first) => first,
+            Work::Apart(work) => {
+                work(db, &mut writer);
+                continue;
+            }
+        };
         // Whoever else is about to submit gets to do so first, where threads share a core.
         std::thread::yield_now();
         let mut group = vec![first];
         let mut fixes = group[0].fixes.len();
-        while fixes < limits.group_fixes
-            && let Ok(next) = submissions.try_recv()
-        {
-            fixes += next.fixes.len();
-            group.push(next);
+        while fixes < limits.group_fixes && next.is_none() {
+            match works.try_recv() {
+                Ok(Work::Store(another)) => {
+                    fixes += another.fixes.len();
+                    group.push(another);
+                }
+                Ok(apart @ Work::Apart(_)) => next = Some(apart),
+                Err(_) => break,
+            }
         }
         let begun = Instant::now();
         let outcomes = commit(db, &mut writer, &group);

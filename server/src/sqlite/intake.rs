@@ -4,18 +4,20 @@
 //! writes them in one transaction, and answers each when the commit is on disk. While the
 //! disk syncs, the next group gathers: the slower the disk, the larger the groups. The
 //! queue is bounded; what does not fit is refused at once, so that the device tries again.
+//! What is erased or has expired is removed by the same thread ([`erase`](super::erase)).
 //! A second thread keeps the write-ahead log short ([`fold`](super::fold)).
 
 use super::{
-    HISTORY_SCHEMA,
+    HISTORY_SCHEMA, erase,
     fold::Log,
-    group::{Answer, Submission, Waiting, write_groups},
+    group::{Answer, Submission, Waiting, Work, write_groups},
     open::open,
-    writer::WriteError,
+    writer::{BlockWriter, WriteError},
 };
-use crate::ports::{EngineError, Intake, IntakeError, Receipt};
+use crate::ports::{EngineError, EraseError, Erased, Erasure, Intake, IntakeError, Receipt};
 use async_trait::async_trait;
-use sentinel_model::{Fix, UnitId};
+use rusqlite::Connection;
+use sentinel_model::{Fix, Time, UnitId};
 use std::{
     path::Path,
     sync::{
@@ -42,7 +44,7 @@ impl Default for IntakeLimits {
 }
 
 pub struct SqliteIntake {
-    queue: mpsc::Sender<Submission>,
+    queue: mpsc::Sender<Work>,
     waiting: Arc<AtomicU64>,
     threads: parking_lot::Mutex<Vec<JoinHandle<()>>>,
 }
@@ -54,6 +56,8 @@ impl SqliteIntake {
         // Folding is done by `Log`, never within a commit.
         db.pragma_update(None, "wal_autocheckpoint", 0)
             .map_err(EngineError::during("setting up the history file"))?;
+        // What a process left that ended while it erased.
+        while erase::remove_some(&db).map_err(EngineError::during("erasing a unit's history"))? {}
         let log = Log::of(path);
         let (stop_folding, stopped) = std::sync::mpsc::channel();
         let intake = Self::start(limits, {
@@ -71,11 +75,55 @@ impl SqliteIntake {
     /// Starts the thread that takes from the queue.
     fn start(
         limits: IntakeLimits,
-        write: impl FnOnce(mpsc::Receiver<Submission>) + Send + 'static,
+        write: impl FnOnce(mpsc::Receiver<Work>) + Send + 'static,
     ) -> Result<Self, EngineError> {
         let (queue, submissions) = mpsc::channel(limits.queue);
         let writer = thread("history-writer", move || write(submissions))?;
         Ok(Self { queue, waiting: Arc::default(), threads: parking_lot::Mutex::new(vec![writer]) })
+    }
+}
+
+impl SqliteIntake {
+    /// Does something on the writer's thread, in a commit of its own, after all that was
+    /// submitted before.
+    async fn apart<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(&Connection, &mut BlockWriter) -> Result<T, WriteError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let work = Work::Apart(Box::new(move |db, writer| {
+            // The asker may be gone; what it asked for is done all the same.
+            answer.send(work(db, writer)).ok();
+        }));
+        let sent = self.queue.send(work).await;
+        sent.map_err(|_| EngineError::new(what, IntakeError::Stopping))?;
+        let outcome = answered.await.map_err(|_| EngineError::new(what, IntakeError::Stopping))?;
+        outcome.map_err(EngineError::during(what))
+    }
+
+    /// Removes history that ended before a time, a little at a time.
+    pub async fn drop_before(&self, time: Time) -> Result<(), EngineError> {
+        let some = move |db: &Connection, writer: &mut BlockWriter| erase::drop_some_before(db, writer, time);
+        while self.apart("dropping expired history", some).await? {}
+        Ok(())
+    }
+
+    /// Removes what is left of histories that were being erased.
+    async fn remove_hidden(&self) -> Result<(), EngineError> {
+        while self.apart("erasing a unit's history", |db, _| erase::remove_some(db)).await? {}
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Erasure for SqliteIntake {
+    async fn erase(&self, unit: &UnitId) -> Result<Erased, EraseError> {
+        let unit = unit.clone();
+        let hide = move |db: &Connection, writer: &mut BlockWriter| erase::hide(db, writer, &unit);
+        let fixes = self.apart("erasing a unit's history", hide).await?;
+        self.remove_hidden().await?;
+        Ok(Erased { fixes, given_up: 0 })
     }
 }
 
@@ -92,11 +140,10 @@ impl Intake for SqliteIntake {
         }
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting::one_of(&self.waiting);
-        self.queue.try_send(Submission { unit: unit.clone(), fixes, answer, waiting }).map_err(|error| {
-            match error {
-                mpsc::error::TrySendError::Full(_) => IntakeError::Full,
-                mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
-            }
+        let submission = Work::Store(Submission { unit: unit.clone(), fixes, answer, waiting });
+        self.queue.try_send(submission).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => IntakeError::Full,
+            mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
         })?;
         let Ok(Answer { outcome, others }) = answered.await else { return Err(IntakeError::Stopping) };
         drop(others);

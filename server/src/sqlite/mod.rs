@@ -5,6 +5,7 @@
 //! `synchronous=FULL`: a commit that answered is on disk.
 
 mod archive;
+mod erase;
 mod fold;
 mod group;
 mod intake;

@@ -19,12 +19,12 @@ use super::{
 use crate::ports::{Change, Commit, Committed, EngineError, Queued, Records, Registry, TimeRange};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId};
+use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId, audit::AuditEntry};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::HashMap, path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
-const SCHEMA: Migrations = Migrations { steps: &[RECORDS, key_uses::SCHEMA, outbox::SCHEMA] };
+const SCHEMA: Migrations = Migrations { steps: &[RECORDS, key_uses::SCHEMA, outbox::SCHEMA, AUDIT] };
 
 const RECORDS: &str = "
         CREATE TABLE scope (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
@@ -44,6 +44,8 @@ const RECORDS: &str = "
         CREATE INDEX patrol_ended ON patrol (ended_at);
         CREATE UNIQUE INDEX patrol_active ON patrol (unit) WHERE ended_at IS NULL;
     ";
+
+const AUDIT: &str = "CREATE TABLE audit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;";
 
 /// Requests that may wait for the thread before callers do.
 const QUEUE: usize = 64;
@@ -221,6 +223,20 @@ impl Registry for SqliteRegistry {
             .await
     }
 
+    async fn audit(&self, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, EngineError> {
+        let before = before.map(ToOwned::to_owned);
+        self.readers
+            .read("reading the audit log", move |db| {
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let mut query = db.prepare_cached(
+                    "SELECT body FROM audit WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2",
+                )?;
+                let bodies = query.query_map(params![before, limit], |row| row.get::<_, String>(0))?;
+                bodies.map(|body| Ok(serde_json::from_str(&body?)?)).collect()
+            })
+            .await
+    }
+
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {
         self.run("reading the installation's secret", move |db| {
             let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -282,6 +298,7 @@ fn apply(tx: &Transaction<'_>, change: &Change) -> Result<(), RecordError> {
             Ok(())
         }
         Change::PutDelivery(delivery) => outbox::put(tx, &Queued::new(delivery.clone())),
+        Change::Audit(entry) => put(tx, "audit", &entry.id, entry),
     }
 }
 

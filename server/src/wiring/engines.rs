@@ -2,15 +2,20 @@
 
 use super::shared::Base;
 use crate::{
+    clock::Clock,
     config::Config,
     data_folder::DataFolder,
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
-    ports::{Archive, Bus, Condition, Health, Intake, Outbox, Positions, Registry, Rooms},
+    ports::{Archive, Bus, Condition, Erasure, Health, Intake, Outbox, Positions, Registry, Rooms},
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
 };
-use std::sync::Arc;
+use sentinel_model::Time;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How often history that has expired is looked for.
+const EXPIRED_EVERY: Duration = Duration::from_secs(600);
 
 pub struct Engines {
     pub registry: Arc<dyn Registry>,
@@ -20,6 +25,7 @@ pub struct Engines {
     pub bus: Arc<dyn Bus>,
     pub rooms: Arc<dyn Rooms>,
     pub positions: Arc<dyn Positions>,
+    pub erasure: Arc<dyn Erasure>,
     pub health: Arc<dyn Health>,
     /// Of engines that many nodes share: whether this one stands in for workers that are not there.
     pub on_duty: Option<watch::Receiver<bool>>,
@@ -31,6 +37,7 @@ impl Engines {
     /// `tasks` and `stop` are for what engines run beside requests.
     pub async fn open(
         config: &Config,
+        clock: &Clock,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
@@ -38,19 +45,29 @@ impl Engines {
             Some(shared) => {
                 Ok(Base::open(shared, tasks, stop).await?.into_engines(shared, tasks, stop).await?)
             }
-            None => Self::embedded(config),
+            None => Self::embedded(config, clock, tasks, stop),
         }
     }
 
-    fn embedded(config: &Config) -> anyhow::Result<Self> {
+    fn embedded(
+        config: &Config,
+        clock: &Clock,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
         let folder = DataFolder::take(&config.data)?;
         let history = folder.history();
         let bus = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
+        let intake = Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?);
+        if let Some(retention) = config.retention {
+            tasks.spawn(expire(intake.clone(), retention, clock.clone(), stop.clone()));
+        }
         let records = Arc::new(SqliteRegistry::open(&folder.records())?);
         Ok(Self {
             registry: records.clone(),
             outbox: records,
-            intake: Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?),
+            erasure: intake.clone(),
+            intake,
             archive: Arc::new(SqliteArchive::open(&history)?),
             rooms: Arc::new(MemoryRooms::new(bus.clone())),
             bus,
@@ -59,6 +76,22 @@ impl Engines {
             on_duty: None,
             folder: Some(folder),
         })
+    }
+}
+
+/// Drops history that is older, until `stop`.
+async fn expire(intake: Arc<SqliteIntake>, retention: Duration, clock: Clock, stop: CancellationToken) {
+    let kept_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+    let mut ticks = tokio::time::interval(EXPIRED_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = intake.drop_before(Time(clock.now().0.saturating_sub(kept_ms))).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "expired history could not be dropped; it is tried again");
+        }
     }
 }
 

@@ -4,14 +4,16 @@ use super::{duty::HOUSEKEEPING, engines::Engines};
 use crate::{
     config::Shared,
     mongo::{Mongo, MongoArchive, MongoRegistry},
-    ports::{Condition, EngineError, Health},
+    ports::{Condition, EngineError, EraseError, Erased, Erasure, Health},
     redis::{
-        Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms, Seeker, check_version,
-        seek_lease,
+        Link, QueueLimits, RedisBus, RedisIntake, RedisPositions, RedisRooms, Seeker, await_archived,
+        check_version, drop_dead, seek_lease,
     },
     worker::QueueTrouble,
 };
-use std::sync::Arc;
+use async_trait::async_trait;
+use sentinel_model::UnitId;
+use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What a node and a worker have alike.
@@ -83,6 +85,7 @@ impl Base {
             ..QueueLimits::default()
         };
         let on_duty = seek_lease(HOUSEKEEPING, Seeker::StandIn, self.link.clone(), tasks, stop.clone());
+        let erasure = Erasing { link: self.link.clone(), archive: self.archive.clone() };
         let intake = Arc::new(RedisIntake::start(self.link, limits, tasks, stop.clone()).await?);
         let health = NodeHealth { intake: intake.clone(), bus: self.bus.clone(), mongo: self.mongo };
         Ok(Engines {
@@ -93,6 +96,7 @@ impl Base {
             bus: self.bus,
             rooms: self.rooms,
             positions: self.positions,
+            erasure: Arc::new(erasure),
             health: Arc::new(health),
             on_duty: Some(on_duty),
             folder: None,
@@ -119,6 +123,29 @@ async fn connect(
             Err(mongo)
         }
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
+/// Of a unit: what waits is waited for, then all of it goes.
+pub struct Erasing {
+    pub link: Link,
+    pub archive: Arc<MongoArchive>,
+}
+
+/// How long what waits for the archive is waited for: less than a request has.
+const ARCHIVED_WITHIN: Duration = Duration::from_secs(40);
+
+#[async_trait]
+impl Erasure for Erasing {
+    async fn erase(&self, unit: &UnitId) -> Result<Erased, EraseError> {
+        const WHAT: &str = "erasing what waits of a unit";
+        let archived = await_archived(&self.link, unit, ARCHIVED_WITHIN).await;
+        if !archived.map_err(EngineError::during(WHAT))? {
+            return Err(EraseError::Waits);
+        }
+        let fixes = self.archive.erase(unit).await?;
+        let given_up = drop_dead(&self.link, unit).await.map_err(EngineError::during(WHAT))?;
+        Ok(Erased { fixes, given_up })
     }
 }
 

@@ -87,6 +87,9 @@ impl Bus for SlowBus {
         self.1.happen().await;
         answer
     }
+    async fn forget_events(&self, scopes: &[Scope]) -> Result<(), EngineError> {
+        self.0.forget_events(scopes).await
+    }
 }
 
 /// Lets something happen after `get_many` has looked, and before `put` takes effect.

@@ -2,9 +2,13 @@
 //! One file a family of addresses; each test's name is what it proves.
 
 mod admin;
+mod audit;
 mod earlier;
 mod encodings;
+mod erasure;
+mod exports;
 mod formats;
+mod imports;
 mod ingest;
 mod ingest_shown;
 mod ingest_whom;

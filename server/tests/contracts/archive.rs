@@ -61,6 +61,9 @@ fn between(from: i64, to: i64) -> TimeRange {
 async fn seconds(archive: &dyn Archive, of: &str, range: TimeRange) -> Vec<i64> {
     let points = points(archive, of, range).await;
     let fixes = archive.fixes(&unit(of), range, usize::MAX).await.expect("reads");
+    let whole: Vec<_> = archive.whole(&unit(of), range).try_collect().await.expect("reads");
+    assert!(whole.iter().all(|piece| !piece.is_empty()));
+    assert_eq!(whole.concat(), fixes);
     assert_eq!(
         points.iter().map(|p| p.time).collect::<Vec<_>>(),
         fixes.iter().map(|f| f.time).collect::<Vec<_>>()
@@ -122,6 +125,9 @@ async fn a_long_range_comes_in_pieces_that_leave_nothing_out_and_nothing_twice(h
     let pieces: Vec<_> = archive.points(&of, TimeRange::ALL).try_collect().await.expect("reads");
     assert!(pieces.len() > 1 && pieces.iter().all(|piece| piece.len() < times.len() / 2), "{}", pieces.len());
     assert_eq!(pieces.concat().iter().map(|point| point.time).collect::<Vec<_>>(), times);
+    let whole: Vec<_> = archive.whole(&of, TimeRange::ALL).try_collect().await.expect("reads");
+    assert!(whole.len() > 1 && whole.iter().all(|piece| piece.len() < times.len() / 4), "{}", whole.len());
+    assert_eq!(whole.concat().iter().map(|fix| fix.time).collect::<Vec<_>>(), times);
     // From and to within the range.
     let (from, to) = (20_001, 49_999);
     let part = points(&*archive, "a", between(from, to)).await;

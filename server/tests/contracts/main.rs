@@ -3,6 +3,7 @@
 mod archive;
 mod bus;
 mod database_away;
+mod erasure;
 mod failover;
 mod intake;
 mod key_uses;

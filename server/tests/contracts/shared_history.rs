@@ -28,6 +28,7 @@ contract!(ferretdb, where_installed OnMongo::of(Kind::FerretDb),
     whoever_reads_while_others_store_and_compact_misses_nothing_and_sees_nothing_twice
     what_is_too_old_is_dropped_and_nothing_else
     retention_may_change_from_start_to_start
+    what_is_erased_is_gone_and_compaction_brings_nothing_of_it_back
 );
 
 contract!(mongo_java, where_installed OnMongo::of(Kind::JavaServer),
@@ -39,6 +40,7 @@ contract!(mongo_java, where_installed OnMongo::of(Kind::JavaServer),
     whoever_reads_while_others_store_and_compact_misses_nothing_and_sees_nothing_twice
     what_is_too_old_is_dropped_and_nothing_else
     retention_may_change_from_start_to_start
+    what_is_erased_is_gone_and_compaction_brings_nothing_of_it_back
 );
 
 /// So much later that every hour of these stories is over and quiet.
@@ -102,6 +104,36 @@ async fn compaction_leaves_few_segments_and_the_same_history(on: &OnMongo) {
     archive.drop_replaced(later().plus_ms(16 * 60_000), always).await.expect("drops");
     assert_eq!(on.segments("a").await, 5);
     assert_eq!(fixes(&archive, "a").await.len(), 401);
+}
+
+async fn what_is_erased_is_gone_and_compaction_brings_nothing_of_it_back(on: &OnMongo) {
+    let archive = on.archive().await;
+    let all: Vec<Fix> = (0..300).map(|n| fix(n * 20)).collect();
+    for (n, one) in all.iter().enumerate() {
+        store(&archive, if n % 2 == 0 { "a" } else { "b" }, vec![one.clone()]).await;
+    }
+    assert_eq!(archive.erase(&unit("nobody")).await.expect("erases"), 0);
+    // Others erase and compact at once, and more comes meanwhile; whoever is first.
+    for round in 0..10 {
+        store(&archive, "a", all.clone()).await;
+        let others = on.archive().await;
+        let (erased, compacted) = tokio::join!(archive.erase(&unit("a")), others.compact(later(), always));
+        erased.expect("erases");
+        // One that met the erasure goes on the next time.
+        compacted.ok();
+        assert_eq!(fixes(&archive, "a").await, [], "round {round}");
+        others.compact(later(), always).await.expect("compacts");
+        archive.drop_replaced(later().plus_ms(16 * 60_000), always).await.expect("drops");
+        assert_eq!(fixes(&archive, "a").await, [], "round {round}");
+        // What comes after stays, however often it is compacted.
+        store(&archive, "a", all[..50].to_vec()).await;
+        archive.compact(later(), always).await.expect("compacts");
+        store(&others, "a", all[20..70].to_vec()).await;
+        others.compact(later(), always).await.expect("compacts");
+        archive.drop_replaced(later().plus_ms(16 * 60_000), always).await.expect("drops");
+        assert_eq!(fixes(&archive, "a").await, all[..70], "round {round}");
+    }
+    assert_eq!(fixes(&archive, "b").await.len(), 150, "another's is untouched");
 }
 
 async fn an_hour_that_does_not_read_keeps_no_other_from_being_compacted(on: &OnMongo) {

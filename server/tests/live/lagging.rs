@@ -290,6 +290,10 @@ impl Bus for LaggingBus {
         Ok(scopes.iter().zip(heads).map(own).collect())
     }
 
+    async fn forget_events(&self, scopes: &[Scope]) -> Result<(), EngineError> {
+        self.whole.forget_events(scopes).await
+    }
+
     async fn events_since(
         &self,
         scope: Scope,

@@ -7,6 +7,7 @@ mod database_away;
 mod household;
 mod letters;
 mod moving;
+mod people_ask;
 mod program;
 mod refusals;
 mod units;

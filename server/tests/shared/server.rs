@@ -180,6 +180,11 @@ impl Server {
         eventually("the server is gone", || async { held.strong_count() == 0 }).await;
     }
 
+    /// Where an embedded server keeps its files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub async fn change(&self, changes: Vec<Change>) {
         self.sentinel.directory.put(changes).await.expect("commits");
     }

@@ -30,6 +30,7 @@ use pairs::Pairs;
 use sentinel_model::{Fix, Time, fix::RejectedPoint};
 
 pub use events::SOS;
+pub use point::RawPoint;
 
 /// Points that one request may carry.
 pub const POINTS_MAX: usize = 10_000;

@@ -1,0 +1,21 @@
+//! What was done that somebody may one day have to account for.
+
+use crate::{Scope, Time};
+use serde::{Deserialize, Serialize};
+
+/// Entries are written once and never changed; those of a later moment have a greater id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    pub id: String,
+    pub at: Time,
+    /// `user:chief5` or `key:1f…`.
+    pub who: String,
+    /// What was done, such as `unit_data_erased`.
+    pub action: String,
+    /// To whom or what: a unit, a person's name, a key's id, a scope.
+    pub target: String,
+    /// Whose it is: who manages this scope reads of it.
+    pub scope: Scope,
+    /// How many, from when to when.
+    pub detail: Option<String>,
+}

@@ -1,0 +1,100 @@
+//! Erasing what is kept of one unit, as its person has a right to: `DELETE /api/v1/units/{id}/data`.
+//!
+//! All its fixes go, wherever they lie, where it is now, and the events that tell where it
+//! was. The unit itself stays, and so do its patrols: who was on duty for which station and
+//! when is the station's own record, and says no place. What is posted after is new.
+//!
+//! Told in the audit log before it begins and after it is done, with how many.
+
+use super::{error::ApiError, input::to_its_end, units::managed};
+use crate::{
+    audit,
+    auth::{Caller, Signed},
+    directory::UnitEntry,
+    patrols::PatrolError,
+    ports::{EraseError, TimeRange},
+    state::Sentinel,
+};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    routing::delete,
+};
+use sentinel_model::{Scope, UnitId};
+use serde::Serialize;
+use std::{collections::BTreeSet, sync::Arc};
+
+/// How many fixes of the unit went.
+#[derive(Serialize)]
+struct ErasedAnswer {
+    unit_id: UnitId,
+    fixes: u64,
+}
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new().route("/api/v1/units/{id}/data", delete(erase))
+}
+
+async fn erase(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+) -> Result<Json<ErasedAnswer>, ApiError> {
+    to_its_end(async move {
+        let unit = (sentinel.directory)
+            .change(|| {
+                let unit = managed(&sentinel, &caller, &id)?;
+                let told = tell(&sentinel, &caller, &unit, "unit_data_erasure_begun", None);
+                Ok::<_, ApiError>((vec![told], unit))
+            })
+            .await?;
+        let unit_id = &unit.record.id;
+        let erased = sentinel.erasure.erase(unit_id).await?;
+        sentinel.positions.remove(unit_id).await?;
+        // Nobody who looks on keeps the last place: the unit leaves and comes back without one.
+        match sentinel.patrols.renew(unit_id).await {
+            Ok(()) => {}
+            Err(PatrolError::Engine(error)) => return Err(error.into()),
+            // Somebody took it off duty at this very moment.
+            Err(PatrolError::NoUnit(_) | PatrolError::NotActive(_)) => {}
+        }
+        sentinel.ingest.bus.forget_events(&told_of(&sentinel, &unit).await?).await?;
+        let detail = format!("{} fixes, {} entries that were given up", erased.fixes, erased.given_up);
+        let told = tell(&sentinel, &caller, &unit, "unit_data_erased", Some(detail));
+        sentinel.directory.put(vec![told]).await?;
+        tracing::info!(by = %caller, unit = %unit_id, fixes = erased.fixes, "a unit's data was erased");
+        Ok(Json(ErasedAnswer { unit_id: unit_id.clone(), fixes: erased.fixes }))
+    })
+    .await
+}
+
+fn tell(
+    sentinel: &Sentinel,
+    caller: &Caller,
+    unit: &UnitEntry,
+    action: &str,
+    detail: Option<String>,
+) -> crate::ports::Change {
+    audit::entry(&sentinel.clock, caller, action, &unit.record.id, unit.home().station(), detail)
+}
+
+/// The scopes whose events may tell where the unit was: all that it ever was under.
+async fn told_of(sentinel: &Sentinel, unit: &UnitEntry) -> Result<Vec<Scope>, ApiError> {
+    let patrols = sentinel.directory.registry().patrols_of(&unit.record.id, TimeRange::ALL).await?;
+    let on_patrol = patrols.iter().filter_map(|patrol| sentinel.directory.station_path(patrol.station.id));
+    let paths = unit.record.homes.iter().map(|home| home.path).chain(on_patrol);
+    Ok(paths.flat_map(|path| path.scopes()).collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+impl From<EraseError> for ApiError {
+    fn from(error: EraseError) -> Self {
+        match error {
+            EraseError::Waits => ApiError::unavailable(
+                "positions of this unit wait for the database, and would be there after all: see that workers run \
+                 and reach it (/readyz says so), then ask again",
+                30,
+            ),
+            EraseError::Engine(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! History to take away: `/api/v1/units/{id}/route?format=…`, `/api/v1/history/export`.
+
+use super::{
+    error::ApiError,
+    input::Asked,
+    units::{in_range, no_unit},
+};
+use crate::{
+    audit,
+    auth::{Caller, ScopeGrant, Signed},
+    export::{self, Format, Leave, Pieces},
+    ports::TimeRange,
+    state::Sentinel,
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use sentinel_model::{Scope, Time, UnitId};
+use serde::Deserialize;
+use std::sync::Arc;
+
+pub fn routes() -> Router<Arc<Sentinel>> {
+    Router::new().route("/api/v1/history/export", get(of_scope))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    scope: Option<Scope>,
+    start_time: Option<Time>,
+    end_time: Option<Time>,
+    format: Option<String>,
+}
+
+async fn of_scope(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Response, ApiError> {
+    let format: Result<Format, String> = wanted.format.as_deref().unwrap_or("csv").parse();
+    let format = format.map_err(ApiError::bad_request)?;
+    let range = in_range(&sentinel.clock, wanted.start_time, wanted.end_time)?;
+    let scope = wanted.scope.unwrap_or_else(|| caller.home_scope());
+    let grant = caller.view(&sentinel.directory, scope)?;
+    let name = scope.to_string();
+    let pieces = sentinel.reads.taken_of_scope(grant.clone(), range);
+    file(&sentinel, &caller, format, &name, range, pieces, grant).await
+}
+
+/// A unit's route in another format than JSON. Without `max_points` every fix of it.
+pub async fn of_unit(
+    sentinel: &Arc<Sentinel>,
+    caller: &Caller,
+    unit: &UnitId,
+    range: TimeRange,
+    max_points: Option<usize>,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let grant = caller.view(&sentinel.directory, caller.home_scope())?;
+    let pieces = match max_points {
+        None => sentinel.reads.taken_of_unit(caller, unit, range).await?,
+        Some(max_points) => sentinel.reads.taken_at(caller, unit, range, max_points).await?,
+    };
+    let pieces = pieces.ok_or_else(|| no_unit(unit.as_str()))?;
+    file(sentinel, caller, format, unit.as_str(), range, pieces, grant).await
+}
+
+/// The answer that is the file. What stands before it are ids, so the name needs no quoting.
+async fn file(
+    sentinel: &Sentinel,
+    caller: &Caller,
+    format: Format,
+    of: &str,
+    range: TimeRange,
+    pieces: Pieces,
+    grant: ScopeGrant,
+) -> Result<Response, ApiError> {
+    let Ok(turn) = sentinel.exports.clone().try_acquire_owned() else {
+        return Err(ApiError::overloaded("as many files as this server sends at once are on their way", 10));
+    };
+    let detail = Some(format!("{} to {}", range.from, range.to.plus_ms(-1)));
+    let told = audit::entry(&sentinel.clock, caller, "history_exported", of, grant.scope(), detail);
+    sentinel.directory.put(vec![told]).await?;
+    tracing::info!(by = %caller, of, from = %range.from, to = %range.to, "history is taken away");
+    let leave = Leave { grant, clock: sentinel.clock.clone(), turn };
+    let name = format.file_name(of, range.from, range.to.plus_ms(-1));
+    let mut response = Body::from_stream(export::body(format, pieces, leave)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.mime()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
+    headers.insert(header::CONTENT_DISPOSITION, disposition.expect("ids and digits are ASCII"));
+    Ok(response)
+}

@@ -1,0 +1,147 @@
+//! Files of positions taken in: `POST /api/v1/import`, `POST /api/v1/units/{id}/import`.
+//!
+//! They take as long as they take, so no limit of time is around these addresses; who sends
+//! nothing for [`SILENCE`] is cut off.
+
+use super::{error::ApiError, fresh, input::Asked, units::no_unit};
+use crate::{
+    auth::{Caller, Denied, Signed},
+    directory::{Directory, UnitEntry},
+    import::store::{self, ImportError},
+    state::Sentinel,
+};
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, State},
+    middleware::from_fn_with_state,
+    routing::post,
+};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use sentinel_model::{UnitId, fix::ImportAnswer};
+use serde::Deserialize;
+use std::{
+    convert::Infallible,
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+const SILENCE: Duration = Duration::from_secs(60);
+
+pub fn routes(sentinel: Arc<Sentinel>) -> Router {
+    Router::new()
+        .route("/api/v1/import", post(for_those_named))
+        .route("/api/v1/units/{id}/import", post(for_unit))
+        .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
+        .with_state(sentinel)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForWhom {
+    /// Whose all points are, whomever the file names.
+    unit_id: Option<UnitId>,
+}
+
+async fn for_those_named(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Asked(whom): Asked<ForWhom>,
+    body: Body,
+) -> Result<Json<ImportAnswer>, ApiError> {
+    import(&sentinel, &caller, whom.unit_id, body).await
+}
+
+async fn for_unit(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<ImportAnswer>, ApiError> {
+    let unit: UnitId = id.parse().map_err(|_| no_unit(&id))?;
+    import(&sentinel, &caller, Some(unit), body).await
+}
+
+async fn import(
+    sentinel: &Arc<Sentinel>,
+    caller: &Caller,
+    all_of: Option<UnitId>,
+    body: Body,
+) -> Result<Json<ImportAnswer>, ApiError> {
+    if let Caller::Unit(_) = caller {
+        return Err(Denied::PostsOnly.into());
+    }
+    if let Some(unit) = &all_of {
+        of_unit(&sentinel.directory, caller, unit).map_err(ApiError::not_found)?;
+    }
+    let Ok(_turn) = sentinel.imports.clone().try_acquire_owned() else {
+        return Err(ApiError::overloaded("as many files as this server reads at once are being read", 10));
+    };
+    let whose = |named: Option<UnitId>| match all_of.clone().or(named) {
+        None => Err("the file does not say whose this is: give ?unit_id=, or a column unit_id".to_owned()),
+        Some(unit) => of_unit(&sentinel.directory, caller, &unit).map(|entry| entry.record.id.clone()),
+    };
+    let (pieces, file) = store::pipe();
+    let storing = store::store(&*sentinel.intake, &sentinel.clock, file, whose);
+    let forwarding = async {
+        forward(body, pieces, sentinel).await;
+        std::future::pending::<Infallible>().await
+    };
+    let answer = tokio::select! {
+        answer = storing => answer?,
+        never = forwarding => match never {},
+    };
+    let counts = &sentinel.ingest.counts;
+    counts.accepted.fetch_add(answer.accepted, Ordering::Relaxed);
+    counts.duplicates.fetch_add(answer.duplicates, Ordering::Relaxed);
+    counts.rejected.fetch_add(answer.rejected_total, Ordering::Relaxed);
+    tracing::info!(by = %caller, total = answer.total, accepted = answer.accepted, "a file was imported");
+    Ok(Json(answer))
+}
+
+/// The unit, where the caller may put history under it: who posts for it or manages it.
+fn of_unit(directory: &Directory, caller: &Caller, id: &UnitId) -> Result<Arc<UnitEntry>, String> {
+    let may = |unit: &Arc<UnitEntry>| {
+        caller.may_ingest(unit) || caller.may_manage(directory, unit.home().station())
+    };
+    directory.unit(id).filter(may).ok_or_else(|| format!("there is no unit {id} that you may import for"))
+}
+
+/// Hands the body on until it ends, is silent, or nobody reads it any more.
+async fn forward(body: Body, pieces: mpsc::Sender<io::Result<Bytes>>, sentinel: &Sentinel) {
+    let mut body = body.into_data_stream();
+    loop {
+        let next = tokio::select! {
+            next = tokio::time::timeout(SILENCE, body.next()) => next,
+            () = sentinel.stop.cancelled() => {
+                pieces.send(Err(io::Error::other("the server is stopping"))).await.ok();
+                return;
+            }
+        };
+        let piece = match next {
+            Ok(Some(piece)) => piece.map_err(io::Error::other),
+            Ok(None) => return,
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        };
+        let is_over = piece.is_err();
+        if pieces.send(piece).await.is_err() || is_over {
+            return;
+        }
+    }
+}
+
+impl From<ImportError> for ApiError {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Read { .. } => ApiError::bad_request(error.to_string()),
+            ImportError::Store { .. } => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "an import was broken off");
+                ApiError::overloaded(error.to_string(), 5)
+            }
+            ImportError::Fault(fault) => ApiError::internal(&fault),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Who did what: written with what was done, read by who manages.
+
+use crate::server::{DISTRICT, START, Server, at, fix, zone};
+use reqwest::{Method, StatusCode};
+use sentinel_model::{Page, Permission, Role, Scope, audit::AuditEntry};
+use serde_json::json;
+
+async fn told(server: &Server, who: &str, query: &str) -> Page<AuditEntry> {
+    server.get(who, &format!("/api/v1/audit{query}")).await.as_a()
+}
+
+fn actions(page: &Page<AuditEntry>) -> Vec<(&str, &str, &str)> {
+    page.items.iter().map(|one| (one.who.as_str(), one.action.as_str(), one.target.as_str())).collect()
+}
+
+#[tokio::test]
+async fn changes_of_people_keys_scopes_and_units_and_exports_are_told_with_who_made_them() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let made = async |path: &str, body| {
+        let answer = server.post(&admin, path, body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer
+    };
+    let user =
+        json!({"username": "new", "role": "viewer", "scope": "zone:3", "password": "a long enough one"});
+    made("/api/v1/users", user).await;
+    let patch = server.request(Method::PATCH, &admin, "/api/v1/users/new").json(&json!({"disabled": true}));
+    assert_eq!(crate::server::send(patch).await.status, StatusCode::OK);
+    made("/api/v1/units", json!({"id": "PC-1", "station": "station:5"})).await;
+    made("/api/v1/scopes", json!({"scope": "station:7", "name": "Seven", "parent": "division:7"})).await;
+    let key =
+        made("/api/v1/api-keys", json!({"name": "k", "scope": "zone:4", "permissions": ["read"]})).await;
+    let key = key.json["id"].as_str().expect("an id").to_owned();
+    let revoke = server.request(Method::DELETE, &admin, &format!("/api/v1/api-keys/{key}"));
+    assert_eq!(crate::server::send(revoke).await.status, StatusCode::OK);
+    let zone3 = server.sign_in("zone3").await;
+    assert_eq!(server.get(&zone3, "/api/v1/history/export").await.status, StatusCode::OK);
+    // What was refused has changed nothing.
+    assert_eq!(
+        server.post(&zone3, "/api/v1/units", json!({"id": "X", "station": "station:5"})).await.status,
+        StatusCode::FORBIDDEN
+    );
+
+    let all = told(&server, &admin, "").await;
+    let expected = [
+        ("user:zone3", "history_exported", "zone:3"),
+        ("user:admin", "key_revoked", &*key),
+        ("user:admin", "key_made", &key),
+        ("user:admin", "scope_made", "station:7"),
+        ("user:admin", "unit_made", "PC-1"),
+        ("user:admin", "user_changed", "new"),
+        ("user:admin", "user_made", "new"),
+    ];
+    assert_eq!(actions(&all), expected);
+    assert_eq!(all.items[5].detail.as_deref(), Some("disabled"));
+    assert!(all.items.iter().all(|one| one.at >= START) && all.items.is_sorted_by(|a, b| a.id > b.id));
+    // In pages, over a restart.
+    let server = server.restart().await;
+    let (mut cursor, mut paged) = (String::new(), Vec::new());
+    loop {
+        let page = told(&server, &admin, &format!("?limit=3&cursor={cursor}")).await;
+        paged.extend(page.items);
+        match page.next {
+            Some(next) => cursor = next,
+            None => break,
+        }
+    }
+    assert_eq!(paged, all.items);
+}
+
+#[tokio::test]
+async fn who_manages_reads_of_their_own_scope_and_nobody_else_reads_at_all() {
+    let server = Server::start().await;
+    let boss4 = crate::server::user("boss4", Role::Admin, zone(4));
+    server.change(vec![sentinel_server::ports::Change::PutUser(boss4)]).await;
+    let admin = server.sign_in("admin").await;
+    for (unit, station) in [("PC-5", "station:5"), ("PC-9", "station:9")] {
+        server.post(&admin, "/api/v1/units", json!({"id": unit, "station": station})).await;
+    }
+    let boss4 = told(&server, &server.sign_in("boss4").await, "").await;
+    assert_eq!(actions(&boss4), [("user:admin", "unit_made", "PC-9")]);
+    let manages = server.key(Scope::station(5), &[Permission::Manage]).await;
+    assert_eq!(actions(&told(&server, &manages, "").await), [("user:admin", "unit_made", "PC-5")]);
+    let reads = server.key(DISTRICT, &[Permission::Read, Permission::Ingest, Permission::Dispatch]).await;
+    for who in [reads, server.sign_in("chief5").await, server.sign_in("zone3").await] {
+        assert_eq!(server.get(&who, "/api/v1/audit").await.status, StatusCode::FORBIDDEN);
+    }
+    let token = server.unit("PC-X", 5).await;
+    server.fixes(&token, &[fix(at(0), 1.0, 1.0)]).await;
+    assert_eq!(server.get(&token, "/api/v1/audit").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(server.get("", "/api/v1/audit").await.status, StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,220 @@
+//! Files of positions taken in: into history alone, each fix once.
+
+use crate::server::{Answer, DISTRICT, Server, at, fix, id, send};
+use reqwest::{Method, StatusCode};
+use sentinel_model::{Fix, Permission, Scope, UnitStatus, fix::ImportAnswer};
+use sentinel_server::ports::TimeRange;
+use serde_json::json;
+use std::io::Write as _;
+
+const ALL: &str = "start_time=2020-01-01T00:00:00Z&end_time=2026-11-30T00:00:00Z";
+
+async fn told(server: &Server, unit: &str) -> Vec<Fix> {
+    server.sentinel.reads.archive.fixes(&id(unit), TimeRange::ALL, usize::MAX).await.expect("reads")
+}
+
+async fn import(server: &Server, who: &str, path: &str, file: impl Into<reqwest::Body>) -> Answer {
+    send(server.request(Method::POST, who, path).body(file)).await
+}
+
+fn packed(file: &str) -> Vec<u8> {
+    let mut packing = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packing.write_all(file.as_bytes()).expect("packs");
+    packing.finish().expect("packs")
+}
+
+#[tokio::test]
+async fn what_was_exported_is_imported_as_it_was() {
+    let server = Server::start().await;
+    let token = server.unit("PC-1", 5).await;
+    let mut posts: Vec<_> =
+        (0..30).map(|n| fix(at(n - 100), 9.9 + n as f64 / 7.0, 76.25 - n as f64 / 3.0)).collect();
+    for (n, event) in [(3, "-1+1"), (4, "'quoted'"), (5, "a,\"b\"\nc"), (6, " heart & beat ")] {
+        posts[n] = json!({
+            "timestamp": at(n as i64 - 100), "uuid": format!("@{n}"), "event": event, "odometer": 7.25,
+            "coords": {"latitude": 0.1 + 0.2, "longitude": -1e-7, "speed": 1.1, "heading": 359.9, "accuracy": 0.3,
+                "altitude": -0.7},
+            "battery": {"level": 0.33, "is_charging": true}, "extras": {"k": "<v> & 'w'"},
+        });
+    }
+    server.fixes(&token, &posts).await;
+    let stored = told(&server, "PC-1").await;
+    let admin = server.sign_in("admin").await;
+    for (n, format) in ["csv", "gpx"].into_iter().enumerate() {
+        let path = format!("/api/v1/units/PC-1/route?{ALL}&format={format}");
+        let file = server.get(&admin, &path).await.text;
+        let (whole, zipped) = (format!("COPY-{n}"), format!("ZIP-{n}"));
+        for (unit, body) in [(&whole, file.clone().into_bytes()), (&zipped, packed(&file))] {
+            server.unit(unit, 9).await;
+            let path = format!("/api/v1/units/{unit}/import");
+            let expected = ImportAnswer { total: 30, accepted: 30, ..ImportAnswer::default() };
+            assert_eq!(import(&server, &admin, &path, body.clone()).await.as_a::<ImportAnswer>(), expected);
+            let again = ImportAnswer { total: 30, duplicates: 30, ..ImportAnswer::default() };
+            assert_eq!(import(&server, &admin, &path, body).await.as_a::<ImportAnswer>(), again);
+            assert_eq!(told(&server, unit).await, stored, "{format}");
+        }
+    }
+    let server = server.restart().await;
+    assert_eq!(told(&server, "COPY-0").await.len(), 30);
+}
+
+#[tokio::test]
+async fn a_scope_s_file_finds_each_unit_by_its_name() {
+    let (from, to) = (Server::start().await, Server::start().await);
+    // Nothing was received later than the clock says of who imports.
+    to.clock.turn(60);
+    for unit in ["PC-1", "PC-2", "PC-3"] {
+        let token = from.unit(unit, 5).await;
+        from.fixes(&token, &(0..5).map(|n| fix(at(n - 50), 9.9, 76.2)).collect::<Vec<_>>()).await;
+    }
+    for unit in ["PC-1", "PC-2"] {
+        to.unit(unit, 5).await;
+    }
+    let admin = from.sign_in("admin").await;
+    for (format, at_first) in [("csv", true), ("gpx", false)] {
+        let file = from.get(&admin, &format!("/api/v1/history/export?{ALL}&format={format}")).await.text;
+        let answer: ImportAnswer =
+            import(&to, &to.sign_in("admin").await, "/api/v1/import", file).await.as_a();
+        let (accepted, duplicates) = if at_first { (10, 0) } else { (0, 10) };
+        assert_eq!((answer.total, answer.accepted, answer.duplicates), (15, accepted, duplicates));
+        assert_eq!((answer.rejected_total, answer.rejected.len()), (5, 5));
+        assert!(answer.rejected[0].reason.contains("PC-3"), "{:?}", answer.rejected[0]);
+        for unit in ["PC-1", "PC-2"] {
+            assert_eq!(told(&to, unit).await, told(&from, unit).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_of_others_are_read_and_what_is_wrong_in_them_set_aside_by_its_line() {
+    let server = Server::start().await;
+    server.unit("PC-1", 5).await;
+    let admin = server.sign_in("admin").await;
+    let csv = "\u{feff}Time, occupied, LAT,lng,speed\n1500000000,1,9.5,76.5,3.25\nnever,0,1,1,\n\
+               1500000001,1,95,76.5,\n1500000002,,9.6,76.6,-1\n1500000003,,x,76.6,\n\"1500000004\",,9.7,76.7,fast\n";
+    let answer: ImportAnswer = import(&server, &admin, "/api/v1/import?unit_id=PC-1", csv).await.as_a();
+    assert_eq!((answer.total, answer.accepted, answer.rejected_total), (6, 2, 4));
+    assert_eq!(answer.rejected.iter().map(|one| one.line).collect::<Vec<_>>(), [3, 4, 6, 7]);
+    let stored = told(&server, "PC-1").await;
+    assert_eq!((stored[0].speed_mps, stored[1].speed_mps), (Some(3.25), None), "-1 is unknown");
+    let gpx = r#"<?xml version="1.0"?><gpx version="1.0" creator="x" xmlns="http://www.topografix.com/GPX/1/0">
+        <metadata><name>A trip</name><time>2017-01-01T00:00:00Z</time></metadata>
+        <wpt lat="1" lon="1"><time>2017-01-01T00:00:00Z</time></wpt>
+        <trk><name>Track &amp; Co</name><trkseg>
+        <trkpt lat="9.1" lon="76.1"><ele>12.5</ele><time>2017-07-14T02:40:10Z</time><course>90</course><speed>2.5</speed></trkpt>
+        <trkpt lat="9.2" lon="76.2"><time>2017-07-14T02:40:11.250Z</time>
+          <extensions><ns3:TrackPointExtension xmlns:ns3="u"><ns3:speed>3.5</ns3:speed><ns3:hr>99</ns3:hr></ns3:TrackPointExtension></extensions></trkpt>
+        <trkpt lat="9.3" lon="76.3"/>
+        </trkseg></trk></gpx>"#;
+    let answer: ImportAnswer = import(&server, &admin, "/api/v1/units/PC-1/import", gpx).await.as_a();
+    assert_eq!((answer.total, answer.accepted, answer.rejected_total), (3, 2, 1));
+    assert_eq!((answer.rejected[0].line, answer.rejected[0].reason.as_str()), (3, "timestamp is missing"));
+    let stored = &told(&server, "PC-1").await[2..];
+    let known = |fix: &Fix| (fix.latitude, fix.altitude_m, fix.speed_mps, fix.heading_deg);
+    assert_eq!(
+        stored.iter().map(known).collect::<Vec<_>>(),
+        [(9.1, Some(12.5), Some(2.5), Some(90.0)), (9.2, None, Some(3.5), None)]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_such_file_is_refused_in_words_and_what_stood_before_the_fault_is_kept() {
+    let server = Server::start().await;
+    server.unit("PC-1", 5).await;
+    let admin = server.sign_in("admin").await;
+    let endless = format!("time,lat,lon\n1,{}", "9".repeat(3 << 20));
+    let cut =
+        "<gpx version='1.1'><trk><trkseg><trkpt lat='1' lon='2'><time>2017-01-01T00:00:00Z</time></trkpt>";
+    for (file, words) in [
+        ("", "no column \"time\""),
+        ("a,b\n1,2\n", "no column \"time\""),
+        ("time,lat\n1,2\n", "no column \"longitude\""),
+        ("<html><body>no</body></html>", "holds no GPX"),
+        ("<gpx><trk></wrong></gpx>", "does not read as GPX"),
+        (cut, "behind point 1"),
+        (&endless, "longer than"),
+        ("\u{1f}\u{8b}", "no column"),
+    ] {
+        let answer = import(&server, &admin, "/api/v1/units/PC-1/import", file.to_owned()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        assert!(answer.message().contains(words), "{words}: {}", answer.text);
+    }
+    assert_eq!(told(&server, "PC-1").await.len(), 1, "the point of the file that was cut");
+}
+
+#[tokio::test]
+async fn an_import_is_into_history_alone() {
+    let server = Server::start().await;
+    server.unit("OLD", 5).await;
+    let token = server.unit("LIVE", 5).await;
+    server.fixes(&token, &[fix(at(-60), 9.9, 76.2)]).await;
+    let admin = server.sign_in("admin").await;
+    for unit in ["OLD", "LIVE"] {
+        let file = format!("time,lat,lon\n{},1,2\n{},3,4\n", at(-3600 * 24 * 400), at(-30));
+        let answer: ImportAnswer =
+            import(&server, &admin, &format!("/api/v1/units/{unit}/import"), file).await.as_a();
+        assert_eq!(answer.accepted, 2);
+    }
+    let unit = async |id: &str| -> sentinel_model::Unit {
+        server.get(&admin, &format!("/api/v1/units/{id}")).await.as_a()
+    };
+    let old = unit("OLD").await;
+    assert_eq!((old.status, old.patrol_id, old.location), (UnitStatus::OffDuty, None, None));
+    assert_eq!(unit("LIVE").await.location.expect("it posted").time, at(-60));
+    let server = server.restart().await;
+    let old: sentinel_model::Unit = server.get(&admin, "/api/v1/units/OLD").await.as_a();
+    assert_eq!((old.status, old.patrol_id), (UnitStatus::OffDuty, None), "nor does a restart start one");
+}
+
+#[tokio::test]
+async fn who_posts_for_a_unit_or_manages_it_imports_for_it_and_nobody_else() {
+    let server = Server::start().await;
+    let token = server.unit("PC-5", 5).await;
+    server.unit("PC-9", 9).await;
+    let ingests = server.key(Scope::station(5), &[Permission::Ingest]).await;
+    let manages = server.key(DISTRICT, &[Permission::Manage]).await;
+    let reads = server.key(DISTRICT, &[Permission::Read, Permission::Dispatch]).await;
+    let file = format!("unit_id,time,lat,lon\nPC-5,{},1,2\nPC-9,{},1,2\n", at(-9), at(-9));
+    for (who, path, status, accepted) in [
+        ("", "/api/v1/units/PC-5/import", StatusCode::UNAUTHORIZED, 0),
+        (token.as_str(), "/api/v1/units/PC-5/import", StatusCode::FORBIDDEN, 0),
+        (&reads, "/api/v1/units/PC-5/import", StatusCode::NOT_FOUND, 0),
+        (&reads, "/api/v1/import", StatusCode::OK, 0),
+        (&server.sign_in("chief5").await, "/api/v1/import?unit_id=PC-5", StatusCode::NOT_FOUND, 0),
+        (&ingests, "/api/v1/units/PC-9/import", StatusCode::NOT_FOUND, 0),
+        (&ingests, "/api/v1/units/PC-404/import", StatusCode::NOT_FOUND, 0),
+        (&ingests, "/api/v1/import", StatusCode::OK, 1),
+        (&manages, "/api/v1/import", StatusCode::OK, 1),
+    ] {
+        let answer = import(&server, who, path, file.clone()).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+        if status == StatusCode::OK {
+            assert_eq!(answer.as_a::<ImportAnswer>().accepted, accepted, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_lines_are_imported_once_however_often_they_come() {
+    let server = Server::start().await;
+    for unit in ["A", "B"] {
+        server.unit(unit, 5).await;
+    }
+    let admin = server.sign_in("admin").await;
+    let mut file = String::from("unit_id,time,lat,lon,speed\n");
+    for n in 0..100_000i64 {
+        let line = format!(
+            "{},{},{},{},5\n",
+            ["A", "B"][n as usize % 2],
+            1_700_000_000 + n / 2,
+            9.0 + n as f64 / 1e6,
+            76.0
+        );
+        file.push_str(&line);
+    }
+    for expected in [(100_000, 0), (0, 100_000)] {
+        let answer: ImportAnswer = import(&server, &admin, "/api/v1/import", file.clone()).await.as_a();
+        assert_eq!((answer.accepted, answer.duplicates), expected);
+    }
+    assert_eq!((told(&server, "A").await.len(), told(&server, "B").await.len()), (50_000, 50_000));
+}
