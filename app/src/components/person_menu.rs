@@ -150,6 +150,7 @@ pub fn PersonMenu() -> impl IntoView {
                         {wall(|w| w.twelve = false, "24 h")} {wall(|w| w.twelve = true, "12 h")}
                     </div>
                 </div>
+                <a class="menu-item" href="/api/docs" rel="external">"API documentation"</a>
                 <form method="post" action="/logout" class="menu-foot">
                     <button class="menu-item">
                         <Icon glyph=Glyph::SignOut/>

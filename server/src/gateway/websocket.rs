@@ -26,6 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// A client's frames are small; larger ones are no part of the protocol.
 const CLIENT_FRAME_MAX: usize = 4096;
@@ -42,6 +43,18 @@ const SIGN_IN_ENDED: &str = "the sign-in or key behind this stream has ended";
 /// How long one frame may take to leave before the reader counts as too slow.
 const SEND_PATIENCE: Duration = Duration::from_secs(15);
 
+/// The live protocol over a WebSocket.
+///
+/// The subprotocol `sentinel.v1.json` (or none) speaks the frames `ClientFrame` and `ServerFrame` of this
+/// document; `sentinel.v1.postcard` the same types in binary. Send `{"type":"subscribe","scope":"station:5"}`:
+/// a snapshot comes, then changes. With the `epoch` and `offset` last seen, what was missed comes first.
+/// Close codes 4000 to 4099 ask to come back, 4100 and up not to.
+#[utoipa::path(get, path = "/api/v1/ws", operation_id = "open_websocket", tag = "Live",
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 400, description = "No WebSocket was asked for"),
+        (status = 426, description = "This connection cannot become a WebSocket"),
+    ))]
 pub async fn open(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -74,6 +87,11 @@ pub async fn open(
         .await;
         open.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }))
+}
+
+/// How the document tells of this address.
+pub fn described() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new().routes(routes!(open))
 }
 
 struct Conversation {

@@ -6,6 +6,7 @@
 mod answer;
 pub mod api_keys;
 mod assets;
+mod docs;
 mod edge;
 pub mod error;
 mod fresh;
@@ -13,6 +14,7 @@ pub mod input;
 pub mod listen;
 mod locations;
 pub mod login;
+pub mod openapi;
 pub mod ops;
 mod outlines;
 mod pages;
@@ -35,6 +37,7 @@ use tower_http::{
     compression::{CompressionLayer, predicate::SizeAbove},
     timeout::TimeoutLayer,
 };
+use utoipa_axum::router::OpenApiRouter;
 
 /// A request on a bad network may take this long to arrive and be answered.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -43,8 +46,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const PACKED_FROM_BYTES: u16 = 2048;
 
 pub fn router(sentinel: Arc<Sentinel>) -> Router {
-    let records = Router::new()
-        .merge(units::routes())
+    let records = OpenApiRouter::from(units::routes())
         .merge(patrols::routes())
         .merge(scopes::routes())
         .merge(users::routes())
@@ -52,15 +54,22 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(login::routes())
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
         .layer(from_fn(answer::negotiate));
-    Router::new()
-        .merge(locations::routes())
+    let (addresses, document) = OpenApiRouter::with_openapi(openapi::frame())
+        .merge(locations::routes().into())
         .merge(records)
         .merge(ops::routes())
         .route("/api/v1/ws", get(websocket::open))
+        .merge(openapi::described_only(units::described()))
+        .merge(openapi::described_only(locations::described()))
+        .merge(openapi::described_only(websocket::described()))
+        .split_for_parts();
+    addresses
         .route("/api", any(no_address))
         .route("/api/", any(no_address))
         .route("/api/{*rest}", any(no_address))
         .with_state(sentinel.clone())
+        .merge(openapi::routes(document))
+        .merge(docs::routes())
         .merge(outlines::routes())
         .merge(pages::routes(&sentinel))
         .method_not_allowed_fallback(no_method)
