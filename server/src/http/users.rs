@@ -52,7 +52,7 @@ async fn list(
 
 /// Makes an account.
 ///
-/// Its password has at least 12 characters and is none of the common ones.
+/// Its password has at least 10 characters and is not the user name.
 #[utoipa::path(post, path = "/api/v1/users", operation_id = "make_user", tag = "People",
     request_body(content = NewUser, example = json!({
         "username": "anand", "name": "Anand K.", "role": "dispatcher", "scope": "zone:3",
