@@ -3,7 +3,7 @@
 #
 #   ./setup.sh            everything: what `make build` needs, and what the tests need besides
 #   ./setup.sh build      only what `make build` needs
-#   ./setup.sh services   only the servers that tests start: Redis, what speaks MongoDB's protocol, balancers
+#   ./setup.sh services   only what tests start: Redis, what speaks MongoDB's protocol, balancers, Schemathesis
 #
 # Safe to repeat; says nothing but "ready" when there is nothing to do. The ordinary way
 # is tried first (rustup's wasm target, Playwright's own Chromium). Where their download
@@ -167,6 +167,7 @@ browser() {
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/sentinel"
 FERRETDB=1.24.0
 MONGO_JAVA=1.47.0
+SCHEMATHESIS=4.32.5
 
 # missing "what" "how to get it": loud, and no reason to fail.
 missing() { printf 'setup: MISSING %s: tests that need it will be SKIPPED\n       %s\n' "$1" "$2" >&2; }
@@ -175,6 +176,7 @@ services() {
   redis || missing "redis-server and redis-cli" "Debian, as root: apt-get install redis-server    macOS: brew install redis"
   ferretdb || missing "FerretDB $FERRETDB (MongoDB's protocol, on SQLite)" "It is built with Go 1.22 or newer (go.dev); TEST_MONGODB_URI names a MongoDB to use in its place."
   balancers || missing "nginx, haproxy and caddy" "Debian, as root: apt-get install nginx-light haproxy caddy    macOS: brew install nginx haproxy caddy"
+  schemathesis || missing "Schemathesis $SCHEMATHESIS (the API against its document)" "It needs Python 3.10 or newer with venv and pip. Debian, as root: apt-get install python3-venv"
   mongo_java || missing "mongo-java-server $MONGO_JAVA (MongoDB's protocol, in memory)" "It needs a JDK 11 or newer and Maven; TEST_MONGODB_URI names a MongoDB to use in its place."
 }
 
@@ -224,6 +226,17 @@ build_ferretdb() {
       mkdir -p "$dest" && install -m 755 "$scratch/built" "$dest/ferretdb.new" && mv "$dest/ferretdb.new" "$dest/ferretdb"
   ) || { rm -rf "$scratch"; return 1; }
   rm -rf "$scratch"
+}
+
+# In an environment of its own: nothing of the system's Python is touched.
+schemathesis() {
+  local dest="$CACHE/schemathesis"
+  fits() { [ "$("$dest/bin/st" --version 2>/dev/null)" = "st, version $SCHEMATHESIS" ]; }
+  fits && return
+  have python3 && try "Schemathesis $SCHEMATHESIS, by pip" make_schemathesis "$dest" && fits
+}
+make_schemathesis() {
+  rm -rf "$1" && python3 -m venv "$1" && "$1/bin/pip" install --quiet --no-compile --disable-pip-version-check "schemathesis==$SCHEMATHESIS"
 }
 
 mongo_java() {

@@ -1,6 +1,6 @@
 // Puts together what the browser downloads, in target/site:
 //   /            everything of public/ (the typeface, the icon, the basemap)
-//   /pkg         sentinel.js and sentinel_bg.wasm (made by wasm-bindgen before), sentinel.css, Leaflet
+//   /pkg         sentinel.js and sentinel_bg.wasm (made by wasm-bindgen before), sentinel.css, Leaflet, Swagger UI
 // and, unless called with --no-brotli, a .br beside every file that gains from it.
 //
 // A file is written only where its content changed, so that the server (which carries
@@ -60,6 +60,12 @@ site.set('pkg/leaflet.css', css(join(leaflet, 'leaflet.css')));
 for (const image of filesIn(join(leaflet, 'images'))) {
   site.set(join('pkg/images', image), readFileSync(join(leaflet, 'images', image)));
 }
+
+// What shows /api/docs: one script and its style, without their source maps.
+const viewer = join(MODULES, 'swagger-ui-dist');
+const withoutMap = (name) => readFileSync(join(viewer, name), 'utf8').replace(/\n(\/\/|\/\*)# sourceMappingURL=.*\s*$/, '\n');
+site.set('pkg/swagger-ui.js', Buffer.from(withoutMap('swagger-ui-bundle.js')));
+site.set('pkg/swagger-ui.css', Buffer.from(withoutMap('swagger-ui.css')));
 
 // --- write what differs, remove what is no more ------------------------------------------
 

@@ -31,14 +31,25 @@ pub struct Fix {
 
 /// Where a unit is, as `/api/v1/units/{id}/location` and the lists tell it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Location {
     pub unit_id: UnitId,
     pub patrol_id: Option<PatrolId>,
+    /// Degrees, -90 to 90.
+    #[cfg_attr(feature = "openapi", schema(example = 9.9624))]
     pub latitude: f64,
+    /// Degrees, -180 to 180.
+    #[cfg_attr(feature = "openapi", schema(example = 76.2995))]
     pub longitude: f64,
+    #[cfg_attr(feature = "openapi", schema(example = 8.5))]
     pub speed_mps: Option<f32>,
+    /// Degrees clockwise from north, 0 to 360.
+    #[cfg_attr(feature = "openapi", schema(example = 271.5))]
     pub heading_deg: Option<f32>,
+    #[cfg_attr(feature = "openapi", schema(example = 5.0))]
     pub accuracy_m: Option<f32>,
+    /// 0 to 1.
+    #[cfg_attr(feature = "openapi", schema(example = 0.82))]
     pub battery: Option<f32>,
     /// The device's clock; of a current position from a clock too far ahead, the time
     /// it was received.
@@ -66,44 +77,67 @@ impl Location {
 
 /// A unit near a point, nearest first in its list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Nearby {
     #[serde(flatten)]
     pub location: Location,
+    /// From the point that was asked about.
+    #[cfg_attr(feature = "openapi", schema(example = 412.7))]
     pub distance_m: f64,
 }
 
 /// A unit's route over a range of time. `total` counts the fixes stored in the
 /// range; `points` may be thinned, first and last kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RouteAnswer {
     pub unit_id: UnitId,
+    #[cfg_attr(feature = "openapi", schema(example = 86400))]
     pub total: u64,
     pub points: Vec<RoutePoint>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoutePoint {
     pub time: Time,
+    /// Degrees, -90 to 90.
+    #[cfg_attr(feature = "openapi", schema(example = 9.9624))]
     pub latitude: f64,
+    /// Degrees, -180 to 180.
+    #[cfg_attr(feature = "openapi", schema(example = 76.2995))]
     pub longitude: f64,
+    #[cfg_attr(feature = "openapi", schema(example = 8.5))]
     pub speed_mps: Option<f32>,
+    /// Degrees clockwise from north, 0 to 360.
+    #[cfg_attr(feature = "openapi", schema(example = 271.5))]
     pub heading_deg: Option<f32>,
 }
 
 /// The answer to a native position post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IngestAnswer {
     /// Always `ok`.
+    #[cfg_attr(feature = "openapi", schema(example = "ok"))]
     pub status: String,
+    /// Points that are safe on disk and were not known before.
+    #[cfg_attr(feature = "openapi", schema(example = 2))]
     pub accepted: u64,
+    /// Points that were known already: stored once.
+    #[cfg_attr(feature = "openapi", schema(example = 0))]
     pub duplicates: u64,
+    /// Points that were set aside, each with its reason; no cause to send them again.
     pub rejected: Vec<RejectedPoint>,
 }
 
 /// A point that was set aside: its place in the batch, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RejectedPoint {
+    #[cfg_attr(feature = "openapi", schema(example = 1))]
     pub index: usize,
+    #[cfg_attr(feature = "openapi", schema(example = "latitude 91 is outside -90..90"))]
     pub reason: String,
 }
 

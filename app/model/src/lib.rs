@@ -17,6 +17,8 @@ pub mod audit;
 pub mod fix;
 pub mod ids;
 pub mod live;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod outline;
 pub mod page;
 pub mod people;

@@ -40,6 +40,7 @@ wire_enum! {
 
 /// A unit on patrol, as the map needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LiveUnit {
     pub id: UnitId,
     pub patrol: PatrolId,
@@ -56,6 +57,7 @@ pub struct LiveUnit {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Snapshot {
     pub scope: Scope,
     /// Names this run of the event stream; offsets compare only within one.
@@ -66,6 +68,7 @@ pub struct Snapshot {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Positions {
     pub units: Vec<LiveUnit>,
 }
@@ -81,6 +84,7 @@ wire_enum! {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UnitJoined {
     pub offset: u64,
     pub at: Time,
@@ -91,6 +95,7 @@ pub struct UnitJoined {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UnitLeft {
     pub offset: u64,
     pub at: Time,
@@ -99,6 +104,7 @@ pub struct UnitLeft {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatusChanged {
     pub offset: u64,
     pub at: Time,
@@ -197,18 +203,21 @@ impl Event {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pong {
     pub at: Time,
 }
 
 /// Why the server does not do what was asked; the socket may stay open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorFrame {
     pub code: String,
     pub message: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Subscribe {
     pub scope: Scope,
     #[serde(default)]
@@ -220,9 +229,11 @@ pub struct Subscribe {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Unsubscribe {}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ping {}
 
 /// Why a socket was closed, and whether to come back. Codes 4000 to 4099 say

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a person is, within the scope their account is tied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Sees and manages everything of the scope: hierarchy, units, people, keys.
@@ -35,6 +36,7 @@ impl Role {
 
 /// What an API key may do within its scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     Ingest,
@@ -45,8 +47,10 @@ pub enum Permission {
 
 /// A person's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     pub username: UserName,
+    #[cfg_attr(feature = "openapi", schema(example = "Anand K."))]
     pub name: String,
     pub role: Role,
     pub scope: Scope,
@@ -55,19 +59,25 @@ pub struct User {
 
 /// The body that makes an account.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewUser {
     pub username: UserName,
+    /// The user name, where it is left out.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, example = "Anand K."))]
     pub name: Option<String>,
     pub role: Role,
     pub scope: Scope,
+    #[cfg_attr(feature = "openapi", schema(example = "correct horse battery staple"))]
     pub password: String,
 }
 
 /// The body that changes an account; what is absent stays.
 #[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserPatch {
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, example = "Anand K."))]
     pub name: Option<String>,
     #[serde(default)]
     pub role: Option<Role>,
@@ -80,14 +90,19 @@ pub struct UserPatch {
 }
 
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoginBody {
+    #[cfg_attr(feature = "openapi", schema(example = "commander"))]
     pub username: String,
+    #[cfg_attr(feature = "openapi", schema(example = "sentinel-demo"))]
     pub password: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoginAnswer {
     /// A JWT, for `Authorization: Bearer`.
+    #[cfg_attr(feature = "openapi", schema(example = "eyJhbGciOi…"))]
     pub token: String,
     pub expires_at: Time,
     pub user: User,
@@ -95,8 +110,11 @@ pub struct LoginAnswer {
 
 /// An API key as lists show it; the secret itself is shown once, when it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
+    #[cfg_attr(feature = "openapi", schema(example = "9f86d081884c7d65"))]
     pub id: String,
+    #[cfg_attr(feature = "openapi", schema(example = "dispatch software"))]
     pub name: String,
     pub scope: Scope,
     pub permissions: Vec<Permission>,
@@ -109,22 +127,30 @@ pub struct ApiKey {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewApiKey {
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, example = "dispatch software"))]
     pub name: String,
     pub scope: Scope,
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, example = json!(["read", "ingest"])))]
     pub permissions: Vec<Permission>,
     #[serde(default)]
     pub expires_at: Option<Time>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewApiKeyAnswer {
+    #[cfg_attr(feature = "openapi", schema(example = "9f86d081884c7d65"))]
     pub id: String,
+    /// The secret, for `X-API-Key` or `Authorization: Bearer`; shown this once.
+    #[cfg_attr(feature = "openapi", schema(example = "snt_key_8Zt1…"))]
     pub key: String,
 }
 
 /// Who the credential of a request stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Me {
     /// None for an API key.
     pub user: Option<User>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     District,
@@ -135,8 +136,10 @@ impl ScopePath {
 
 /// One node as the scope tree shows it. `counts` are of units in its stations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScopeNode {
     pub scope: Scope,
+    #[cfg_attr(feature = "openapi", schema(example = "Kochi City"))]
     pub name: String,
     /// None for a district, and for the top of what the viewer may see.
     pub parent: Option<Scope>,
@@ -147,8 +150,10 @@ pub struct ScopeNode {
 
 /// The body that makes a node of the hierarchy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewScope {
     pub scope: Scope,
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, example = "Harbour"))]
     pub name: String,
     /// The node above, of the level just above.
     pub parent: Scope,
@@ -159,8 +164,10 @@ pub struct NewScope {
 
 /// The body that changes a node; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScopePatch {
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, example = "Harbour"))]
     pub name: Option<String>,
     #[serde(default)]
     pub site: Option<(f64, f64)>,
@@ -168,6 +175,7 @@ pub struct ScopePatch {
 
 /// How many units a scope has, and how they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScopeCounts {
     pub units: u32,
     pub available: u32,

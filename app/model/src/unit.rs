@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a unit is, by the server's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnitStatus {
     /// On patrol, heard of lately, free.
@@ -41,10 +42,13 @@ impl UnitStatus {
 
 /// A vehicle, driver or person, as lists and look-ups tell it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Unit {
     pub id: UnitId,
+    #[cfg_attr(feature = "openapi", schema(example = "Kadavanthra car 1"))]
     pub name: String,
     /// A word of the operator's own, such as `patrol_car`, `van` or `ambulance`.
+    #[cfg_attr(feature = "openapi", schema(example = "patrol_car"))]
     pub kind: String,
     pub station: Scope,
     pub status: UnitStatus,
@@ -54,25 +58,35 @@ pub struct Unit {
 
 /// The answer to making a unit: the one time its ingest token is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewUnitAnswer {
     #[serde(flatten)]
     pub unit: Unit,
+    /// The unit's own secret, for its phone or tracker; shown this once.
+    #[cfg_attr(feature = "openapi", schema(example = "snt_unit_Yb0x…"))]
     pub ingest_token: String,
 }
 
 /// The body that makes a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewUnit {
     pub id: UnitId,
+    /// The id, where it is left out.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, example = "Kadavanthra car 1"))]
     pub name: Option<String>,
+    /// `vehicle`, where it is left out.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 32, example = "patrol_car"))]
     pub kind: Option<String>,
+    /// The station that it belongs to.
     pub station: Scope,
 }
 
 /// A unit on duty under a station, from start to end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Patrol {
     pub id: PatrolId,
     pub unit_id: UnitId,
@@ -83,6 +97,7 @@ pub struct Patrol {
 
 /// Where every unit of a scope was at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HistoryAnswer {
     pub scope: Scope,
     pub at: Time,

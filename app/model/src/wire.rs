@@ -28,7 +28,22 @@ macro_rules! wire_enum {
 
             #[derive(serde::Deserialize)]
             #[serde(tag = $tag, rename_all = "snake_case")]
+            #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
             enum Tagged { $( $variant($payload), )* }
+
+            // The document tells of the JSON form.
+            #[cfg(feature = "openapi")]
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    Tagged::schema()
+                }
+            }
+            #[cfg(feature = "openapi")]
+            impl utoipa::ToSchema for $name {
+                fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+                    Tagged::schemas(schemas);
+                }
+            }
 
             #[derive(serde::Deserialize)]
             enum Compact { $( $variant($payload), )* }

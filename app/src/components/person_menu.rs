@@ -153,6 +153,7 @@ pub fn PersonMenu() -> impl IntoView {
                 {(viewer.role == Role::Admin).then(|| view! {
                     <a class="menu-item menu-foot" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
                 })}
+                <a class="menu-item" href="/api/docs" rel="external">"API documentation"</a>
                 <form method="post" action="/logout" class="menu-foot">
                     <button class="menu-item">
                         <Icon glyph=Glyph::SignOut/>

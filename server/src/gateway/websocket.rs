@@ -23,6 +23,7 @@ use sentinel_model::live::{
     close,
 };
 use std::sync::Arc;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// A client's frames are small; larger ones are no part of the protocol.
 const CLIENT_FRAME_MAX: usize = 4096;
@@ -30,6 +31,18 @@ const CLIENT_FRAME_MAX: usize = 4096;
 const FRAMES: &str = "the types are subscribe, unsubscribe and ping, \
     such as {\"type\":\"subscribe\",\"scope\":\"station:5\"}";
 
+/// The live protocol over a WebSocket.
+///
+/// The subprotocol `sentinel.v1.json` (or none) speaks the frames `ClientFrame` and `ServerFrame` of this
+/// document; `sentinel.v1.postcard` the same types in binary. Send `{"type":"subscribe","scope":"station:5"}`:
+/// a snapshot comes, then changes. With the `epoch` and `offset` last seen, what was missed comes first.
+/// Close codes 4000 to 4099 ask to come back, 4100 and up not to.
+#[utoipa::path(get, path = "/api/v1/ws", operation_id = "open_websocket", tag = "Live",
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 400, description = "No WebSocket was asked for"),
+        (status = 426, description = "This connection cannot become a WebSocket"),
+    ))]
 pub async fn open(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -45,6 +58,11 @@ pub async fn open(
         let subscriber = Subscriber::new(sentinel, caller);
         Conversation { subscriber, line: Line::new(socket), encoding }.run().await;
     }))
+}
+
+/// How the document tells of this address.
+pub fn described() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new().routes(routes!(open))
 }
 
 /// What is small is not given large buffers, and nothing waits in them.

@@ -17,24 +17,27 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Json, Router,
+    Json,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
-    routing::{delete, get},
 };
 use sentinel_model::{
     Page, Permission, Time,
     people::{ApiKey, NewApiKey, NewApiKeyAnswer},
 };
 use std::sync::Arc;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new()
-        .route("/api/v1/api-keys", get(list).post(make))
-        .route("/api/v1/api-keys/{id}", delete(revoke))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, make))
+        .routes(routes!(revoke))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
+/// The keys within what you manage.
+#[utoipa::path(get, path = "/api/v1/api-keys", operation_id = "list_api_keys", tag = "API keys", params(Paging),
+    responses((status = 200, description = "Keys without their secrets, by id", body = Page<ApiKey>)))]
 pub(super) async fn list(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -51,6 +54,14 @@ pub(super) async fn list(
     Ok(Json(paging.page(keys, |key| key.id.clone(), show)?))
 }
 
+/// Makes a key; its secret is shown this once.
+///
+/// A key holds no more rights than whoever makes it, and no wider scope.
+#[utoipa::path(post, path = "/api/v1/api-keys", operation_id = "make_api_key", tag = "API keys",
+    request_body(content = NewApiKey, example = json!({
+        "name": "dispatch software", "scope": "zone:3", "permissions": ["read", "ingest"]
+    })),
+    responses((status = 201, description = "The key, with its secret", body = NewApiKeyAnswer)))]
 pub(super) async fn make(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -95,6 +106,13 @@ pub(super) async fn make(
     Ok((StatusCode::CREATED, Json(NewApiKeyAnswer { id, key: made.text })))
 }
 
+/// Revokes a key: from the next request on it opens nothing, and its streams end.
+#[utoipa::path(delete, path = "/api/v1/api-keys/{id}", operation_id = "revoke_api_key", tag = "API keys",
+    params(("id" = String, Path, description = "The key's id, not its secret", example = "9f86d081884c7d65")),
+    responses(
+        (status = 200, description = "The key as it is now", body = ApiKey),
+        (status = 404, description = "No such key within what you manage"),
+    ))]
 pub(super) async fn revoke(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,

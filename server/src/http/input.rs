@@ -15,6 +15,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
+use utoipa::IntoParams;
 
 /// Bodies of addresses that take one record.
 pub const BODY_MAX_BYTES: usize = 16 * 1024;
@@ -42,10 +43,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 /// `?limit=&cursor=` of a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Paging {
+    /// Items of a page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<usize>,
+    /// `next` of the page before.
     pub cursor: Option<String>,
 }
 

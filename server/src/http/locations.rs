@@ -7,7 +7,11 @@
 mod answer;
 mod whose;
 
-use super::{error::ApiError, units::visible};
+use super::{
+    error::ApiError,
+    openapi::{PostedPositions, UnitPosition},
+    units::visible,
+};
 use crate::{
     auth::{Access, Caller, Signed},
     directory::UnitEntry,
@@ -30,6 +34,7 @@ use axum::{
 };
 use sentinel_model::{Page, fix::IngestAnswer};
 use std::sync::{Arc, atomic::Ordering};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The largest batch that phones send is some hundred kilobytes; this is room for
 /// [`decode::POINTS_MAX`] points.
@@ -66,6 +71,25 @@ pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: N
     locations(state, query, request.headers().clone(), Ok(Bytes::new())).await.into_response()
 }
 
+/// Positions of a unit, one or many.
+///
+/// A 2xx means that what was accepted survives a power cut. Points that make no sense are set
+/// aside and listed, the others stored; what was sent before is stored once. At most 10,000 points
+/// and 8 MiB a request.
+#[utoipa::path(post, path = "/api/v1/locations", operation_id = "post_positions", tag = "Positions",
+    security(("bearer" = []), ("basic" = []), ("api_key" = []), ("token" = [])),
+    request_body(content = PostedPositions, example = json!({
+        "unit_id": "PC-001",
+        "location": [{
+            "timestamp": "2026-11-21T02:00:00Z",
+            "coords": { "latitude": 9.9624, "longitude": 76.2995, "speed": 8.5, "heading": 271.5, "accuracy": 5.0 },
+            "battery": { "level": 0.82 }
+        }]
+    })),
+    responses(
+        (status = 200, description = "Safe on disk, but for what is listed as rejected", body = IngestAnswer),
+        (status = 429, description = "This unit posts more than its rate allows; nothing of this request was stored, send it again later"),
+    ))]
 async fn locations(
     State(sentinel): State<Arc<Sentinel>>,
     RawQuery(query): RawQuery,
@@ -123,6 +147,19 @@ async fn signed_inside(
     Ok((caller.ok_or_else(Access::say_whose)?, posted))
 }
 
+/// A position of the unit that the address names.
+///
+/// Takes the bodies of `/api/v1/locations` too.
+#[utoipa::path(post, path = "/api/v1/units/{id}/location", operation_id = "post_unit_position", tag = "Positions",
+    security(("bearer" = []), ("basic" = []), ("api_key" = []), ("token" = [])),
+    params(("id" = UnitId, Path, description = "Which unit")),
+    request_body(content = UnitPosition, example = json!({
+        "latitude": 9.9624, "longitude": 76.2995, "speed": 8.5, "heading": 271.5, "accuracy": 5.0
+    })),
+    responses(
+        (status = 200, description = "Safe on disk", body = IngestAnswer),
+        (status = 429, description = "This unit posts more than its rate allows; nothing of this request was stored, send it again later"),
+    ))]
 async fn unit_location(
     state: State<Arc<Sentinel>>,
     path: Path<String>,
@@ -133,7 +170,17 @@ async fn unit_location(
     of_unit(StatusCode::OK, state, path, query, headers, body).await
 }
 
-/// As an earlier system had it, which answered 202.
+/// The same, as an earlier system had it, which answered 202.
+#[utoipa::path(post, path = "/api/v1/drivers/{id}/location", operation_id = "post_driver_position", tag = "Positions",
+    security(("bearer" = []), ("basic" = []), ("api_key" = []), ("token" = [])),
+    params(("id" = UnitId, Path, description = "Which unit")),
+    request_body(content = UnitPosition, example = json!({
+        "latitude": 9.9624, "longitude": 76.2995, "speed": 8.5, "heading": 271.5, "accuracy": 5.0
+    })),
+    responses(
+        (status = 202, description = "Safe on disk", body = IngestAnswer),
+        (status = 429, description = "This unit posts more than its rate allows; nothing of this request was stored, send it again later"),
+    ))]
 async fn driver_location(
     state: State<Arc<Sentinel>>,
     path: Path<String>,
@@ -180,6 +227,14 @@ fn incoming<'a>(headers: &'a HeaderMap, query: Option<&'a str>, body: &'a [u8]) 
         user: said("x-limit-u"),
         device: said("x-limit-d"),
     }
+}
+
+/// How the document tells of these addresses.
+pub fn described() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(locations))
+        .routes(routes!(unit_location))
+        .routes(routes!(driver_location))
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {

@@ -14,11 +14,10 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Form, Json, Router,
+    Form, Json,
     extract::{DefaultBodyLimit, State, rejection::FormRejection},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use sentinel_app::pages::login::own_path;
 use sentinel_model::{
@@ -27,17 +26,27 @@ use sentinel_model::{
 };
 use serde::Deserialize;
 use std::{fmt::Write as _, sync::Arc};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new()
-        .route("/api/v1/auth/login", post(login))
-        .route("/api/v1/auth/me", get(me))
-        .route("/api/v1/auth/password", post(change_password))
-        .route("/login", post(login_form))
-        .route("/logout", post(logout))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(me))
+        .routes(routes!(change_password))
+        .routes(routes!(login_form))
+        .routes(routes!(logout))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
+/// From a name and a password to a token for `Authorization: Bearer`.
+#[utoipa::path(post, path = "/api/v1/auth/login", operation_id = "sign_in", tag = "Sign-in", security(()),
+    request_body(content = LoginBody, example = json!({ "username": "commander", "password": "sentinel-demo" })),
+    responses(
+        (status = 200, description = "The token, and who it stands for", body = LoginAnswer),
+        (status = 401, description = "This user name and password do not go together"),
+        (status = 429, description = "Too many failed sign-ins for this name or from this address; wait"),
+    ))]
 async fn login(
     State(state): State<Arc<Sentinel>>,
     Peer(peer): Peer,
@@ -48,6 +57,9 @@ async fn login(
     Ok(Json(LoginAnswer { token, expires_at, user: policy::public(who.record()) }))
 }
 
+/// Whom the credential of this request stands for.
+#[utoipa::path(get, path = "/api/v1/auth/me", operation_id = "who_am_i", tag = "Sign-in",
+    responses((status = 200, description = "The person, if it is one, and the scope", body = Me)))]
 async fn me(Signed(caller): Signed) -> Result<Answer<Me>, ApiError> {
     if let Caller::Unit(_) = caller {
         return Err(Denied::PostsOnly.into());
@@ -55,13 +67,22 @@ async fn me(Signed(caller): Signed) -> Result<Answer<Me>, ApiError> {
     Ok(Answer(Me { user: caller.user(), scope: caller.home_scope(), expires_at: caller.expires_at() }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct PasswordChange {
     current: String,
     new: String,
 }
 
+/// Changes your own password; every other sign-in of yours ends.
+///
 /// 204 for a session, which goes on; 200 with a new token for a token, which ends.
+#[utoipa::path(post, path = "/api/v1/auth/password", operation_id = "change_own_password", tag = "Sign-in",
+    request_body(content = PasswordChange, example = json!({ "current": "sentinel-demo", "new": "correct horse battery staple" })),
+    responses(
+        (status = 200, description = "A token in place of the one that asked", body = LoginAnswer),
+        (status = 204, description = "The session goes on"),
+        (status = 429, description = "Too many wrong passwords; wait"),
+    ))]
 async fn change_password(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -80,16 +101,24 @@ async fn change_password(
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct LoginForm {
     #[serde(default)]
     username: String,
     #[serde(default)]
     password: String,
+    /// Where to go then: a path of this server.
     #[serde(default)]
     next: String,
 }
 
+/// The sign-in form, which works without JavaScript: sets the session cookie.
+#[utoipa::path(post, path = "/login", operation_id = "sign_in_by_form", tag = "Sign-in", security(()),
+    request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 303, description = "To the page that was asked for; back to the form where it failed"),
+        (status = 403, description = "The form was sent by another site's page"),
+    ))]
 async fn login_form(
     State(state): State<Arc<Sentinel>>,
     Peer(peer): Peer,
@@ -114,6 +143,12 @@ async fn login_form(
     Ok(see_other(next, Some(cookie)))
 }
 
+/// Ends the browser's session.
+#[utoipa::path(post, path = "/logout", operation_id = "sign_out", tag = "Sign-in", security(()),
+    responses(
+        (status = 303, description = "To the sign-in form"),
+        (status = 403, description = "The form was sent by another site's page"),
+    ))]
 async fn logout(
     State(state): State<Arc<Sentinel>>,
     uri: Uri,

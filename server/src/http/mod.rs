@@ -10,6 +10,7 @@ mod answer;
 pub mod api_keys;
 mod assets;
 mod audit;
+mod docs;
 pub mod earlier;
 mod edge;
 mod erasure;
@@ -21,6 +22,7 @@ pub mod input;
 pub mod listen;
 mod locations;
 pub mod login;
+pub mod openapi;
 pub mod ops;
 mod outlines;
 mod pages;
@@ -50,6 +52,7 @@ use tower_http::{
     },
     timeout::TimeoutLayer,
 };
+use utoipa_axum::router::OpenApiRouter;
 
 /// A request on a bad network may take this long to arrive and be answered.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -58,31 +61,37 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const PACKED_FROM_BYTES: u16 = 2048;
 
 pub fn router(sentinel: Arc<Sentinel>) -> Router {
-    let records = Router::new()
-        .merge(units::routes())
-        .merge(exports::routes())
-        .merge(erasure::routes())
+    let records = OpenApiRouter::from(units::routes())
+        .merge(exports::routes().into())
+        .merge(erasure::routes().into())
         .merge(patrols::routes())
         .merge(scopes::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
-        .merge(webhooks::routes())
-        .merge(audit::routes())
+        .merge(webhooks::routes().into())
+        .merge(audit::routes().into())
         .merge(login::routes())
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
         .layer(from_fn(answer::negotiate));
-    let in_time = Router::new()
-        .merge(locations::routes())
+    let (addresses, document) = OpenApiRouter::with_openapi(openapi::frame())
+        .merge(locations::routes().into())
         .merge(records)
         .merge(ops::routes())
-        .merge(earlier::routes())
-        .merge(admin::routes(&sentinel))
+        .merge(earlier::routes().into())
+        .merge(admin::routes(&sentinel).into())
         .route("/api/v1/ws", get(websocket::open))
         .route("/api/v1/stream", get(sse::open))
+        .merge(openapi::described_only(units::described()))
+        .merge(openapi::described_only(locations::described()))
+        .merge(openapi::described_only(websocket::described()))
+        .split_for_parts();
+    let in_time = addresses
         .route("/api", any(no_address))
         .route("/api/", any(no_address))
         .route("/api/{*rest}", any(no_address))
         .with_state(sentinel.clone())
+        .merge(openapi::routes(document))
+        .merge(docs::routes())
         .merge(outlines::routes())
         .merge(pages::routes(&sentinel).layer(from_fn_with_state(sentinel.clone(), locations::before_pages)))
         .method_not_allowed_fallback(no_method)

@@ -15,22 +15,51 @@ use axum::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::page::Stats;
-use serde_json::json;
+use serde::Serialize;
 use std::sync::{Arc, atomic::Ordering::Relaxed};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 const BEHIND: &str = "what other nodes have changed cannot be read from MongoDB, so whoever asks is refused; \
     the log says why";
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new()
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/api/v1/stats", get(stats))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(alive))
+        .routes(routes!(ready))
+        .routes(routes!(metrics))
+        .routes(routes!(stats))
+}
+
+/// Whether the process answers at all.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "is_alive", tag = "Operation", security(()),
+    responses((status = 200, description = "The process answers", body = String, example = json!("ok")))
+)]
+async fn alive() -> &'static str {
+    "ok"
+}
+
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    /// `ready`, or why no request should be sent here.
+    #[schema(example = "ready")]
+    status: String,
+    /// The engines, with the settings that say what an answered position survives.
+    engines: String,
+    /// What does not work meanwhile, though positions are safe.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    degraded: Vec<String>,
 }
 
 /// Whether requests should be sent here: no longer once the process is stopping, nor
 /// where it cannot make positions safe.
+#[utoipa::path(get, path = "/readyz", operation_id = "is_ready", tag = "Operation", security(()),
+    responses(
+        (status = 200, description = "Send requests here", body = Readiness),
+        (status = 503, description = "Send requests elsewhere", body = Readiness),
+    ))]
 async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
     let mut condition = sentinel.health.condition();
     if sentinel.stop.is_cancelled() {
@@ -46,16 +75,21 @@ async fn ready(State(sentinel): State<Arc<Sentinel>>) -> impl IntoResponse {
 fn readiness(condition: Condition) -> impl IntoResponse {
     let Condition { engines, trouble, degraded } = condition;
     let status = if trouble.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let word = trouble.unwrap_or_else(|| "ready".into());
-    let mut answer = json!({ "status": word, "engines": engines });
-    if !degraded.is_empty() {
-        answer["degraded"] = json!(degraded);
-    }
-    (status, Json(answer))
+    (status, Json(Readiness { status: trouble.unwrap_or_else(|| "ready".into()), engines, degraded }))
 }
 
+/// Prometheus metrics.
+///
 /// For a scraper on this machine as it is; from elsewhere, or through a proxy, with a
 /// credential that may see something.
+#[utoipa::path(get, path = "/metrics", operation_id = "read_metrics", tag = "Operation",
+    security((), ("session" = []), ("bearer" = []), ("api_key" = [])),
+    responses(
+        (status = 200, description = "Prometheus' text form", body = String,
+            content_type = "text/plain; version=0.0.4; charset=utf-8"),
+        (status = 401, description = "Not from this machine, and without a credential"),
+        (status = 403, description = "The credential sees nothing"),
+    ))]
 async fn metrics(
     State(sentinel): State<Arc<Sentinel>>,
     Peer(peer): Peer,
@@ -94,10 +128,7 @@ pub fn of_worker(metrics: PrometheusHandle, health: Arc<dyn Health>) -> Router {
         metrics.run_upkeep();
         as_metrics(metrics.render())
     };
-    Router::new()
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).route("/metrics", get(metrics))
 }
 
 fn as_metrics(text: String) -> impl IntoResponse {
@@ -152,6 +183,8 @@ fn gauge(name: &'static str, value: usize) {
 }
 
 /// Counts of what the caller may see, and of the process.
+#[utoipa::path(get, path = "/api/v1/stats", operation_id = "read_stats", tag = "Operation",
+    responses((status = 200, description = "Counts", body = Stats)))]
 pub(super) async fn stats(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

@@ -11,29 +11,33 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Router,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
-    routing::{get, post},
+    routing::post,
 };
 use sentinel_model::{Patrol, PatrolId, Scope, UnitId};
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new()
-        .route("/api/v1/patrols", post(start))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(start))
         .route("/start_patrol", post(start))
-        .route("/api/v1/patrols/{id}", get(one))
-        .route("/api/v1/patrols/{id}/end", post(end))
+        .routes(routes!(one))
+        .routes(routes!(end))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewPatrol)]
 struct Start {
     unit_id: UnitId,
+    /// The unit's own, where it is left out.
     station: Option<Scope>,
     /// As an earlier system had it: a number, or the number as text.
+    #[schema(value_type = Option<u32>, example = 5)]
     station_id: Option<NumberOrText>,
 }
 
@@ -59,7 +63,16 @@ impl Start {
     }
 }
 
-/// 201 with the new patrol, 200 with the one that is active already.
+/// Starts a unit's patrol under a station.
+///
+/// 201 with the new patrol, 200 with the one that is active already; one under another station is moved.
+#[utoipa::path(post, path = "/api/v1/patrols", operation_id = "start_patrol", tag = "Patrols",
+    request_body(content = Start, example = json!({ "unit_id": "PC-001", "station": "station:5" })),
+    responses(
+        (status = 200, description = "The patrol that is active already", body = Patrol),
+        (status = 201, description = "The new patrol", body = Patrol),
+        (status = 404, description = "The unit has gone meanwhile"),
+    ))]
 async fn start(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -90,6 +103,13 @@ async fn start(
     Ok((if new { StatusCode::CREATED } else { StatusCode::OK }, Answer(patrol)))
 }
 
+/// One patrol, active or ended.
+#[utoipa::path(get, path = "/api/v1/patrols/{id}", operation_id = "read_patrol", tag = "Patrols",
+    params(("id" = PatrolId, Path, description = "Which patrol")),
+    responses(
+        (status = 200, description = "The patrol", body = Patrol),
+        (status = 404, description = "No patrol of that id that you may see"),
+    ))]
 async fn one(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -102,6 +122,13 @@ async fn one(
     path.filter(|path| caller.may_view(path)).map(|_| Answer(patrol)).ok_or_else(none)
 }
 
+/// Ends a patrol: the unit leaves the room of every scope above it.
+#[utoipa::path(post, path = "/api/v1/patrols/{id}/end", operation_id = "end_patrol", tag = "Patrols",
+    params(("id" = PatrolId, Path, description = "Which patrol")),
+    responses(
+        (status = 200, description = "The patrol, ended", body = Patrol),
+        (status = 404, description = "No active patrol of that id that you may end"),
+    ))]
 async fn end(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

@@ -16,24 +16,27 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Json, Router,
+    Json,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
-    routing::{get, patch},
 };
 use sentinel_model::{
     Level, Page, Scope, ScopePath,
     scope::{NewScope, ScopeCounts, ScopeNode, ScopePatch},
 };
 use std::sync::Arc;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new()
-        .route("/api/v1/scopes", get(list).post(make))
-        .route("/api/v1/scopes/{scope}", patch(change))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, make))
+        .routes(routes!(change))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
+/// The part of the hierarchy that you see, widest first, with its units counted.
+#[utoipa::path(get, path = "/api/v1/scopes", operation_id = "list_scopes", tag = "Hierarchy", params(Paging),
+    responses((status = 200, description = "Nodes, each with what stands above it", body = Page<ScopeNode>)))]
 async fn list(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -55,6 +58,17 @@ pub async fn visible(state: &Sentinel, caller: &Caller) -> Result<Vec<ScopeNode>
         .collect())
 }
 
+/// Makes a zone, a division or a station.
+///
+/// It keeps its number and its place for ever. A district is made on the server's command line.
+#[utoipa::path(post, path = "/api/v1/scopes", operation_id = "make_scope", tag = "Hierarchy",
+    request_body(content = NewScope, example = json!({
+        "scope": "station:31", "name": "Harbour", "parent": "division:2", "site": [9.9667, 76.2421]
+    })),
+    responses(
+        (status = 201, description = "The node", body = ScopeNode),
+        (status = 409, description = "The number is taken at this level"),
+    ))]
 async fn make(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -101,6 +115,11 @@ async fn make(
     .await
 }
 
+/// Renames a node, or says where a station stands.
+#[utoipa::path(patch, path = "/api/v1/scopes/{scope}", operation_id = "change_scope", tag = "Hierarchy",
+    params(("scope" = Scope, Path, description = "Which node")),
+    request_body(content = ScopePatch, example = json!({ "name": "Harbour" })),
+    responses((status = 200, description = "The node as it is now", body = ScopeNode)))]
 async fn change(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,

@@ -29,6 +29,8 @@ use sentinel_model::{
 };
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Points of a route unless asked otherwise, and at most.
 const POINTS_DEFAULT: usize = 2_000;
@@ -51,16 +53,25 @@ pub fn routes() -> Router<Arc<Sentinel>> {
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct InScope {
+    /// All that you see, where it is left out.
     pub scope: Option<Scope>,
     /// Words, each of which the id, the name or the station's name holds.
+    #[param(max_length = 100, example = "kadavanthra")]
     pub q: Option<String>,
+    /// Items of a page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: Option<usize>,
+    /// `next` of the page before.
     pub cursor: Option<String>,
 }
 
+/// Units of a scope, on patrol or not, with where they are.
+#[utoipa::path(get, path = "/api/v1/units", operation_id = "list_units", tag = "Units", params(InScope),
+    responses((status = 200, description = "Units by id", body = Page<Unit>)))]
 pub(super) async fn list(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -77,6 +88,18 @@ pub(super) async fn list(
     Ok(Answer(sentinel.reads.units(&grant, &words, cursor.as_ref(), paging.limit()).await?))
 }
 
+/// How the document tells of these addresses.
+pub fn described() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(nearby))
+        .routes(routes!(one, change))
+        .routes(routes!(renew_token))
+        .routes(routes!(location))
+        .routes(routes!(route))
+        .routes(routes!(history))
+}
+
 pub fn no_unit(id: &str) -> ApiError {
     let id: String = id.chars().take(sentinel_model::ids::ID_MAX_CHARS).collect();
     ApiError::not_found(format!("there is no unit {id:?} that you may see"))
@@ -88,6 +111,9 @@ pub(super) fn visible(sentinel: &Sentinel, caller: &Caller, id: &str) -> Result<
     unit.ok_or_else(|| no_unit(id))
 }
 
+/// One unit, with where it is.
+#[utoipa::path(get, path = "/api/v1/units/{id}", operation_id = "read_unit", tag = "Units", params(("id" = UnitId, Path, description = "Which unit")),
+    responses((status = 200, description = "The unit", body = Unit), (status = 404, description = "No unit of that id that you may see")))]
 pub(super) async fn one(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -97,6 +123,12 @@ pub(super) async fn one(
     Ok(Answer(sentinel.reads.unit(&unit).await?))
 }
 
+/// Where a unit is.
+#[utoipa::path(get, path = "/api/v1/units/{id}/location", operation_id = "read_location", tag = "Units", params(("id" = UnitId, Path, description = "Which unit")),
+    responses(
+        (status = 200, description = "Its newest position by device time", body = Location),
+        (status = 404, description = "No unit of that id that you may see, or one that has posted no position yet"),
+    ))]
 async fn location(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -107,6 +139,15 @@ async fn location(
     location.map(Json).ok_or_else(|| ApiError::not_found(format!("unit {id} has posted no position yet")))
 }
 
+/// Makes a unit; its ingest token is shown this once.
+#[utoipa::path(post, path = "/api/v1/units", operation_id = "make_unit", tag = "Units",
+    request_body(content = NewUnit, example = json!({
+        "id": "PC-201", "name": "Kadavanthra car 9", "kind": "patrol_car", "station": "station:5"
+    })),
+    responses(
+        (status = 201, description = "The unit, with its ingest token", body = NewUnitAnswer),
+        (status = 409, description = "There is a unit of that id already"),
+    ))]
 pub(super) async fn create(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -157,13 +198,23 @@ pub(super) async fn make(
 }
 
 /// What may change of a unit; what is absent stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct UnitPatch {
+    #[schema(min_length = 1, max_length = 100, example = "Kadavanthra car 1")]
     name: Option<String>,
+    #[schema(min_length = 1, max_length = 32, example = "patrol_car")]
     kind: Option<String>,
+    /// The station that it belongs to from now on.
     station: Option<Scope>,
 }
 
+/// Renames a unit or gives it to another station; what is left out stays.
+#[utoipa::path(patch, path = "/api/v1/units/{id}", operation_id = "change_unit", tag = "Units", params(("id" = UnitId, Path, description = "Which unit")),
+    request_body(content = UnitPatch, example = json!({ "station": "station:6" })),
+    responses(
+        (status = 200, description = "The unit as it is now", body = Unit),
+        (status = 404, description = "No unit of that id that you may change"),
+    ))]
 async fn change(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -196,7 +247,12 @@ async fn change(
     .await
 }
 
-/// The old token stops working at once; the new one is shown this once.
+/// A new ingest token, shown this once; the old one stops working at once.
+#[utoipa::path(post, path = "/api/v1/units/{id}/token", operation_id = "renew_unit_token", tag = "Units", params(("id" = UnitId, Path, description = "Which unit")),
+    responses(
+        (status = 200, description = "The unit, with its new ingest token", body = NewUnitAnswer),
+        (status = 404, description = "No unit of that id that you may change"),
+    ))]
 pub(super) async fn renew_token(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -279,18 +335,30 @@ fn kind(text: &str) -> Result<String, ApiError> {
     input::line("a kind", text, KIND_MAX_CHARS)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Around {
+    /// Degrees.
+    #[param(minimum = -90, maximum = 90, example = 9.9624)]
     lat: f64,
+    /// Degrees.
+    #[param(minimum = -180, maximum = 180, example = 76.2995)]
     lng: f64,
     /// Metres.
+    #[param(minimum = 0, maximum = 500_000, default = 5_000)]
     radius: Option<f64>,
+    /// Only units that are available.
     #[serde(default)]
+    #[param(value_type = Option<bool>)]
     free: Option<String>,
+    #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<usize>,
 }
 
+/// Units around a point, nearest first.
+#[utoipa::path(get, path = "/api/v1/units/nearby", operation_id = "list_nearby_units", tag = "Units", params(Around),
+    responses((status = 200, description = "Locations with their distance", body = Page<Nearby>)))]
 async fn nearby(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -315,15 +383,25 @@ async fn nearby(
     Ok(Json(Page { items, next: None }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Range {
+    /// A day before the end, where it is left out.
     start_time: Option<Time>,
+    /// Part of the range; now, where it is left out.
     end_time: Option<Time>,
+    /// Thinned to so many points, first and last kept.
+    #[param(minimum = 2, maximum = 100_000, default = 2_000)]
     max_points: Option<usize>,
+    /// Of the answer.
+    #[param(pattern = "^json$", example = "json")]
     format: Option<String>,
 }
 
+/// Where a unit went.
+#[utoipa::path(get, path = "/api/v1/units/{id}/route", operation_id = "read_route", tag = "Units", params(("id" = UnitId, Path, description = "Which unit"), Range),
+    responses((status = 200, description = "Its points by device time", body = RouteAnswer), (status = 404, description = "No unit of that id that you may see")))]
 async fn route(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -354,13 +432,19 @@ pub fn in_range(clock: &Clock, start: Option<Time>, end: Option<Time>) -> Result
     Ok(TimeRange { from, to: to.plus_ms(1) })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Moment {
+    /// All that you see, where it is left out.
     scope: Option<Scope>,
+    /// Each unit's last fix at or before this.
     at: Time,
 }
 
+/// Where every unit of a scope was at a moment.
+#[utoipa::path(get, path = "/api/v1/history", operation_id = "read_history", tag = "Units", params(Moment),
+    responses((status = 200, description = "Locations", body = HistoryAnswer)))]
 async fn history(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

@@ -16,24 +16,27 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Json, Router,
+    Json,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
-    routing::{get, patch},
 };
 use sentinel_model::{
     Page, Role, Scope, UserName,
     people::{NewUser, User, UserPatch},
 };
 use std::sync::Arc;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new()
-        .route("/api/v1/users", get(list).post(make))
-        .route("/api/v1/users/{username}", patch(change).delete(disable))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, make))
+        .routes(routes!(change, disable))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
+/// The accounts within what you manage.
+#[utoipa::path(get, path = "/api/v1/users", operation_id = "list_users", tag = "People", params(Paging),
+    responses((status = 200, description = "Accounts by user name", body = Page<User>)))]
 async fn list(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -48,6 +51,19 @@ async fn list(
     Ok(Json(paging.page(users, |user| user.username.clone(), |user| public(user))?))
 }
 
+/// Makes an account.
+///
+/// Its password has at least 10 characters and is not the user name.
+#[utoipa::path(post, path = "/api/v1/users", operation_id = "make_user", tag = "People",
+    request_body(content = NewUser, example = json!({
+        "username": "anand", "name": "Anand K.", "role": "dispatcher", "scope": "zone:3",
+        "password": "correct horse battery staple"
+    })),
+    responses(
+        (status = 201, description = "The account", body = User),
+        (status = 409, description = "The user name is taken"),
+        (status = 429, description = "Too many passwords are being worked on; wait"),
+    ))]
 async fn make(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -91,6 +107,18 @@ async fn make(
     .await
 }
 
+/// Changes an account; what is left out stays.
+///
+/// Another role, scope or password ends the sign-ins that the person has.
+#[utoipa::path(patch, path = "/api/v1/users/{username}", operation_id = "change_user", tag = "People",
+    params(("username" = UserName, Path, description = "Who")),
+    request_body(content = UserPatch, example = json!({ "role": "commander" })),
+    responses(
+        (status = 200, description = "The account as it is now", body = User),
+        (status = 404, description = "No such account within what you manage"),
+        (status = 409, description = "The last admin of a top scope stays one"),
+        (status = 429, description = "Too many passwords are being worked on; wait"),
+    ))]
 async fn change(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -154,6 +182,13 @@ fn difference(before: &UserRecord, after: &UserRecord) -> String {
 }
 
 /// Accounts are disabled, not deleted: what they did keeps its author.
+#[utoipa::path(delete, path = "/api/v1/users/{username}", operation_id = "disable_user", tag = "People",
+    params(("username" = UserName, Path, description = "Who")),
+    responses(
+        (status = 200, description = "The account, disabled", body = User),
+        (status = 404, description = "No such account within what you manage"),
+        (status = 409, description = "The last admin of a top scope stays one"),
+    ))]
 async fn disable(
     state: State<Arc<Sentinel>>,
     signed: Signed,

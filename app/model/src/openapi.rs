@@ -1,0 +1,38 @@
+//! How the types that write themselves as text stand in the server's OpenAPI document.
+//!
+//! The others derive it. Behind a feature, as the browser has no use for it.
+
+use crate::{PatrolId, Scope, Time, UnitId, UserName};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema, SchemaFormat, schema::KnownFormat, schema::ObjectBuilder, schema::Type},
+};
+
+macro_rules! text_schemas {
+    ($($name:ident $([$format:expr])?, $pattern:expr, $example:literal, $words:literal;)*) => {$(
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let text = ObjectBuilder::new().schema_type(Type::String).description(Some($words));
+                let text = text.examples([$example]);
+                $(let text = text.format(Some(SchemaFormat::KnownFormat($format)));)?
+                let pattern: Option<&str> = $pattern;
+                text.pattern(pattern).into()
+            }
+        }
+        impl ToSchema for $name {}
+    )*};
+}
+
+text_schemas! {
+    UnitId, Some("^[A-Za-z0-9._-]{1,64}$"), "PC-001",
+        "A vehicle, driver or person in the field: 1 to 64 letters, digits, `.`, `_` or `-`.";
+    UserName, Some("^[A-Za-z0-9._-]{1,64}$"), "anand",
+        "The name a person signs in with: 1 to 64 letters, digits, `.`, `_` or `-`.";
+    PatrolId, Some("^[0-9]{1,16}$"), "1795226400123",
+        "A patrol's number as text, so that it is exact in every JSON reader.";
+    Scope, Some("^(district|zone|division|station):[0-9]{1,10}$"), "zone:3",
+        "A node of the hierarchy district > zone > division > station, as its level and its number.";
+    Time[KnownFormat::DateTime], None, "2026-11-21T02:00:00.000Z",
+        "ISO 8601. Answers are in UTC, to the millisecond; what is sent may have an offset, and is UTC without one. \
+         From 1970 to 9999.";
+}
