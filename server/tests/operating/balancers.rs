@@ -47,6 +47,7 @@ async fn three_nodes_behind_caddy_are_one_sentinel() {
 }
 
 async fn three_nodes_are_one_behind(kind: Kind) {
+    let _alone = crate::alone().await;
     let Some(shared) = Shared::start() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
@@ -71,12 +72,13 @@ async fn three_nodes_are_one_behind(kind: Kind) {
     }
     site.post(1).await;
     for viewer in &mut viewers {
-        viewer.until_moved(1).await;
+        viewer.until_moved(&site, 1).await;
     }
 
     // One is killed, another stopped, while people read and devices post.
-    let killed = Arc::new(AtomicBool::new(false));
-    let reading = tokio::spawn(site.clone().read_until(killed.clone()));
+    let over = Arc::new(AtomicBool::new(false));
+    let reading = tokio::spawn(site.clone().read_until(over.clone()));
+    let watching = tokio::spawn(is_ready_until(nodes[2].url("/readyz"), over.clone()));
     drop(nodes.remove(0));
     let mut posted = 1;
     for _ in 0..20 {
@@ -97,15 +99,31 @@ async fn three_nodes_are_one_behind(kind: Kind) {
         if let Some(code) = viewer.until_moved_or_closed(posted).await {
             told_to_come_back += usize::from(code == Some(CloseCode::Library(4000)));
             viewer.come_back(&site).await;
-            viewer.until_moved(posted).await;
+            viewer.until_moved(&site, posted).await;
         }
     }
     assert!(told_to_come_back > 0, "who was on the node that stopped heard so");
-    killed.store(true, Relaxed);
-    assert!(reading.await.expect("nobody panics") > 20, "reads went on");
+    over.store(true, Relaxed);
+    let (reads, refused) = reading.await.expect("nobody panics");
+    assert!(reads > 20, "reads went on");
+    let was_ready = watching.await.expect("nobody panics");
+    assert!(refused.is_empty() || !was_ready, "refused though a node was ready: {refused:?}");
     site.until_archived(posted).await;
     drop(nodes);
     site.until_a_page_says_that_nobody_is_there().await;
+}
+
+/// Whether a node said that it was ready, and soon, whenever it was asked. Where the whole machine
+/// stands still, nodes miss their Redis and balancers rightly find nobody.
+async fn is_ready_until(url: String, over: Arc<AtomicBool>) -> bool {
+    let mut always = true;
+    while !over.load(Relaxed) {
+        let began = Instant::now();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let status = reqwest::get(&url).await.expect("it runs").status();
+        always &= status == StatusCode::OK && began.elapsed() < Duration::from_secs(1);
+    }
+    always
 }
 
 /// What a browser and a device know of the installation.
@@ -145,9 +163,12 @@ impl Site {
     }
 
     pub async fn get(&self, path: &str) -> (StatusCode, String) {
-        let answer = self.client.get(self.url.clone() + path).bearer_auth(&self.jwt).send().await;
-        let answer = answer.expect("the balancer answers");
-        (answer.status(), answer.text().await.expect("whole"))
+        self.try_get(path).await.expect("the balancer answers")
+    }
+
+    async fn try_get(&self, path: &str) -> reqwest::Result<(StatusCode, String)> {
+        let answer = self.client.get(self.url.clone() + path).bearer_auth(&self.jwt).send().await?;
+        Ok((answer.status(), answer.text().await?))
     }
 
     async fn until_a_page_says_that_nobody_is_there(&self) {
@@ -177,33 +198,36 @@ impl Site {
     async fn post(&self, n: u32) {
         let began = Instant::now();
         loop {
-            let status = self.try_post(n).await;
-            if status.is_success() {
-                return;
+            match self.try_post(n).await {
+                Ok(status) if status.is_success() => return,
+                Ok(status) => assert!(status.is_server_error(), "{status}"),
+                Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
             }
-            assert!(status.is_server_error() && began.elapsed() < PATIENCE, "{status}");
+            assert!(began.elapsed() < PATIENCE, "nobody takes it");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    pub async fn try_post(&self, n: u32) -> StatusCode {
+    pub async fn try_post(&self, n: u32) -> reqwest::Result<StatusCode> {
         let body = json!({
             "timestamp": self.begun.plus_ms(i64::from(n)),
             "coords": {"latitude": latitude(n), "longitude": 76.25},
         });
         let request = self.client.post(format!("{}/api/v1/locations", self.url));
         let answer = request.bearer_auth(&self.unit_token).json(&json!({"location": body})).send().await;
-        answer.expect("the balancer answers").status()
+        Ok(answer?.status())
     }
 
-    /// Reads over and over; answers how often. None of them fails.
-    async fn read_until(self, stop: Arc<AtomicBool>) -> usize {
-        let mut reads = 0;
-        while !stop.load(Relaxed) {
-            let (status, text) = self.get("/api/v1/units/CAR-1").await;
-            assert_eq!(status, StatusCode::OK, "{text}");
-            reads += 1;
+    /// Reads over and over; answers how often, and what was refused.
+    async fn read_until(self, over: Arc<AtomicBool>) -> (usize, Vec<String>) {
+        let (mut reads, mut refused) = (0, Vec::new());
+        while !over.load(Relaxed) {
+            match self.try_get("/api/v1/units/CAR-1").await {
+                Ok((StatusCode::OK, _)) => reads += 1,
+                other => refused.push(format!("{other:?}")),
+            }
         }
-        reads
+        (reads, refused)
     }
 
     /// Until a node knows that the unit's first position has started its patrol.
@@ -225,12 +249,11 @@ impl Site {
         let began = Instant::now();
         loop {
             let (status, text) = self.get(&path).await;
-            assert_eq!(status, StatusCode::OK, "{text}");
-            let route: RouteAnswer = serde_json::from_str(&text).expect("a route");
-            if route.total == u64::from(posted) {
+            let route: Option<RouteAnswer> = serde_json::from_str(&text).ok();
+            if route.is_some_and(|route| route.total == u64::from(posted)) {
                 return;
             }
-            assert!(began.elapsed() < PATIENCE, "{} of {posted}", route.total);
+            assert!(began.elapsed() < PATIENCE, "not all of {posted}: {status} {text}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -263,7 +286,14 @@ impl Viewer {
         let mut request = url.into_client_request().expect("an address");
         request.headers_mut().insert("authorization", format!("Bearer {}", site.jwt).parse().expect("text"));
         request.headers_mut().insert("sec-websocket-protocol", "sentinel.v1.json".parse().expect("text"));
-        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("it upgrades");
+        let began = Instant::now();
+        let mut socket = loop {
+            match tokio_tungstenite::connect_async(request.clone()).await {
+                Ok((socket, _)) => break socket,
+                Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
         socket.send(Message::text(subscribe.to_string())).await.expect("sends");
         socket
     }
@@ -297,8 +327,11 @@ impl Viewer {
         None
     }
 
-    async fn until_moved(&mut self, n: u32) {
-        assert_eq!(self.until_moved_or_closed(n).await, None);
+    /// However often it has to come back.
+    async fn until_moved(&mut self, site: &Site, n: u32) {
+        while self.until_moved_or_closed(n).await.is_some() {
+            self.come_back(site).await;
+        }
     }
 
     async fn until_moved_or_closed(&mut self, n: u32) -> Option<Option<CloseCode>> {

@@ -40,6 +40,13 @@ impl Shared {
     }
 }
 
+/// One installation of many processes at a time, or a small machine's balancers find all of its
+/// nodes too slow.
+async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    ALONE.lock().await
+}
+
 fn of_folder(folder: &Path) -> Vec<String> {
     vec!["--data".into(), folder.display().to_string()]
 }

@@ -6,8 +6,9 @@ use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How much early the timer of an interval is set: timers count in milliseconds, round up and wake
-/// late, and a frame takes its time to be encoded and written.
-const EARLY: Duration = Duration::from_millis(3);
+/// late, and a frame takes its time to be encoded and written to all of its subscribers. What
+/// changes as a frame begins is to be on a socket within the shortest interval nevertheless.
+const EARLY: Duration = Duration::from_millis(5);
 
 /// What a lane shows its subscribers: the positions that changed between two versions.
 pub struct LaneFrame {
