@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Entries are written once and never changed; those of a later moment have a greater id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
     pub id: String,
     pub at: Time,

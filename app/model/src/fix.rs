@@ -143,6 +143,7 @@ pub struct RejectedPoint {
 
 /// The answer to an import: what became of the points of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ImportAnswer {
     /// Points that the file held.
     pub total: u64,
@@ -158,6 +159,7 @@ pub struct ImportAnswer {
 
 /// A point of a file that was set aside: of CSV its line, of GPX which point of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RejectedLine {
     pub line: u64,
     pub reason: String,

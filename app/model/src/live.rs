@@ -115,6 +115,7 @@ pub struct StatusChanged {
 
 /// What asks for somebody's attention at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
     /// Somebody in the unit asked for help.
@@ -122,6 +123,7 @@ pub enum AlertKind {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Alert {
     pub offset: u64,
     /// The server's clock.

@@ -2,10 +2,16 @@
 //!
 //! The others derive it. Behind a feature, as the browser has no use for it.
 
-use crate::{PatrolId, Scope, Time, UnitId, UserName};
+use crate::{
+    PatrolId, Scope, Time, UnitId, UserName,
+    webhook::{WantedEvents, WebhookEvent},
+};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{RefOr, Schema, SchemaFormat, schema::KnownFormat, schema::ObjectBuilder, schema::Type},
+    openapi::{
+        RefOr, Schema, SchemaFormat,
+        schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Type},
+    },
 };
 
 macro_rules! text_schemas {
@@ -36,3 +42,26 @@ text_schemas! {
         "ISO 8601. Answers are in UTC, to the millisecond; what is sent may have an offset, and is UTC without one. \
          From 1970 to 9999.";
 }
+
+impl PartialSchema for WebhookEvent {
+    fn schema() -> RefOr<Schema> {
+        let names = Self::OFFERED.into_iter().chain([Self::Ping]).map(Self::as_str);
+        let words = "What an endpoint is told of; `ping` is what a test sends.";
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some(words));
+        text.enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for WebhookEvent {}
+
+impl PartialSchema for WantedEvents {
+    fn schema() -> RefOr<Schema> {
+        let names = WebhookEvent::OFFERED.into_iter().map(WebhookEvent::as_str).chain(["*"]);
+        let words = "The events that an endpoint wants, or `*` alone for all that there are and will be.";
+        let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        let list = ArrayBuilder::new().items(name).min_items(Some(1)).description(Some(words));
+        list.examples([["patrol.started", "alert.sos"]]).into()
+    }
+}
+
+impl ToSchema for WantedEvents {}

@@ -67,6 +67,15 @@ pub struct NewUnitAnswer {
     pub ingest_token: String,
 }
 
+/// The answer to erasing what is kept of one unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ErasedAnswer {
+    pub unit_id: UnitId,
+    /// How many fixes of it went.
+    pub fixes: u64,
+}
+
 /// The body that makes a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -132,6 +132,7 @@ impl From<WantedEvents> for Vec<String> {
 
 /// An endpoint as lists show it; its secret is shown once, when it is made or changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Webhook {
     pub id: String,
     pub name: String,
@@ -148,6 +149,7 @@ pub struct Webhook {
 
 /// The body that makes an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewWebhook {
     pub name: String,
     pub url: String,
@@ -156,6 +158,7 @@ pub struct NewWebhook {
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewWebhookAnswer {
     pub id: String,
     pub name: String,
@@ -169,6 +172,7 @@ pub struct NewWebhookAnswer {
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewSecretAnswer {
     pub secret: String,
     /// Until then what is sent is signed with the secret before, too.
@@ -177,6 +181,7 @@ pub struct NewSecretAnswer {
 
 /// The body that changes an endpoint; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WebhookPatch {
     #[serde(default)]
     pub name: Option<String>,
@@ -189,6 +194,7 @@ pub struct WebhookPatch {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// To be tried, for the first time or again.
@@ -200,6 +206,7 @@ pub enum DeliveryState {
 
 /// One event on its way to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Delivery {
     /// The same with every try: the header `webhook-id`.
     pub id: String,
@@ -212,6 +219,7 @@ pub struct Delivery {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeliveryAttempt {
     pub at: Time,
     /// What the endpoint answered, where it did.

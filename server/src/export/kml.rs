@@ -65,8 +65,10 @@ impl Writer for Kml {
     }
 }
 
+type Value = fn(&Fix) -> Option<f32>;
+
 /// What stands beside each place.
-const VALUES: [(&str, fn(&Fix) -> Option<f32>); 4] = [
+const VALUES: [(&str, Value); 4] = [
     ("speed_mps", |fix| fix.speed_mps),
     ("heading_deg", |fix| fix.heading_deg),
     ("accuracy_m", |fix| fix.accuracy_m),

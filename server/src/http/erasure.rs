@@ -20,16 +20,8 @@ use axum::{
     extract::{Path, State},
     routing::delete,
 };
-use sentinel_model::{Scope, UnitId};
-use serde::Serialize;
+use sentinel_model::{Scope, unit::ErasedAnswer};
 use std::{collections::BTreeSet, sync::Arc};
-
-/// How many fixes of the unit went.
-#[derive(Serialize)]
-struct ErasedAnswer {
-    unit_id: UnitId,
-    fixes: u64,
-}
 
 pub fn routes() -> Router<Arc<Sentinel>> {
     Router::new().route("/api/v1/units/{id}/data", delete(erase))

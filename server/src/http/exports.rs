@@ -1,10 +1,6 @@
 //! History to take away: `/api/v1/units/{id}/route?format=…`, `/api/v1/history/export`.
 
-use super::{
-    error::ApiError,
-    input::Asked,
-    units::{in_range, no_unit},
-};
+use super::{error::ApiError, input::Asked, places::in_range, units::no_unit};
 use crate::{
     audit,
     auth::{Caller, ScopeGrant, Signed},

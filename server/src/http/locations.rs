@@ -32,7 +32,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use sentinel_model::{Page, fix::IngestAnswer};
+use sentinel_model::{Page, UnitId, fix::IngestAnswer};
 use std::sync::{Arc, atomic::Ordering};
 use utoipa_axum::{router::OpenApiRouter, routes};
 

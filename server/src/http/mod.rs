@@ -27,6 +27,7 @@ pub mod ops;
 mod outlines;
 mod pages;
 mod patrols;
+mod places;
 pub mod scopes;
 mod units;
 pub mod users;
@@ -62,6 +63,7 @@ const PACKED_FROM_BYTES: u16 = 2048;
 
 pub fn router(sentinel: Arc<Sentinel>) -> Router {
     let records = OpenApiRouter::from(units::routes())
+        .merge(places::routes().into())
         .merge(exports::routes().into())
         .merge(erasure::routes().into())
         .merge(patrols::routes())
@@ -82,6 +84,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .route("/api/v1/ws", get(websocket::open))
         .route("/api/v1/stream", get(sse::open))
         .merge(openapi::described_only(units::described()))
+        .merge(openapi::described_only(places::described()))
         .merge(openapi::described_only(locations::described()))
         .merge(openapi::described_only(websocket::described()))
         .split_for_parts();

@@ -28,8 +28,10 @@ pub struct Submission {
 pub enum Work {
     Store(Submission),
     /// Something else than storing, between two groups.
-    Apart(Box<dyn FnOnce(&Connection, &mut BlockWriter) + Send>),
+    Apart(Apart),
 }
+
+pub type Apart = Box<dyn FnOnce(&Connection, &mut BlockWriter) + Send>;
 
 pub type Outcome = Result<Receipt, Arc<WriteError>>;
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use sentinel_model::{Fix, Time};
 use sentinel_server::{
-    ports::{Archive, Erased, Erasure, Intake, TimeRange},
+    ports::{Archive, Erased, Erasure, TimeRange},
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake},
 };
 use std::path::Path;

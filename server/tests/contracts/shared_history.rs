@@ -117,7 +117,8 @@ async fn what_is_erased_is_gone_and_compaction_brings_nothing_of_it_back(on: &On
     for round in 0..10 {
         store(&archive, "a", all.clone()).await;
         let others = on.archive().await;
-        let (erased, compacted) = tokio::join!(archive.erase(&unit("a")), others.compact(later(), always));
+        let a = unit("a");
+        let (erased, compacted) = tokio::join!(archive.erase(&a), others.compact(later(), always));
         erased.expect("erases");
         // One that met the erasure goes on the next time.
         compacted.ok();

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use sentinel_model::{Patrol, PatrolId, Time, UnitId};
+use sentinel_model::{Patrol, PatrolId, Time, UnitId, audit::AuditEntry};
 use sentinel_server::ports::{Change, Commit, Committed, EngineError, Records, Registry, TimeRange};
 
 /// Each node begins with nothing and reads the commits.
@@ -41,6 +41,10 @@ impl Registry for SharedLog {
     }
 
     // Nobody looks back here.
+
+    async fn audit(&self, _: Option<&str>, _: usize) -> Result<Vec<AuditEntry>, EngineError> {
+        Ok(Vec::new())
+    }
 
     async fn note_key_uses(&self, _: Vec<(String, Time)>) -> Result<(), EngineError> {
         Ok(())

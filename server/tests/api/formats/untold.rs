@@ -62,6 +62,9 @@ impl Bus for Cut {
     ) -> Result<Option<Vec<Arc<Event>>>, EngineError> {
         self.bus.events_since(scope, since).await
     }
+    async fn forget_events(&self, scopes: &[Scope]) -> Result<(), EngineError> {
+        self.bus.forget_events(scopes).await
+    }
 }
 
 #[tokio::test]
