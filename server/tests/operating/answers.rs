@@ -90,7 +90,7 @@ async fn ask(server: &Node, path: &str, name: &str, value: &str) -> String {
         body.remove("request_id");
     }
     // Asking is a use.
-    for item in body["items"].as_array_mut().into_iter().flatten() {
+    for item in body.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
         item.as_object_mut().and_then(|item| item.remove("last_used_at"));
     }
     format!("{status} {body}")

@@ -121,7 +121,10 @@ async fn what_was_meant_for_a_proxy_hides_no_good_credential_and_is_none_itself(
             assert!(matches!(world.ask(&Method::GET, "/", &both), Ok(Some(_))), "{foreign} and {name}");
         }
         assert!(matches!(world.get("authorization", foreign), Ok(None)), "{foreign} opens nothing");
-        assert!(matches!(world.access.ingest_caller(&headers(&[("authorization", foreign)]), None), Ok(None)));
+        assert!(matches!(
+            world.access.ingest_caller(&headers(&[("authorization", foreign)]), None),
+            Ok(None)
+        ));
         let from_elsewhere = [
             ("authorization", foreign),
             ("cookie", &*cookie),
