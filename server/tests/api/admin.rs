@@ -6,12 +6,12 @@ use serde_json::json;
 
 const CHIEF: &str = "chief5";
 
-async fn form(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn form(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
     send(posting(server, cookie, path, fields)).await
 }
 
 /// As a browser posts a form; of these values only spaces would not pass as they are.
-fn posting(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+pub fn posting(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
     let pairs: Vec<String> =
         fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+"))).collect();
     let request = server.request(Method::POST, cookie, path);
@@ -19,13 +19,13 @@ fn posting(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -
 }
 
 /// What stands between `before` and the next `after`.
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {text}"));
     rest.split(after).next().unwrap_or_default()
 }
 
 /// A secret that a page shows, by the id of its element.
-fn secret<'a>(answer: &'a Answer, id: &str) -> &'a str {
+pub fn secret<'a>(answer: &'a Answer, id: &str) -> &'a str {
     between(between(&answer.text, &format!("<code id=\"{id}\""), "</code>"), ">", "<")
 }
 
