@@ -66,8 +66,11 @@ pub fn since(at: Time, now: Time) -> impl IntoView {
     view! { <time datetime=at.to_string() title=minute(at)>{ago(now.ms_since(at))}</time> }
 }
 
+/// Day and clock, which a narrow column may put below each other.
 pub fn moment(at: Time) -> impl IntoView {
-    view! { <time datetime=at.to_string()>{minute(at)}</time> }
+    let text = minute(at);
+    let (day, clock) = text.split_once(' ').unwrap_or((&text, ""));
+    view! { <time datetime=at.to_string()><span>{day.to_owned()}</span> " " <span>{clock.to_owned()}</span></time> }
 }
 
 /// A value to type elsewhere, with a button that copies it.

@@ -147,15 +147,17 @@ fn delivery(delivery: Delivery, to: &str, enabled: bool, now: Time) -> impl Into
 }
 
 fn attempt(attempt: DeliveryAttempt) -> impl IntoView {
-    let answered = attempt.status.map(|status| format!("HTTP {status}"));
+    let answered = attempt.status.map_or("no answer".into(), |status| format!("HTTP {status}"));
     let took = format!("{} ms", attempt.duration_ms);
     let said = attempt.response.filter(|said| !said.trim().is_empty());
     view! {
         <li>
             {second(attempt.at)}
-            <span>{answered.unwrap_or_else(|| "no answer".into())}</span>
+            {match attempt.error {
+                Some(error) => view! { <span class="attempt-error">{error}</span> }.into_any(),
+                None => view! { <span>{answered}</span> }.into_any(),
+            }}
             <span class="faint">{took}</span>
-            {attempt.error.map(|error| view! { <span class="attempt-error">{error}</span> })}
             {said.map(|said| view! { <pre class="attempt-answer" tabindex="0" aria-label="What it answered">{said}</pre> })}
         </li>
     }

@@ -2,12 +2,12 @@
 
 use super::{
     Frame, ScopeChoice, Section, page,
-    parts::{State, copied, message, minute, pager, scope_options, state},
+    parts::{State, copied, message, minute, scope_options, state},
 };
 use crate::components::icon::{Glyph, Icon};
 use leptos::prelude::*;
 use sentinel_model::{
-    Page, Time,
+    Time,
     webhook::{Webhook, WebhookEvent},
 };
 
@@ -17,16 +17,13 @@ pub struct Row {
 }
 
 pub struct List {
-    pub rows: Page<Row>,
-    pub is_first_page: bool,
+    pub rows: Vec<Row>,
     /// An endpoint was removed by the request before this one.
     pub removed: bool,
 }
 
 pub fn list(frame: &Frame, list: List) -> String {
-    let List { rows: Page { items, next }, is_first_page, removed } = list;
-    let first = (!is_first_page).then(|| "/admin/webhooks".to_owned());
-    let next = next.map(|cursor| format!("/admin/webhooks?cursor={cursor}"));
+    let List { rows, removed } = list;
     page(frame, Section::Webhooks, "Webhooks", || {
         view! {
             <div class="admin-head">
@@ -37,7 +34,7 @@ pub fn list(frame: &Frame, list: List) -> String {
                 <a class="button primary" href="/admin/new-webhook"><Icon glyph=Glyph::Plus/>"Add an endpoint"</a>
             </div>
             {removed.then(|| message(false, "The endpoint is removed. Nothing more is sent there.".into()))}
-            {if items.is_empty() {
+            {if rows.is_empty() {
                 view! {
                     <div class="empty">
                         <p class="empty-title">"No endpoints yet"</p>
@@ -57,12 +54,11 @@ pub fn list(frame: &Frame, list: List) -> String {
                                 <th scope="col">"State"</th>
                             </tr>
                         </thead>
-                        <tbody>{items.into_iter().map(line).collect_view()}</tbody>
+                        <tbody>{rows.into_iter().map(line).collect_view()}</tbody>
                     </table>
                 }
                     .into_any()
             }}
-            {pager(first, next)}
         }
     })
 }
@@ -213,13 +209,7 @@ pub fn form(
 
 /// The one time that a signing secret is shown. Where it takes the place of another, that
 /// one signs until `previous_until`.
-pub fn secret(
-    frame: &Frame,
-    name: &str,
-    id: &str,
-    secret: String,
-    previous_until: Option<Time>,
-) -> String {
+pub fn secret(frame: &Frame, name: &str, id: &str, secret: String, previous_until: Option<Time>) -> String {
     page(frame, Section::Webhooks, "The signing secret", || {
         view! {
             <div class="admin-head"><h1>{format!("The secret of \u{201c}{name}\u{201d}")}</h1></div>

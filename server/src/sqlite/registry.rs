@@ -20,7 +20,8 @@ use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId, audit::AuditEntry};
 use std::{collections::HashMap, path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
-const SCHEMA: Migrations = Migrations { steps: &[records::SCHEMA, key_uses::SCHEMA, outbox::SCHEMA, records::AUDIT] };
+const SCHEMA: Migrations =
+    Migrations { steps: &[records::SCHEMA, key_uses::SCHEMA, outbox::SCHEMA, records::AUDIT] };
 
 /// Requests that may wait for the thread before callers do.
 const QUEUE: usize = 64;

@@ -60,12 +60,12 @@ async fn an_endpoint_is_added_tried_sent_to_again_given_a_new_secret_and_removed
     server.clock.turn(1);
     server.start_patrol("PC-1", 5).await;
     let log = until_newest_says(&server, &admin, &page, "1 attempt<").await;
-    assert!(log.contains("Waiting") && log.contains("HTTP 503") && log.contains("Next attempt"), "{log}");
+    assert!(log.contains("Waiting") && log.contains("answered 503") && log.contains("Next attempt"), "{log}");
     receiver.answer_by(How::Status(200));
     let delivery = between(&log, &format!("action=\"{page}/"), "\"").to_owned();
     assert!(press(&server, &admin, &page, &delivery).await.contains("It is sent again"));
     let log = until_newest_says(&server, &admin, &page, "Delivered").await;
-    assert!(log.contains("HTTP 503") && log.contains("HTTP 200"), "both attempts are told: {log}");
+    assert!(log.contains("answered 503") && log.contains("HTTP 200"), "both attempts are told: {log}");
     let got = receiver.got();
     assert!(got.len() == 3 && got[1].id() == got[2].id() && delivery.contains(got[1].id()), "{got:?}");
 
@@ -96,7 +96,11 @@ async fn an_endpoint_is_switched_off_and_on_and_sent_elsewhere_for_other_events(
     let off = server.get(&admin, &page).await.text;
     assert!(off.contains("Switch on") && !off.contains("Send a test"), "{off}");
     let refused = form(&server, &admin, &format!("{page}/test"), &[]).await;
-    assert!(refused.status == StatusCode::CONFLICT && refused.text.contains("switched off"), "{}", refused.text);
+    assert!(
+        refused.status == StatusCode::CONFLICT && refused.text.contains("switched off"),
+        "{}",
+        refused.text
+    );
     assert_eq!(switch("true").await.header("location"), format!("{page}?done=on"));
 
     let change = format!("{page}/change");
@@ -150,8 +154,13 @@ async fn pages_of_webhooks_are_for_those_who_keep_them_and_for_all_others_not_th
     assert!(menu.contains("href=\"/admin/webhooks\"") && !menu.contains("href=\"/admin/keys\""), "{menu}");
 
     let buttons = ["test", "enabled", "rotate-secret", "remove", "change", "deliveries/msg_1/redeliver"];
-    let fields =
-        [("name", "n"), ("url", "https://h.invalid/"), ("scope", "zone:3"), ("event.*", "on"), ("enabled", "false")];
+    let fields = [
+        ("name", "n"),
+        ("url", "https://h.invalid/"),
+        ("scope", "zone:3"),
+        ("event.*", "on"),
+        ("enabled", "false"),
+    ];
     for name in ["chief5", "viewer5", "zone4"] {
         let stranger = server.cookie(name).await;
         for shown in [page.clone(), format!("{page}/change")] {
@@ -178,7 +187,11 @@ async fn pages_of_webhooks_are_for_those_who_keep_them_and_for_all_others_not_th
         let path = format!("{page}/{button}");
         for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "http://evil.example")] {
             let request = posting(&server, &commander, &path, &fields).header(name, value);
-            assert_eq!(send(request).await.status, StatusCode::FORBIDDEN, "{button} from another site, {name}");
+            assert_eq!(
+                send(request).await.status,
+                StatusCode::FORBIDDEN,
+                "{button} from another site, {name}"
+            );
         }
     }
     let webhooks = server.sentinel.directory.webhooks(|_| true);

@@ -1,6 +1,6 @@
 //! `/admin/webhooks`: which endpoints there are, a new one, another address or other events.
 
-use super::{Posted, ROWS, Visit, name_of, scopes_of};
+use super::{Posted, Visit, name_of, scopes_of};
 use crate::{
     auth::{Denied, Signed},
     http::{
@@ -11,6 +11,7 @@ use crate::{
         webhooks as api,
     },
     state::Sentinel,
+    webhooks::ENDPOINTS_MAX,
 };
 use axum::{
     Router,
@@ -39,7 +40,6 @@ pub fn routes() -> Router<Arc<Sentinel>> {
 
 #[derive(Deserialize)]
 struct Wanted {
-    cursor: Option<String>,
     done: Option<String>,
 }
 
@@ -49,14 +49,15 @@ async fn list(
     wanted: Result<Asked<Wanted>, ApiError>,
 ) -> Response {
     let found = async {
-        let Asked(Wanted { cursor, done }) = wanted?;
-        let is_first_page = cursor.is_none();
-        let paging = Paging { limit: Some(ROWS), cursor };
-        let Answer(Page { items, next }) =
+        let Asked(Wanted { done }) = wanted?;
+        // There are never more than fit on a page.
+        let paging = Paging { limit: Some(ENDPOINTS_MAX), cursor: None };
+        let Answer(Page { mut items, .. }) =
             api::list(State(state.clone()), Signed(visit.caller.clone()), paging).await?;
+        items.sort_by(|a, b| a.name.cmp(&b.name));
         let row = |webhook: Webhook| pages::Row { scope_name: name_of(&state, webhook.scope), webhook };
-        let rows = Page { items: items.into_iter().map(row).collect(), next };
-        Ok::<_, ApiError>(pages::List { rows, is_first_page, removed: done.as_deref() == Some("removed") })
+        let rows = items.into_iter().map(row).collect();
+        Ok::<_, ApiError>(pages::List { rows, removed: done.as_deref() == Some("removed") })
     };
     match found.await {
         Ok(list) => visit.page(pages::list(&visit.frame, list)),
