@@ -67,6 +67,9 @@ async function tellsASystemElsewhere(page: Page, name: string): Promise<void> {
   await page.getByRole('textbox', { name: 'Name' }).fill(name);
   await page.getByRole('textbox', { name: 'Address' }).fill('https://10.0.0.1/hook');
   await page.getByRole('combobox', { name: 'Scope' }).selectOption('zone:3');
+  // Nothing that the demo's units do by themselves.
+  await page.getByRole('checkbox', { name: 'All events' }).uncheck();
+  await page.getByRole('checkbox', { name: 'alert.sos' }).check();
   await page.getByRole('button', { name: 'Add the endpoint' }).click();
   await expect(page.getByRole('alert')).toContainText('--webhook-allow');
   await expect(page.getByRole('textbox', { name: 'Name' })).toHaveValue(name);
