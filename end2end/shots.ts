@@ -1,7 +1,8 @@
 // Pictures of every page, size and theme, for people to look at: make shots SHOTS=folder
 import { join } from 'node:path';
+import { type Api, expect, type Page, test } from './tests/support/fixtures';
 import { Console } from './tests/support/console';
-import { expect, test } from './tests/support/fixtures';
+import { Receiver } from './tests/support/receiver';
 
 const FOLDER = process.env.SENTINEL_SHOTS ?? '.';
 const SIZES = [
@@ -77,9 +78,44 @@ for (const { name, ...screen } of SIZES) {
         await whole('key');
         await page.goto('/admin/new-unit');
         await whole('new-unit');
+        await webhooks(page, admin, whole);
         await openAs('chief5', '/admin/keys');
         await whole('no-permission');
       });
     });
   }
+}
+
+/** Three endpoints: one that takes, one that fails, one that is switched off. */
+async function webhooks(page: Page, admin: Api, whole: (what: string) => Promise<unknown>): Promise<void> {
+  const receiver = await Receiver.start();
+  const made = async (name: string, scope: string, events: string[]) =>
+    (await admin.call<{ id: string }>('POST', '/api/v1/webhooks', { name, url: receiver.url, scope, events })).id;
+  const to = (id: string) => `/api/v1/webhooks/${id}`;
+  const [roster, , off] = [
+    await made('Duty roster', 'district:1', ['*']),
+    await made('Radio room', 'zone:3', ['unit.stale', 'unit.offline', 'unit.available']),
+    await made('Old archive', 'station:5', ['patrol.ended']),
+  ];
+  await admin.call('PATCH', to(off), { enabled: false });
+  const log = page.locator('.deliveries > li');
+  for (const status of [200, 503]) {
+    receiver.status = status;
+    await admin.call('POST', `${to(roster)}/test`);
+    await expect(async () => {
+      await page.goto(`/admin/webhooks/${roster}`);
+      await expect(log.first()).toContainText('1 attempt', { timeout: 1_000 });
+    }).toPass();
+  }
+  await log.first().locator('summary').click();
+  await whole('webhook');
+  await page.getByLabel('Make a new secret for Duty roster').click();
+  await whole('webhook-asked');
+  await page.getByRole('button', { name: 'Make a new secret' }).click();
+  await whole('webhook-secret');
+  await page.goto('/admin/webhooks');
+  await whole('webhooks');
+  await page.goto('/admin/new-webhook');
+  await whole('new-webhook');
+  receiver.stop();
 }

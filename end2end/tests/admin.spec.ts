@@ -2,6 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, type Server, test } from './support/fixtures';
+import { Receiver } from './support/receiver';
 
 /** A program that has nothing but a key or a token. */
 function asProgram(server: Server, token: string, path: string, body?: unknown): Promise<Response> {
@@ -51,9 +52,90 @@ async function connectsAPhone(page: Page, server: Server, id: string): Promise<v
   await expect(page.locator('body')).not.toContainText(token);
 }
 
+/** Looks again until the newest delivery is so. */
+async function newestBecomes(page: Page, word: string): Promise<void> {
+  await expect(async () => {
+    await page.getByRole('link', { name: 'Look again' }).click();
+    await expect(page.locator('.deliveries > li').first()).toContainText(word, { timeout: 1_000 });
+  }).toPass();
+}
+
+async function tellsASystemElsewhere(page: Page, name: string): Promise<void> {
+  const receiver = await Receiver.start();
+  await page.goto('/admin/webhooks');
+  await page.getByRole('link', { name: 'Add an endpoint' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill(name);
+  await page.getByRole('textbox', { name: 'Address' }).fill('https://10.0.0.1/hook');
+  await page.getByRole('combobox', { name: 'Scope' }).selectOption('zone:3');
+  // Nothing that the demo's units do by themselves.
+  await page.getByRole('checkbox', { name: 'All events' }).uncheck();
+  await page.getByRole('checkbox', { name: 'alert.sos' }).check();
+  await page.getByRole('button', { name: 'Add the endpoint' }).click();
+  await expect(page.getByRole('alert')).toContainText('--webhook-allow');
+  await expect(page.getByRole('textbox', { name: 'Name' })).toHaveValue(name);
+  await page.getByRole('textbox', { name: 'Address' }).fill(receiver.url);
+  await page.getByRole('button', { name: 'Add the endpoint' }).click();
+  const secret = await page.locator('#secret').innerText();
+  await page.getByRole('link', { name: 'I have copied it' }).click();
+  await expect(page.locator('body')).not.toContainText(secret);
+
+  await page.getByRole('button', { name: 'Send a test' }).click();
+  await expect(page.getByRole('status')).toContainText('on its way');
+  await newestBecomes(page, 'Delivered');
+  expect(receiver.got.map((got) => Receiver.isSigned(got, secret))).toEqual([true]);
+
+  receiver.status = 503;
+  await page.getByRole('button', { name: 'Send a test' }).click();
+  await newestBecomes(page, '1 attempt');
+  const newest = page.locator('.deliveries > li').first();
+  await expect(newest).toContainText('Waiting');
+  await newest.locator('summary').click();
+  await expect(newest).toContainText('answered 503');
+  await expect(newest).toContainText('The roster is being restored');
+  receiver.status = 200;
+  await newest.getByRole('button', { name: 'Send it again' }).click();
+  await newestBecomes(page, 'Delivered');
+  expect(receiver.got.at(-1)?.headers['webhook-id']).toBe(receiver.got.at(-2)?.headers['webhook-id']);
+
+  await page.getByLabel(`Make a new secret for ${name}`).click();
+  await page.getByRole('button', { name: 'Make a new secret' }).click();
+  expect(await page.locator('#secret').innerText()).not.toBe(secret);
+  await page.getByRole('link', { name: 'I have copied it' }).click();
+  await page.getByRole('button', { name: 'Switch off' }).click();
+  await expect(page.getByRole('button', { name: 'Send a test' })).toHaveCount(0);
+  await page.getByLabel(`Remove ${name}`).click();
+  await page.getByRole('button', { name: 'Remove the endpoint' }).click();
+  await expect(page.getByRole('status')).toContainText('removed');
+  await expect(page.locator('body')).not.toContainText(name);
+  receiver.stop();
+}
+
 test('a key is made, works, is revoked and refused', async ({ openAs, page, server }) => {
   await openAs('admin', '/admin/keys');
   await makesAKeyAndRevokesIt(page, server, 'Depot export');
+});
+
+test('a system elsewhere is told, and told again what it did not take', async ({ openAs, page, watch }) => {
+  watch.forgive(/status of 400/);
+  await openAs('zone3', '/admin/webhooks');
+  await tellsASystemElsewhere(page, 'Duty roster');
+});
+
+test('the menu leads to the administration whoever has something to manage', async ({ openAs, page, watch }) => {
+  watch.forgive(/./);
+  for (const [name, links] of [['admin', 1], ['zone3', 1], ['chief5', 0], ['dispatcher', 0]] as const) {
+    await openAs(name, '/');
+    await expect(page.locator('a[href="/api/docs"]')).toHaveCount(1);
+    await expect(page.locator('a[href="/admin"]'), name).toHaveCount(links);
+  }
+});
+
+test('a commander keeps webhooks and sees no keys', async ({ openAs, page }) => {
+  await openAs('zone3', '/admin');
+  const menu = page.getByRole('navigation', { name: 'Administration' });
+  await expect(menu.getByRole('link')).toHaveText(['Units', 'Webhooks']);
+  await menu.getByRole('link', { name: 'Webhooks' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Webhooks');
 });
 
 test('a new token is shown once, and a phone posts with it', async ({ api, openAs, page, server }) => {
@@ -74,15 +156,16 @@ test('what is shown once is copied by a button', async ({ context, openAs, page 
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(token);
 });
 
-test('a chief sees the own station alone, and no keys', async ({ api, openAs, page, watch }) => {
+test('a chief sees the own station alone, no keys and no webhooks', async ({ api, openAs, page, watch }) => {
   watch.forgive(/status of 403/);
   const own = await (await api('chief5')).units('station:5');
   await openAs('chief5', '/admin/units');
   await expect(page.getByRole('rowheader')).toHaveCount(own.length);
   for (const unit of own) await expect(page.getByRole('rowheader').filter({ hasText: unit.id })).toBeVisible();
-  const answer = await page.goto('/admin/keys');
-  expect(answer?.status()).toBe(403);
-  await expect(page.getByRole('heading', { level: 1 })).toContainText('not yours');
+  for (const path of ['/admin/keys', '/admin/webhooks']) {
+    expect((await page.goto(path))?.status()).toBe(403);
+    await expect(page.getByRole('heading', { level: 1 })).toContainText('not yours');
+  }
 });
 
 test.describe('without JavaScript', () => {
@@ -93,6 +176,12 @@ test.describe('without JavaScript', () => {
     await makesAKeyAndRevokesIt(page, server, 'Plain');
   });
 
+  test('a system elsewhere is told, and told again what it did not take', async ({ openAs, page, watch }) => {
+    watch.forgive(/status of 400/);
+    await openAs('admin', '/admin/webhooks');
+    await tellsASystemElsewhere(page, 'Plain roster');
+  });
+
   test('a phone is connected', async ({ api, openAs, page, server }) => {
     await (await api('admin')).newUnit('ADM-3', 'station:5');
     await openAs('admin', '/admin');
@@ -100,7 +189,15 @@ test.describe('without JavaScript', () => {
   });
 });
 
-const PAGES = ['/admin/units?q=PC-00', '/admin/units/PC-001', '/admin/new-unit', '/admin/keys', '/admin/new-key'];
+const PAGES = [
+  '/admin/units?q=PC-00',
+  '/admin/units/PC-001',
+  '/admin/new-unit',
+  '/admin/keys',
+  '/admin/new-key',
+  '/admin/webhooks',
+  '/admin/new-webhook',
+];
 
 for (const { look, viewport } of [
   { look: 'dark', viewport: { width: 1440, height: 900 } },
@@ -121,6 +218,20 @@ for (const { look, viewport } of [
       await page.getByRole('textbox', { name: 'Name' }).fill('axe');
       await page.getByRole('button', { name: 'Make the key' }).click();
       await isSound(page);
+    });
+
+    test('axe finds no serious fault where deliveries are told, and nothing is wider than the screen', async ({ api, openAs, page }) => {
+      const receiver = await Receiver.start();
+      receiver.status = 500;
+      const admin = await api('admin');
+      const endpoint = { name: 'axe', url: `${receiver.url}/${'long'.repeat(40)}`, scope: 'zone:3', events: ['alert.sos'] };
+      const { id } = await admin.call<{ id: string }>('POST', '/api/v1/webhooks', endpoint);
+      await admin.call('POST', `/api/v1/webhooks/${id}/test`);
+      await openAs('admin', `/admin/webhooks/${id}`);
+      await newestBecomes(page, '1 attempt');
+      await isSound(page);
+      await admin.fetch('DELETE', `/api/v1/webhooks/${id}`);
+      receiver.stop();
     });
   });
 }

@@ -106,7 +106,7 @@ pub fn apps(server: &str, unit: &UnitId, token: Option<&str>) -> Vec<App> {
         App {
             name: "OsmAnd",
             runs_on: "Android, iPhone",
-            hint: "Plugin Trip recording, Online tracking. The app fills in what stands in braces; its speed is in another unit than its protocol says, so it is left out.",
+            hint: "Plugin Trip recording, Online tracking. The app fills in what stands in braces.",
             settings: vec![("Web address", osmand_url(server, &shown))],
             link: None,
         },
@@ -149,9 +149,11 @@ fn gpslogger_url(server: &str) -> String {
     format!("{server}/log?lat=%LAT&longitude=%LON&time=%TIME&spd=%SPD&dir=%DIR&acc=%ACC&alt=%ALT&batt=%BATT")
 }
 
+/// Its speed is in metres per second, as `spd` means. As `speed`, which other apps of the same
+/// protocol send in knots, it would read as half of what it is.
 fn osmand_url(server: &str, token: &str) -> String {
     format!(
-        "{server}/?id={token}&lat={{0}}&lon={{1}}&timestamp={{2}}&hdop={{3}}&altitude={{4}}&bearing={{6}}"
+        "{server}/?id={token}&lat={{0}}&lon={{1}}&timestamp={{2}}&hdop={{3}}&altitude={{4}}&spd={{5}}&bearing={{6}}"
     )
 }
 

@@ -5,7 +5,8 @@
 //! nonce. Who may see what was decided before the data came here.
 //!
 //! - [`units`], [`unit`]: the fleet, one unit of it, and how a phone becomes it ([`connect`])
-//! - [`keys`]: API keys; [`webhooks`]: endpoints and their delivery log
+//! - [`keys`]: API keys
+//! - [`webhooks`], [`webhook`]: endpoints, one endpoint and its delivery log
 //! - [`notice`]: what stands where there is nothing to show
 
 pub mod connect;
@@ -17,6 +18,7 @@ mod qr;
 mod tests;
 pub mod unit;
 pub mod units;
+pub mod webhook;
 pub mod webhooks;
 
 use crate::{
@@ -40,6 +42,8 @@ pub struct Frame {
     pub scope_name: String,
     /// Whether the viewer may change what belongs to their scope.
     pub may_manage: bool,
+    /// Whether the viewer may see and change the webhooks of their scope.
+    pub may_keep_webhooks: bool,
     /// The server's clock, from which ages are told.
     pub now: Time,
 }
@@ -52,8 +56,7 @@ pub enum Section {
 }
 
 impl Section {
-    /// Those that have an address.
-    const SHOWN: [Section; 2] = [Section::Units, Section::Keys];
+    const ALL: [Section; 3] = [Section::Units, Section::Keys, Section::Webhooks];
 
     fn word(self) -> &'static str {
         match self {
@@ -68,6 +71,14 @@ impl Section {
             Section::Units => "/admin/units",
             Section::Keys => "/admin/keys",
             Section::Webhooks => "/admin/webhooks",
+        }
+    }
+
+    fn is_for(self, frame: &Frame) -> bool {
+        match self {
+            Section::Units => true,
+            Section::Keys => frame.may_manage,
+            Section::Webhooks => frame.may_keep_webhooks,
         }
     }
 }
@@ -107,7 +118,7 @@ pub fn page<V: IntoView>(frame: &Frame, section: Section, title: &str, body: imp
 }
 
 fn document(frame: &Frame, section: Section, title: &str, body: AnyView) -> impl IntoView {
-    let sections = Section::SHOWN.into_iter().filter(|it| *it == Section::Units || frame.may_manage);
+    let sections = Section::ALL.into_iter().filter(|it| it.is_for(frame));
     let who = format!("{}, {}", role_word(frame.viewer.role), frame.scope_name);
     view! {
         <html lang="en" data-theme=Look::chosen().word()>

@@ -54,13 +54,23 @@ pub fn minute(at: Time) -> String {
     format!("{day} {} UTC", clock.get(..5).unwrap_or(clock))
 }
 
+/// The same with its seconds, for what follows upon another within a minute.
+pub fn second(at: Time) -> impl IntoView {
+    let text = at.to_string();
+    let (day, clock) = text.split_once('T').unwrap_or((&text, ""));
+    view! { <time datetime=text.clone()>{format!("{day} {} UTC", clock.get(..8).unwrap_or(clock))}</time> }
+}
+
 /// How long ago, with the exact time on hover.
 pub fn since(at: Time, now: Time) -> impl IntoView {
     view! { <time datetime=at.to_string() title=minute(at)>{ago(now.ms_since(at))}</time> }
 }
 
+/// Day and clock, which a narrow column may put below each other.
 pub fn moment(at: Time) -> impl IntoView {
-    view! { <time datetime=at.to_string()>{minute(at)}</time> }
+    let text = minute(at);
+    let (day, clock) = text.split_once(' ').unwrap_or((&text, ""));
+    view! { <time datetime=at.to_string()><span>{day.to_owned()}</span> " " <span>{clock.to_owned()}</span></time> }
 }
 
 /// A value to type elsewhere, with a button that copies it.

@@ -2,7 +2,11 @@
 
 use super::*;
 use connect::{apps, gpslogger_profile};
-use sentinel_model::{Page, Permission, Role, UnitId, people::ApiKey};
+use sentinel_model::{
+    Page, Permission, Role, UnitId,
+    people::ApiKey,
+    webhook::{Delivery, DeliveryAttempt, DeliveryState, WantedEvents, Webhook, WebhookEvent},
+};
 
 const NOW: Time = Time(1_795_226_400_000);
 const TOKEN: &str = "snt_unit_abc-DEF_123";
@@ -25,6 +29,7 @@ fn frame() -> Frame {
         },
         scope_name: "Kochi City".into(),
         may_manage: true,
+        may_keep_webhooks: true,
         now: NOW,
     }
 }
@@ -174,59 +179,96 @@ fn a_key_says_in_a_word_whether_it_still_opens_anything_and_is_revoked_by_a_form
     assert!(!list(key(true, None)).contains("/revoke"), "there is nothing left to revoke");
 }
 
-#[test]
-fn a_delivery_tells_each_attempt_and_what_comes_next() {
-    let attempt = |status, error: Option<&str>| webhooks::Attempt {
-        at: NOW.plus_ms(-60_000),
+fn endpoint() -> Webhook {
+    Webhook {
+        id: "e1".into(),
+        name: "Control <room>".into(),
+        url: "https://hooks.example/in".into(),
+        scope: "zone:3".parse().expect("a scope"),
+        events: WantedEvents::Some(vec![WebhookEvent::AlertSos, WebhookEvent::PatrolEnded]),
+        enabled: true,
+        disabled_because: None,
+        failing_since: None,
+        created_at: NOW.plus_ms(-7_200_000),
+    }
+}
+
+fn shown(webhook: Webhook, deliveries: Vec<Delivery>) -> String {
+    let deliveries = Page { items: deliveries, next: Some("1-msg_0".into()) };
+    let scope_name = "West".into();
+    webhook::shown(
+        &frame(),
+        webhook::Shown { webhook, scope_name, deliveries, is_first_page: true, done: None },
+    )
+}
+
+fn delivery(id: &str, state: DeliveryState, attempts: Vec<DeliveryAttempt>) -> Delivery {
+    Delivery {
+        id: id.into(),
+        event: WebhookEvent::AlertSos,
+        created_at: NOW.plus_ms(-60_000),
+        state,
+        attempts,
+        next_attempt_at: Some(NOW.plus_ms(300_000)).filter(|_| state == DeliveryState::Pending),
+    }
+}
+
+fn attempt(status: Option<u16>, error: Option<&str>, response: Option<&str>) -> DeliveryAttempt {
+    DeliveryAttempt {
+        at: NOW.plus_ms(-55_000),
         status,
         error: error.map(Into::into),
         duration_ms: 31,
-    };
-    let deliveries = vec![
-        webhooks::Delivery {
-            id: "msg_1".into(),
-            event: "alert".into(),
-            created_at: NOW.plus_ms(-60_000),
-            outcome: webhooks::Outcome::Waiting,
-            attempts: vec![attempt(Some(503), None), attempt(None, Some("the connection was refused"))],
-            next_attempt_at: Some(NOW.plus_ms(300_000)),
-        },
-        webhooks::Delivery {
-            id: "msg_0".into(),
-            event: "unit_joined".into(),
-            created_at: NOW.plus_ms(-90_000),
-            outcome: webhooks::Outcome::Delivered,
-            attempts: vec![attempt(Some(200), None)],
-            next_attempt_at: None,
-        },
-    ];
-    let endpoint = webhooks::Endpoint {
-        id: "e1".into(),
-        name: "Control room".into(),
-        url: "https://hooks.example/in".into(),
-        scope_name: "West".into(),
-        events: vec!["alert".into()],
-        enabled: true,
-    };
-    let rows = Page { items: deliveries, next: Some("msg_0".into()) };
-    let html = webhooks::log(
-        &frame(),
-        webhooks::Log { endpoint, deliveries: rows, is_first_page: true, done: None },
+        response: response.map(Into::into),
+    }
+}
+
+#[test]
+fn a_delivery_tells_each_attempt_and_what_comes_next() {
+    let refused = attempt(None, Some("the connection was refused"), None);
+    let busy = attempt(Some(503), Some("answered 503"), Some("<b>busy</b>"));
+    let html = shown(
+        endpoint(),
+        vec![
+            delivery("msg_1", DeliveryState::Pending, vec![busy, refused.clone()]),
+            delivery("msg_2", DeliveryState::Delivered, vec![attempt(Some(200), None, Some(" "))]),
+            delivery("msg_3", DeliveryState::Failed, vec![refused]),
+        ],
     );
     let said = words(&html);
     for part in [
-        "Waiting alert 2 attempts",
-        "HTTP 503 31 ms",
-        "no answer 31 ms the connection was refused",
-        "Next attempt 2026-11-21 02:05 UTC",
-        "Delivered unit_joined 1 attempt",
+        "Waiting alert.sos 2 attempts 1 min ago",
+        "2026-11-21 01:59:05 UTC answered 503 31 ms &lt;b&gt;busy&lt;/b&gt;",
+        "the connection was refused 31 ms",
+        "Next attempt 2026-11-21 02:05:00 UTC",
+        "Delivered alert.sos 1 attempt",
+        "Failed alert.sos 1 attempt",
+        "alert.sos, patrol.ended",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    assert_eq!(html.matches("attempt-answer").count(), 1, "an empty answer takes no room");
     for address in ["/test", "/enabled", "/rotate-secret", "/remove", "/deliveries/msg_1/redeliver"] {
         assert!(html.contains(&format!("action=\"/admin/webhooks/e1{address}\"")), "{address}");
     }
-    assert!(html.contains("href=\"/admin/webhooks/e1?cursor=msg_0\""), "{html}");
+    assert!(html.contains("href=\"/admin/webhooks/e1?cursor=1-msg_0\""), "{html}");
+}
+
+#[test]
+fn what_is_wrong_with_an_endpoint_is_said_and_what_cannot_be_done_is_not_offered() {
+    let failing = Webhook { failing_since: Some(NOW.plus_ms(-3_600_000)), ..endpoint() };
+    let said = words(&shown(failing.clone(), Vec::new()));
+    assert!(said.contains("Failing") && said.contains("nothing since 2026-11-21 01:00 UTC"), "{said}");
+    let off = Webhook { enabled: false, disabled_because: Some("it answered 410 Gone".into()), ..failing };
+    let html = shown(off.clone(), vec![delivery("msg_1", DeliveryState::Failed, Vec::new())]);
+    let said = words(&html);
+    assert!(said.contains("switched it off: it answered 410 Gone.") && said.contains("Switch on"), "{said}");
+    assert!(!html.contains("/test\"") && !html.contains("/redeliver"), "nothing is sent while it is off");
+    let rows = vec![webhooks::Row { webhook: off, scope_name: "West".into() }];
+    let list = webhooks::List { rows, removed: false };
+    let said = words(&webhooks::list(&frame(), list));
+    assert!(said.contains("Control &lt;room&gt; https://hooks.example/in West zone:3"), "{said}");
+    assert!(said.ends_with("Off"), "{said}");
 }
 
 #[test]
@@ -237,15 +279,30 @@ fn a_refused_form_keeps_what_was_typed() {
         name: "Control".into(),
         url: "http://10.0.0.1".into(),
         scope: "zone:3".into(),
-        events: vec!["alert".into()],
+        events: vec!["alert.sos".into()],
     };
-    let events = vec![("alert".into(), "SOS and more".into()), ("incident".into(), "New ones".into())];
     let why = Some("private addresses are refused".into());
-    let html = webhooks::form(&frame(), scopes, events, typed, why);
+    let html = webhooks::form(&frame(), None, scopes, typed, why);
     assert!(words(&html).contains("private addresses are refused"));
     assert!(
         html.contains("value=\"http://10.0.0.1\"") && html.contains("value=\"zone:3\" selected"),
         "{html}"
     );
     assert_eq!(html.matches(" checked").count(), 1, "{html}");
+    let offered = WebhookEvent::OFFERED.map(WebhookEvent::as_str);
+    for event in offered.iter().chain([&webhooks::ALL]) {
+        assert!(html.contains(&format!("name=\"event.{event}\"")), "{event}");
+    }
+}
+
+#[test]
+fn the_menu_names_what_the_viewer_may_use() {
+    let said = |may_manage, may_keep_webhooks| {
+        let frame = Frame { may_manage, may_keep_webhooks, ..frame() };
+        let html = page(&frame, Section::Units, "Units", || ());
+        ["/admin/units", "/admin/keys", "/admin/webhooks"].map(|to| html.contains(&format!("href=\"{to}\"")))
+    };
+    assert_eq!(said(true, true), [true, true, true]);
+    assert_eq!(said(false, true), [true, false, true]);
+    assert_eq!(said(false, false), [true, false, false]);
 }

@@ -150,7 +150,7 @@ pub fn PersonMenu() -> impl IntoView {
                         {wall(|w| w.twelve = false, "24 h")} {wall(|w| w.twelve = true, "12 h")}
                     </div>
                 </div>
-                {(viewer.role == Role::Admin).then(|| view! {
+                {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {
                     <a class="menu-item menu-foot" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
                 })}
                 <a class="menu-item" href="/api/docs" rel="external">"API documentation"</a>

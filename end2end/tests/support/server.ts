@@ -37,7 +37,7 @@ export class Server {
     private readonly options: Options,
   ) {}
 
-  static async start(options: Options = { flags: ['--demo'] }): Promise<Server> {
+  static async start(options: Options = { flags: ['--demo', '--webhook-allow', '127.0.0.1'] }): Promise<Server> {
     const data = mkdtempSync(join(tmpdir(), 'sentinel-e2e-'));
     const server = new Server(`http://127.0.0.1:${await freePort()}`, data, options);
     await server.up();

@@ -42,7 +42,7 @@ pub fn routes() -> Router<Arc<Sentinel>> {
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
-async fn list(
+pub(super) async fn list(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     paging: Paging,
@@ -55,7 +55,7 @@ async fn list(
     Ok(Answer(paging.page(own, |webhook| webhook.id.clone(), |webhook| public(webhook))?))
 }
 
-async fn make(
+pub(super) async fn make(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Body(new): Body<NewWebhook>,
@@ -98,7 +98,7 @@ async fn make(
     .await
 }
 
-async fn one(
+pub(super) async fn one(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
@@ -106,7 +106,7 @@ async fn one(
     Ok(Answer(public(&*own(&state, &caller, &id)?)))
 }
 
-async fn change(
+pub(super) async fn change(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
@@ -139,7 +139,7 @@ async fn change(
     Ok(Answer(public(&after)))
 }
 
-async fn remove(
+pub(super) async fn remove(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
@@ -161,7 +161,7 @@ async fn remove(
     .await
 }
 
-async fn rotate_secret(
+pub(super) async fn rotate_secret(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
@@ -176,7 +176,7 @@ async fn rotate_secret(
 }
 
 /// Puts a ping on its way.
-async fn test(
+pub(super) async fn test(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
@@ -193,7 +193,7 @@ async fn test(
     .await
 }
 
-async fn deliveries(
+pub(super) async fn deliveries(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
@@ -208,7 +208,7 @@ async fn deliveries(
     Ok(Answer(Page { items: found.into_iter().map(shown).collect(), next }))
 }
 
-async fn redeliver(
+pub(super) async fn redeliver(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path((id, delivery)): Path<(String, String)>,

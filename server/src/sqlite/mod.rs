@@ -13,6 +13,7 @@ mod key_uses;
 pub mod open;
 mod outbox;
 mod readers;
+mod records;
 pub mod registry;
 mod writer;
 

@@ -3,7 +3,7 @@
 //! The file is one process's, so a lease that is found when it is opened is nobody's: what
 //! the last process was delivering when it ended is due at once.
 
-use super::registry::{RecordError, SqliteRegistry};
+use super::{records::RecordError, registry::SqliteRegistry};
 use crate::ports::{DueOf, EngineError, NewDelivery, Outbox, Queued};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, ToSql, params};

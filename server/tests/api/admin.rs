@@ -6,12 +6,12 @@ use serde_json::json;
 
 const CHIEF: &str = "chief5";
 
-async fn form(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn form(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
     send(posting(server, cookie, path, fields)).await
 }
 
 /// As a browser posts a form; of these values only spaces would not pass as they are.
-fn posting(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+pub fn posting(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
     let pairs: Vec<String> =
         fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+"))).collect();
     let request = server.request(Method::POST, cookie, path);
@@ -19,13 +19,13 @@ fn posting(server: &Server, cookie: &str, path: &str, fields: &[(&str, &str)]) -
 }
 
 /// What stands between `before` and the next `after`.
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {text}"));
     rest.split(after).next().unwrap_or_default()
 }
 
 /// A secret that a page shows, by the id of its element.
-fn secret<'a>(answer: &'a Answer, id: &str) -> &'a str {
+pub fn secret<'a>(answer: &'a Answer, id: &str) -> &'a str {
     between(between(&answer.text, &format!("<code id=\"{id}\""), "</code>"), ">", "<")
 }
 
@@ -113,7 +113,9 @@ async fn a_key_is_made_shown_once_works_and_is_revoked() {
     assert_eq!(server.get(key, "/api/v1/auth/me").await.json["scope"], "zone:3");
 
     let list = server.get(&admin, "/admin/keys").await.text;
-    assert!(list.contains("depot") && list.contains("Read, Ingest") && list.contains("2027-01-31 23:59 UTC"));
+    assert!(
+        list.contains("depot") && list.contains("Read, Ingest") && list.contains("2027-01-31T23:59:59.999Z")
+    );
     assert!(!list.contains(key), "it was shown once");
     let revoke = between(&list, "action=\"/admin/keys/", "\"");
     let gone = form(&server, &admin, &format!("/admin/keys/{revoke}"), &[]).await;
@@ -204,6 +206,30 @@ async fn settings_name_the_address_that_the_browser_used() {
     let request = server.request(Method::GET, &admin, "/admin/units/PC-1");
     let request = request.header("x-forwarded-proto", "https").header("host", "fleet.example");
     assert!(send(request).await.text.contains("https://fleet.example/api/v1/locations"));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_address_that_osmand_is_given_stores_what_the_app_fills_in_with_its_speed_in_metres_per_second() {
+    let server = Server::start().await;
+    let admin = server.cookie("admin").await;
+    let fields = [("id", "PC-7"), ("name", ""), ("kind", ""), ("station", "station:5")];
+    let made = form(&server, &admin, "/admin/new-unit", &fields).await.text;
+    let template = format!("/?id={}", between(&made, "/?id=", "<").replace("&amp;", "&"));
+    let template = if template.contains("{5}") { template } else { panic!("no speed in {template}") };
+    let time = at(0).ms().to_string();
+    let values = ["9.9658", "76.2997", &time, "4.0", "12.5", "13.25", "90.0"];
+    let address = (0..values.len())
+        .fold(template, |address, field| address.replace(&format!("{{{field}}}"), values[field]));
+    let answer = server.get("", &address).await;
+    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, ""), "{address}");
+    let stored = server.get(&admin, "/api/v1/units/PC-7").await.json;
+    let last = &stored["location"];
+    assert_eq!(
+        [&last["latitude"], &last["longitude"], &last["speed_mps"], &last["heading_deg"]],
+        [&json!(9.9658), &json!(76.2997), &json!(13.25), &json!(90.0)],
+        "{stored}"
+    );
     server.end().await;
 }
 

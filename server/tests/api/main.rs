@@ -2,6 +2,7 @@
 //! One file a family of addresses; each test's name is what it proves.
 
 mod admin;
+mod admin_webhooks;
 mod audit;
 mod earlier;
 mod encodings;

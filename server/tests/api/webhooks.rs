@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
 /// A server that may send to receivers of this machine.
-async fn serve() -> Server {
+pub async fn serve() -> Server {
     serve_waiting(sentinel_server::webhooks::TIMEOUT).await
 }
 

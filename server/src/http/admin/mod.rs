@@ -10,6 +10,8 @@
 mod keys;
 mod profile;
 mod units;
+mod webhook;
+mod webhooks;
 
 use super::{
     error::{ApiError, request_id},
@@ -40,6 +42,8 @@ pub fn routes(sentinel: &Arc<Sentinel>) -> Router<Arc<Sentinel>> {
         .route("/admin", get(|| async { see_other("/admin/units", None) }))
         .merge(units::routes())
         .merge(keys::routes())
+        .merge(webhooks::routes())
+        .merge(webhook::routes())
         .merge(profile::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
@@ -67,6 +71,7 @@ impl FromRequestParts<Arc<Sentinel>> for Visit {
             nonce: URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()),
             scope_name: name_of(state, viewer.scope),
             may_manage: caller.may_manage(directory, viewer.scope),
+            may_keep_webhooks: caller.may_keep_webhooks(directory, viewer.scope),
             viewer,
             now: state.clock.now(),
         };

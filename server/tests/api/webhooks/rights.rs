@@ -56,6 +56,34 @@ async fn a_webhook_is_its_scope_s_managers_and_for_all_others_not_there() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_the_installation_s_and_outlives_the_rights_of_who_made_it() {
+    let server = serve().await;
+    let [admin, maker] = [server.sign_in("admin").await, server.sign_in("zone3").await];
+    let receiver = Receiver::start().await;
+    let (webhook, _) = make(&server, &maker, &receiver.url(), "zone:3", &["patrol.started"]).await;
+    let path = format!("/api/v1/webhooks/{webhook}");
+    // Another task elsewhere, then none at all.
+    for change in [json!({"scope": "zone:4"}), json!({"disabled": true})] {
+        let request = server.request(Method::PATCH, &admin, "/api/v1/users/zone3").json(&change);
+        let changed = crate::server::send(request).await;
+        assert!(changed.status.is_success(), "{change}: {}", changed.text);
+        let refused = server.get(&maker, &path).await.status;
+        assert!(matches!(refused, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED), "{change}: {refused}");
+        let unit = if change["disabled"] == true { "PC-2" } else { "PC-1" };
+        server.unit(unit, 5).await;
+        server.start_patrol(unit, 5).await;
+    }
+    let units: Vec<Value> =
+        receiver.until(2).await.iter().map(|got| got.json["data"]["unit_id"].clone()).collect();
+    assert!(units.contains(&json!("PC-1")) && units.contains(&json!("PC-2")), "both are told: {units:?}");
+
+    // Whoever keeps the scope's webhooks now has it.
+    let successor = server.key(zone(3), &[Permission::Manage]).await;
+    assert!(patch(&server, &successor, &webhook, json!({"enabled": false})).await.status.is_success());
+    assert!(!one(&server, &admin, &webhook).await.enabled);
+}
+
+#[tokio::test]
 async fn where_a_webhook_may_not_go_is_refused_in_words() {
     let server = Server::start().await;
     let admin = server.sign_in("admin").await;

@@ -199,3 +199,33 @@ async fn a_deleted_or_switched_off_webhook_is_sent_nothing() {
     shift(&server, "PC-1").await;
     assert_eq!(off.until(1).await[0].event(), "patrol.ended");
 }
+
+#[tokio::test]
+async fn metrics_tell_how_much_of_what_is_sent_is_taken() {
+    let server = serve().await;
+    let admin = server.sign_in("admin").await;
+    let [well, ill] = [Receiver::start().await, Receiver::start().await];
+    ill.answer_by(crate::receiver::How::Status(500));
+    let (taken, _) = make(&server, &admin, &well.url(), "zone:3", &["*"]).await;
+    make(&server, &admin, &ill.url(), "zone:3", &["*"]).await;
+    server.unit("PC-1", 5).await;
+    server.start_patrol("PC-1", 5).await;
+    ill.until(1).await;
+    until_log(&server, &admin, &taken, "it is taken", |log| log[0].state == DeliveryState::Delivered).await;
+    // Other tests of this process count along, so the numbers are at least these.
+    let counts = || async {
+        let text = server.get("", "/metrics").await.text;
+        let count = |of: &str| {
+            let line = text.lines().find(|line| line.starts_with(of));
+            line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
+        };
+        [
+            count("sentinel_webhook_attempts_total{outcome=\"delivered\"}"),
+            count("sentinel_webhook_attempts_total{outcome=\"failed\"}"),
+            count("sentinel_webhook_deliveries_total{outcome=\"delivered\"}"),
+            count("sentinel_webhook_seconds_count"),
+        ]
+    };
+    let all = || async { counts().await.iter().all(|count| *count >= 1.0) };
+    within(Duration::from_secs(60), "attempts and deliveries are counted", all).await;
+}
