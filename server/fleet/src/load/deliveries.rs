@@ -72,12 +72,7 @@ pub fn is_right(levels: &ByLevel, dashboards: u32, fixes_accepted: u64) -> bool 
     }
 }
 
-pub fn write(
-    f: &mut fmt::Formatter<'_>,
-    carrier: Carrier,
-    dashboards: u32,
-    levels: &ByLevel,
-) -> fmt::Result {
+pub fn write(f: &mut fmt::Formatter<'_>, carrier: Carrier, dashboards: u32, levels: &ByLevel) -> fmt::Result {
     let (name, to) = match carrier {
         Carrier::WebSocket => ("live", "answered to"),
         Carrier::Events => ("SSE", "by SSE to"),

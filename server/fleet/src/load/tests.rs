@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use futures::StreamExt as _;
 use sentinel_model::{
     PatrolId, Role, RouteAnswer, RoutePoint, Scope, Unit, UnitStatus,
     fix::IngestAnswer,
@@ -20,7 +21,6 @@ use sentinel_model::{
     scope::{Level, ScopeCounts, ScopeNode},
     unit::{NewUnit, NewUnitAnswer},
 };
-use futures::StreamExt as _;
 use serde_json::Value;
 use std::{collections::BTreeMap as Map, sync::Mutex};
 use tokio::sync::broadcast;
