@@ -9,7 +9,8 @@
 #   SECONDS_EACH  seconds of each run                  (15)
 #   NEARBY_UNITS  units for the nearby look-up         (10000; the promise is for 100000)
 #   RESTART_FIXES fixes stored before the restart      (10000000; 0 leaves it out)
-#   IDLE_SOCKETS  idle live sockets                    (5000; raise `ulimit -n` for more)
+#   IDLE_SOCKETS  idle live sockets, then as many      (5000; raise `ulimit -n` for more)
+#                 subscribers by server-sent events
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -71,9 +72,12 @@ main() {
   load "half load, once for the units to start their patrols" --rate $half --duration 2 --connections 64
   load "single fixes at half load: answer p99" --rate $half --duration "$seconds" --connections 64
   load "2,000 fixes/s and 100 dashboards: answered to socket" --rate 2000 --dashboards 100 --duration "$seconds"
+  load "the same, half of the dashboards by server-sent events" --rate 2000 --dashboards 50 --sse 50 \
+    --duration "$seconds"
   load "many deliveries: 300 dashboards of the district" --rate 10000 --dashboards 300 --scopes district \
     --duration "$seconds"
   load "idle sockets" --idle-sockets "$idle"
+  load "idle subscribers by server-sent events" --idle-sse "$idle"
   load "reads" --read --units 1000 --prepare-day LOAD-DAY
   load "reads among $nearby_units units" --read --units "$nearby_units" --unit-prefix NEAR-
 

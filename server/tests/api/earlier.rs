@@ -17,7 +17,7 @@ async fn town() -> Server {
     let server = Server::start().await;
     for station in [5, 6, 9] {
         let token = server.unit(&format!("PC-{station}"), station).await;
-        let lat = 9.9 + f64::from(station) / 100.0;
+        let lat = f64::from(990 + station) / 100.0;
         server.fixes(&token, &[moving(at(0), 1.0), moving(at(10), lat)]).await;
     }
     server.unit("PC-quiet", 5).await;

@@ -2,13 +2,13 @@
 
 use crate::{
     over_every_form,
-    server::{DISTRICT, Server, at, eventually, fix, send, user, zone},
+    server::{DISTRICT, Server, at, eventually, fix, id, positions_in, send, user, zone},
     socket::{Form, Socket, subscribe_to},
 };
 use reqwest::Method;
 use sentinel_model::{
     Permission, Role, Scope,
-    live::{ClientFrame, ServerFrame, close},
+    live::{ClientFrame, Event, ServerFrame, Subscribe, close},
 };
 use sentinel_server::ports::{Change, UserRecord};
 use serde_json::json;
@@ -95,6 +95,7 @@ over_every_form!(
     without_a_good_credential_no_socket_opens
     losing_the_right_ends_the_stream
     a_right_that_is_lost_ends_nobody_else_s_stream
+    of_a_unit_that_moves_out_of_the_scope_it_is_told_that_it_left_and_no_more
     a_sign_in_that_runs_out_ends_the_stream
     a_closed_socket_is_counted_out
     a_disabled_person_is_not_let_in_by_being_first
@@ -173,6 +174,34 @@ async fn a_right_that_is_lost_ends_nobody_else_s_stream(form: Form) {
     send(server.request(Method::PATCH, &admin, "/api/v1/users/chief5").json(&body)).await;
     assert_eq!(second.closed().await.0, close::UNAUTHORIZED);
     other.settled(&server, "mark", 5).await;
+}
+
+async fn of_a_unit_that_moves_out_of_the_scope_it_is_told_that_it_left_and_no_more(form: Form) {
+    let server = Server::start().await;
+    let token = server.unit("PC-1", 5).await;
+    server.unit("mark", 5).await;
+    server.fixes(&token, &[fix(at(0), 9.9, 76.2)]).await;
+    let zone3 = server.sign_in("zone3").await;
+    let (mut stream, snapshot) = Socket::subscribed_as(form, &server, &zone3, zone(3)).await;
+    let first = snapshot.units[0].patrol;
+    server.start_patrol("PC-1", 9).await;
+    server.fixes(&token, &[fix(at(1), 1.0, 1.0)]).await;
+    let frames = stream.settled(&server, "mark", 5).await;
+    let [ServerFrame::Event(Event::UnitLeft(left))] = frames.as_slice() else { panic!("{frames:?}") };
+    assert_eq!(left.patrol, first);
+    // Nor is more told to who comes back for what it missed.
+    let (epoch, offset) = (Some(snapshot.epoch), Some(snapshot.offset));
+    let mut again = Socket::open(&server, &zone3, form).await;
+    again.say(ClientFrame::Subscribe(Subscribe { epoch, offset, ..subscribe_to(zone(3)) })).await;
+    let frames = again.settled(&server, "mark", 5).await;
+    let units: Vec<_> = frames.iter().flat_map(positions_in).filter(|unit| unit.id == id("PC-1")).collect();
+    assert!(units.is_empty(), "{units:?}");
+    let back = server.start_patrol("PC-1", 6).await;
+    let joined = stream.until("it is back", |frame| match frame {
+        ServerFrame::Event(Event::UnitJoined(joined)) if joined.unit.id == id("PC-1") => Some(joined),
+        _ => None,
+    });
+    assert_eq!(joined.await.unit.patrol, back);
 }
 
 async fn a_sign_in_that_runs_out_ends_the_stream(form: Form) {

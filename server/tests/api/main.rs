@@ -19,6 +19,7 @@ mod live;
 mod live_gaps;
 mod live_rights;
 mod live_silence;
+mod live_slow;
 mod live_turmoil;
 mod ops;
 mod patrols;

@@ -32,6 +32,7 @@ mod silence;
 mod silo;
 mod starts;
 mod stories;
+mod streams;
 mod subscriptions;
 mod town;
 mod webhooks;

@@ -144,6 +144,15 @@ impl Server {
     /// One over these settings; where they name no shared engines, over the folder.
     pub async fn over(folder: Arc<tempfile::TempDir>, config: Config, clock: Turned) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        Self::at(listener, folder, config, clock).await
+    }
+
+    pub async fn at(
+        listener: TcpListener,
+        folder: Arc<tempfile::TempDir>,
+        config: Config,
+        clock: Turned,
+    ) -> Self {
         let address = listener.local_addr().expect("it has an address");
         let config = Config { data: folder.path().to_owned(), listen: address, ..config };
         let stop = CancellationToken::new();

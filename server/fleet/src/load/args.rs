@@ -69,9 +69,13 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
 
-    /// Live sockets that watch while the units post.
+    /// Dashboards, each with a WebSocket, that watch while the units post.
     #[arg(long, default_value_t = 0)]
     pub dashboards: u32,
+
+    /// Subscribers by server-sent events that watch beside them.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub sse: u32,
 
     /// What they watch, in turn: levels (all scopes of it) or scopes, such as `station,zone:3`.
     #[arg(long, value_delimiter = ',', default_value = "station,division,zone,district")]
@@ -89,6 +93,10 @@ pub struct LoadArgs {
     /// for each. Needs --server-pid, and `ulimit -n` above the number on both sides.
     #[arg(long, value_name = "N", conflicts_with_all = ["read", "prepare_day"])]
     pub idle_sockets: Option<u32>,
+
+    /// The same with so many subscribers by server-sent events.
+    #[arg(long, value_name = "N", conflicts_with_all = ["idle_sockets", "read", "prepare_day"])]
+    pub idle_sse: Option<u32>,
 
     /// Instead of load: time current-position and nearby reads over --units units.
     #[arg(long)]

@@ -1,13 +1,14 @@
-//! The dashboards: live sockets that watch while the devices post.
+//! The dashboards: live streams that watch while the devices post.
 //!
 //! All are subscribed, and have their snapshot, before the first post is due. After the
 //! last answer they stay until everything answered has arrived, or a few seconds passed.
 
 use super::{
+    carrier::{Carrier, Stream},
     course::Course,
     delivery::{Deliveries, Watch},
     ledger::Ledger,
-    socket::{Arrival, Kind, Socket, SocketOptions, read_frame},
+    socket::{Arrival, Kind, SocketOptions, read_frame},
 };
 use anyhow::Context;
 use sentinel_model::{Scope, scope::Level};
@@ -21,11 +22,11 @@ use tokio_util::sync::CancellationToken;
 
 /// How long what was answered may take to arrive at the end of the run.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often a quiet socket looks whether the run has ended.
+/// How often a quiet one looks whether the run has ended.
 const LOOK_UP: Duration = Duration::from_millis(100);
 /// How long a snapshot may take.
 const SNAPSHOT_WITHIN: Duration = Duration::from_secs(20);
-/// Sockets that connect at once.
+/// How many connect at once.
 const CONNECTING: usize = 64;
 
 /// What all dashboards share.
@@ -35,8 +36,8 @@ pub struct Wall {
     pub ledger: Arc<Ledger>,
     /// The units of the run by id.
     pub units: HashMap<String, usize>,
-    /// The same for all sockets that watch a level.
-    pub seen: BTreeMap<Level, Mutex<Deliveries>>,
+    /// The same for all that watch a level over the same.
+    pub seen: BTreeMap<(Carrier, Level), Mutex<Deliveries>>,
     pub errors: Mutex<BTreeMap<String, u64>>,
     /// Cancelled when the last post is answered.
     pub answered: CancellationToken,
@@ -44,6 +45,7 @@ pub struct Wall {
 
 /// One dashboard to open: what it watches, and which units of the run are in that.
 pub struct View {
+    pub carrier: Carrier,
     pub scope: Scope,
     pub units: Arc<[usize]>,
 }
@@ -55,7 +57,8 @@ impl Wall {
         ledger: Arc<Ledger>,
         units: HashMap<String, usize>,
     ) -> Self {
-        let seen = Level::ALL.iter().map(|level| (*level, Mutex::default())).collect();
+        let watched = |carrier| Level::ALL.iter().map(move |level| ((carrier, *level), Mutex::default()));
+        let seen = Carrier::ALL.into_iter().flat_map(watched).collect();
         Self {
             options,
             course,
@@ -67,7 +70,7 @@ impl Wall {
         }
     }
 
-    /// Opens all sockets, each with its snapshot; the tasks that read them on.
+    /// Opens all streams, each with its snapshot; the tasks that read them on.
     pub async fn open(self: &Arc<Self>, views: Vec<View>) -> anyhow::Result<JoinSet<()>> {
         let at_once = Arc::new(Semaphore::new(CONNECTING));
         let mut opening = JoinSet::new();
@@ -95,18 +98,18 @@ impl Wall {
 struct Screen {
     wall: Arc<Wall>,
     view: View,
-    socket: Socket,
+    stream: Stream,
     watch: Watch,
 }
 
 impl Screen {
     async fn open(wall: Arc<Wall>, number: usize, view: View) -> anyhow::Result<Self> {
-        let socket = Socket::subscribe(&wall.options, number, view.scope).await?;
+        let stream = Stream::open(view.carrier, &wall.options, number, view.scope).await?;
         let watch = Watch::new(wall.units.len());
-        let mut screen = Self { wall, view, socket, watch };
+        let mut screen = Self { wall, view, stream, watch };
         let snapshot = async {
             loop {
-                match screen.socket.next().await {
+                match screen.stream.next().await {
                     Arrival::Frame(frame) => {
                         if screen.read(&frame).map_err(anyhow::Error::msg)? == Kind::Snapshot {
                             return anyhow::Ok(());
@@ -128,7 +131,7 @@ impl Screen {
         let answered = self.wall.answered.clone();
         let mut deadline = None;
         loop {
-            match tokio::time::timeout(LOOK_UP, self.socket.next()).await {
+            match tokio::time::timeout(LOOK_UP, self.stream.next()).await {
                 Ok(Arrival::Frame(frame)) => {
                     if let Err(error) = self.read(&frame) {
                         self.wall.error(error);
@@ -145,7 +148,7 @@ impl Screen {
                 let complete = self.watch.is_complete(&self.view.units, &self.wall.ledger);
                 if complete || Instant::now() >= until {
                     self.finish();
-                    return self.socket.close().await;
+                    return self.stream.close().await;
                 }
             }
         }
@@ -154,7 +157,8 @@ impl Screen {
     fn read(&mut self, frame: &tokio_tungstenite::tungstenite::Message) -> Result<Kind, String> {
         let at = self.wall.ledger.now();
         let wall = &*self.wall;
-        let mut seen = wall.seen[&self.view.scope.level].lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = (self.view.carrier, self.view.scope.level);
+        let mut seen = wall.seen[&watched].lock().unwrap_or_else(PoisonError::into_inner);
         self.watch.settle_waiting(&wall.ledger, &mut seen);
         let watch = &mut self.watch;
         let kind = read_frame(frame, |id, time| {
@@ -171,7 +175,8 @@ impl Screen {
 
     fn finish(&mut self) {
         let wall = &*self.wall;
-        let mut seen = wall.seen[&self.view.scope.level].lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = (self.view.carrier, self.view.scope.level);
+        let mut seen = wall.seen[&watched].lock().unwrap_or_else(PoisonError::into_inner);
         self.watch.close(&self.view.units, &wall.ledger, &mut seen);
     }
 }

@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Times in nanoseconds, to three significant digits.
 #[derive(Clone)]
@@ -59,6 +59,22 @@ pub struct Percentiles {
     pub p99_ms: f64,
     pub p999_ms: f64,
     pub max_ms: f64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count, for display")]
+pub fn ratio(n: u64, by: f64) -> f64 {
+    if by > 0.0 { n as f64 / by } else { 0.0 }
+}
+
+pub fn line(f: &mut fmt::Formatter<'_>, name: &str, p: Option<&Percentiles>) -> fmt::Result {
+    match p {
+        None => writeln!(f, "  {name:<24} none"),
+        Some(p) => writeln!(
+            f,
+            "  {name:<24} p50 {:>8.3}  p90 {:>8.3}  p99 {:>8.3}  p99.9 {:>8.3}  max {:>9.3} ms  ({})",
+            p.p50_ms, p.p90_ms, p.p99_ms, p.p999_ms, p.max_ms, p.count
+        ),
+    }
 }
 
 /// What a process has used so far, from `/proc`. None of it on other systems than Linux.

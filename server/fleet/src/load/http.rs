@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Longest head of an answer, bytes.
-const HEAD_MAX: usize = 32 * 1024;
+pub const HEAD_MAX: usize = 32 * 1024;
 
 /// Where requests go: `http://host:port`, resolved once.
 #[derive(Debug, Clone)]
@@ -104,16 +104,16 @@ pub struct Http {
     joined: Vec<u8>,
 }
 
-enum Length {
+pub enum Length {
     Known(usize),
     Chunked,
 }
 
-struct Head {
-    status: u16,
-    length: Length,
+pub struct Head {
+    pub status: u16,
+    pub length: Length,
     /// Where the body begins.
-    ends: usize,
+    pub ends: usize,
     closes: bool,
 }
 
@@ -248,7 +248,8 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|w| w == needle)
 }
 
-fn parse_head(bytes: &[u8]) -> Result<Option<Head>, HttpError> {
+/// None where more of it is still to come.
+pub fn parse_head(bytes: &[u8]) -> Result<Option<Head>, HttpError> {
     let Some(end) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
     let mut lines = bytes[..end].split(|b| *b == b'\n');
     let status = lines

@@ -1,9 +1,11 @@
-//! What an idle live socket costs the server: its memory before and after many are open.
+//! What an idle live stream costs the server: its memory before and after many are open.
 
 use super::{
-    LoadArgs, figures,
+    LoadArgs,
+    carrier::{Carrier, Stream},
+    figures,
     setup::Prepared,
-    socket::{Arrival, Socket, SocketOptions},
+    socket::{Arrival, SocketOptions},
     write_json,
 };
 use anyhow::Context;
@@ -14,57 +16,62 @@ use tokio_util::sync::CancellationToken;
 
 /// How long memory may settle before it is read.
 const SETTLE: Duration = Duration::from_secs(3);
-/// Sockets that connect at once.
+/// How many connect at once.
 const CONNECTING: usize = 64;
-/// Opened and closed before the first reading: what a server allocates once is not a socket's.
+/// Opened and closed before the first reading: what a server allocates once is not a stream's.
 const WARM_UP: u32 = 200;
 
 #[derive(Serialize)]
 struct IdleReport {
-    sockets: u32,
+    streams: u32,
     before_kib: u64,
     after_kib: u64,
-    kib_per_socket: f64,
+    kib_per_stream: f64,
 }
 
 pub async fn run(
     args: &LoadArgs,
     prepared: &Prepared,
-    sockets: u32,
+    carrier: Carrier,
+    streams: u32,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let server =
-        args.server_pid.first().context("--idle-sockets reads the server's memory: give --server-pid")?;
+    let server = args.server_pid.first().context("this reads the server's memory: give --server-pid")?;
     let pid = server.pid;
     let memory =
         || figures::usage_of(pid).map(|u| u.rss_bytes / 1024).context("--server-pid names no process here");
     let options = Arc::new(SocketOptions::new(args, &prepared.targets, &prepared.key));
-    let scopes = prepared.tree.pick(&args.scopes, sockets as usize)?;
-    let warm = scopes.iter().copied().cycle().take(WARM_UP.min(sockets) as usize).collect();
-    drop(open(&options, warm).await?);
+    let scopes = prepared.tree.pick(&args.scopes, streams as usize)?;
+    let warm = scopes.iter().copied().cycle().take(WARM_UP.min(streams) as usize).collect();
+    drop(open(carrier, &options, warm).await?);
     wait(SETTLE, shutdown).await?;
     let before_kib = memory()?;
-    let held = open(&options, scopes).await?;
+    let held = open(carrier, &options, scopes).await?;
     wait(SETTLE, shutdown).await?;
     let after_kib = memory()?;
     let report = IdleReport {
-        sockets,
+        streams,
         before_kib,
         after_kib,
-        kib_per_socket: (f64::from(u32::try_from(after_kib)?) - f64::from(u32::try_from(before_kib)?))
-            / f64::from(sockets),
+        kib_per_stream: (f64::from(u32::try_from(after_kib)?) - f64::from(u32::try_from(before_kib)?))
+            / f64::from(streams),
+    };
+    let what = match carrier {
+        Carrier::WebSocket => "sockets",
+        Carrier::Events => "subscribers by SSE",
     };
     println!(
-        "{sockets} idle sockets: the server's memory went from {before_kib} to {after_kib} KiB, {:.2} KiB for each",
-        report.kib_per_socket
+        "{streams} idle {what}: the server's memory went from {before_kib} to {after_kib} KiB, {:.2} KiB for each",
+        report.kib_per_stream
     );
     drop(held);
     write_json(args, &report)
 }
 
-/// Opens a socket on each scope and keeps it read, so that pings are answered. Dropping
+/// Opens a stream on each scope and keeps it read, so that pings are answered. Dropping
 /// the set closes them.
 async fn open(
+    carrier: Carrier,
     options: &Arc<SocketOptions>,
     scopes: Vec<sentinel_model::Scope>,
 ) -> anyhow::Result<JoinSet<()>> {
@@ -74,19 +81,19 @@ async fn open(
         let (options, at_once) = (Arc::clone(options), Arc::clone(&at_once));
         opening.spawn(async move {
             let _turn = at_once.acquire().await?;
-            let mut socket = Socket::subscribe(&options, number, scope)
+            let mut stream = Stream::open(carrier, &options, number, scope)
                 .await
-                .context("a socket did not open (is `ulimit -n` above their number?)")?;
-            match socket.next().await {
-                Arrival::Frame(_) => anyhow::Ok(socket),
+                .context("a stream did not open (is `ulimit -n` above their number?)")?;
+            match stream.next().await {
+                Arrival::Frame(_) => anyhow::Ok(stream),
                 Arrival::Ended(why) => anyhow::bail!(why),
             }
         });
     }
     let mut held = JoinSet::new();
-    while let Some(socket) = opening.join_next().await {
-        let mut socket = socket.context("a socket failed")??;
-        held.spawn(async move { while let Arrival::Frame(_) = socket.next().await {} });
+    while let Some(stream) = opening.join_next().await {
+        let mut stream = stream.context("a stream failed")??;
+        held.spawn(async move { while let Arrival::Frame(_) = stream.next().await {} });
     }
     Ok(held)
 }

@@ -7,18 +7,22 @@
 //! - [`args`]: what can be asked for; [`setup`]: units and a key, over [`api`] and [`http`]
 //! - [`schedule`], [`course`], [`body`]: when which unit posts what
 //! - [`devices`]: the senders; [`ledger`]: what became of every post
-//! - [`dashboards`], [`socket`], [`delivery`]: who watches, and when it arrived
-//! - [`audit`], [`report`], [`figures`]: what came of it
+//! - [`dashboards`], [`delivery`]: who watches, and when it arrived; over a [`carrier`], which
+//!   is a [`socket`] or an answer of [`events`]
+//! - [`audit`], [`report`], [`deliveries`], [`figures`]: what came of it
 //! - [`idle`], [`reads`]: the other two measurements
 
 mod api;
 mod args;
 pub(crate) mod audit;
 mod body;
+mod carrier;
 mod course;
 mod dashboards;
+mod deliveries;
 mod delivery;
 mod devices;
+mod events;
 mod figures;
 mod http;
 mod idle;
@@ -35,9 +39,10 @@ pub use args::{LoadArgs, Protocol, ServerProcess};
 
 use anyhow::Context;
 use api::Api;
+use carrier::Carrier;
 use course::Course;
 use dashboards::{View, Wall};
-use delivery::Deliveries;
+use deliveries::Seen;
 use devices::{Fleet, Pace, Sent};
 use ledger::Ledger;
 use report::{Measured, Report};
@@ -63,8 +68,9 @@ const AUDITORS: usize = 4;
 pub async fn run(args: LoadArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let for_setup = args.clone();
     let mut prepared = blocking(move || setup::prepare(&for_setup)).await?;
-    let outcome = if let Some(sockets) = args.idle_sockets {
-        idle::run(&args, &prepared, sockets, &shutdown).await
+    let idle = args.idle_sockets.map(|n| (Carrier::WebSocket, n));
+    let outcome = if let Some((carrier, streams)) = idle.or(args.idle_sse.map(|n| (Carrier::Events, n))) {
+        idle::run(&args, &prepared, carrier, streams, &shutdown).await
     } else if args.read || args.prepare_day.is_some() {
         let (args, key, target) = (args.clone(), prepared.key.clone(), prepared.targets[0].clone());
         let stations = (prepared.posters.iter().map(|p| p.id.clone()).collect(), prepared.sites.clone());
@@ -158,10 +164,10 @@ async fn load(args: &LoadArgs, prepared: &Prepared, shutdown: &CancellationToken
     let audit = move || audit::audit_once_it_follows(&course, &ledger, &ids, AUDITORS, auditor);
     let audit = blocking(audit).await?;
 
-    let seen: BTreeMap<_, Deliveries> = wall
+    let seen: Seen = wall
         .seen
         .iter()
-        .map(|(level, seen)| (*level, seen.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+        .map(|(watched, seen)| (*watched, seen.lock().unwrap_or_else(PoisonError::into_inner).clone()))
         .collect();
     let socket_errors = wall.errors.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let measured = Measured {
@@ -193,19 +199,19 @@ fn write_json(args: &LoadArgs, report: &impl serde::Serialize) -> anyhow::Result
 }
 
 fn views(args: &LoadArgs, prepared: &Prepared) -> anyhow::Result<Vec<View>> {
-    let scopes = prepared.tree.pick(&args.scopes, args.dashboards as usize)?;
     let mut units: BTreeMap<_, Arc<[usize]>> = BTreeMap::new();
-    Ok(scopes
-        .into_iter()
-        .map(|scope| {
+    let mut views = Vec::new();
+    for (carrier, count) in [(Carrier::WebSocket, args.dashboards), (Carrier::Events, args.sse)] {
+        for scope in prepared.tree.pick(&args.scopes, count as usize)? {
             let units = units.entry(scope).or_insert_with(|| {
                 let within =
                     |(_, station): &(usize, &sentinel_model::Scope)| prepared.tree.covers(scope, **station);
                 prepared.stations.iter().enumerate().filter(within).map(|(unit, _)| unit).collect()
             });
-            View { scope, units: Arc::clone(units) }
-        })
-        .collect())
+            views.push(View { carrier, scope, units: Arc::clone(units) });
+        }
+    }
+    Ok(views)
 }
 
 /// Runs the devices to their end.

@@ -3,11 +3,11 @@
 use super::{
     LoadArgs,
     audit::Findings,
-    delivery::Deliveries,
+    carrier::Carrier,
+    deliveries::{self, ByLevel, Seen},
     devices::Sent,
-    figures::{Percentiles, Usage},
+    figures::{Percentiles, Usage, line, ratio},
 };
-use sentinel_model::scope::Level;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -18,6 +18,7 @@ pub struct Report {
     pub batch: u32,
     pub connections: u32,
     pub dashboards: u32,
+    pub sse: u32,
     pub interval_ms: u32,
     pub seconds: f64,
     pub asked_fixes_per_s: Option<u64>,
@@ -36,27 +37,15 @@ pub struct Report {
     pub service: Option<Percentiles>,
     /// How late the generator itself was.
     pub generator_late: Option<Percentiles>,
-    pub deliveries: BTreeMap<&'static str, DeliveryReport>,
+    /// To the dashboards with a WebSocket.
+    pub deliveries: ByLevel,
+    /// To those with server-sent events.
+    pub sse_deliveries: ByLevel,
     pub servers: Vec<ProcessReport>,
     pub generator: Option<ProcessReport>,
     pub audit: Findings,
     /// Whether the figures count.
     pub exact: bool,
-}
-
-#[derive(Debug, Serialize)]
-pub struct DeliveryReport {
-    pub latency: Option<Percentiles>,
-    pub updates_per_s: f64,
-    pub frames_per_s: f64,
-    pub bytes_per_s: f64,
-    pub updates: u64,
-    pub conflated: u64,
-    pub ahead_of_answer: u64,
-    pub missing: u64,
-    pub went_back: u64,
-    pub invented: u64,
-    pub events: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,7 +62,7 @@ pub struct ProcessReport {
 /// What was measured, as the parts of a run hand it over.
 pub struct Measured<'a> {
     pub sent: &'a Sent,
-    pub seen: &'a BTreeMap<Level, Deliveries>,
+    pub seen: &'a Seen,
     pub socket_errors: &'a BTreeMap<String, u64>,
     pub elapsed: Duration,
     /// In the order of `--server-pid`.
@@ -86,8 +75,9 @@ impl Report {
     pub fn new(args: &LoadArgs, m: Measured<'_>) -> Self {
         let seconds = m.elapsed.as_secs_f64();
         let per_s = |n: u64| ratio(n, seconds);
-        let mut all = Deliveries::default();
-        m.seen.values().for_each(|d| all.add(d));
+        let of = |carrier| deliveries::by_level(m.seen, carrier, seconds);
+        let (deliveries, sse_deliveries) = (of(Carrier::WebSocket), of(Carrier::Events));
+        let updates = m.seen.values().map(|seen| seen.updates).sum();
         let process = |name: &str, (before, after): (Usage, Usage)| {
             let cpu_s = after.cpu.saturating_sub(before.cpu).as_secs_f64();
             ProcessReport {
@@ -97,40 +87,24 @@ impl Report {
                 rss_mib: ratio(after.rss_bytes, 1_048_576.0),
                 peak_rss_mib: ratio(after.peak_rss_bytes, 1_048_576.0),
                 fixes_per_cpu_s: ratio(m.sent.fixes_accepted, cpu_s),
-                deliveries_per_cpu_s: ratio(all.updates, cpu_s),
+                deliveries_per_cpu_s: ratio(updates, cpu_s),
             }
         };
-        let delivery = |d: &Deliveries| DeliveryReport {
-            latency: d.latency.percentiles(),
-            updates_per_s: per_s(d.updates),
-            frames_per_s: per_s(d.frames),
-            bytes_per_s: per_s(d.bytes),
-            updates: d.updates,
-            conflated: d.conflated,
-            ahead_of_answer: d.ahead,
-            missing: d.missing,
-            went_back: d.went_back,
-            invented: d.invented,
-            events: d.events,
-        };
-        let mut deliveries: BTreeMap<_, _> =
-            m.seen.iter().filter(|(_, d)| d.frames > 0).map(|(l, d)| (l.as_str(), delivery(d))).collect();
-        if !deliveries.is_empty() {
-            deliveries.insert("all", delivery(&all));
-        }
         let mut errors = m.sent.errors.clone();
         for (what, n) in m.socket_errors {
             *errors.entry(what.clone()).or_default() += n;
         }
-        let wrong = all.missing + all.went_back + all.invented;
-        let blind = args.dashboards > 0 && m.sent.fixes_accepted > 0 && all.frames == 0;
-        let exact = m.audit.is_exact() && wrong == 0 && !blind;
+        let accepted = m.sent.fixes_accepted;
+        let exact = m.audit.is_exact()
+            && deliveries::is_right(&deliveries, args.dashboards, accepted)
+            && deliveries::is_right(&sse_deliveries, args.sse, accepted);
         Self {
             mode: if args.closed { "closed loop" } else { "open loop" },
             units: args.units,
             batch: args.batch,
             connections: args.connections.min(args.units),
             dashboards: args.dashboards,
+            sse: args.sse,
             interval_ms: args.interval_ms,
             seconds,
             asked_fixes_per_s: (!args.closed).then_some(args.rate),
@@ -147,6 +121,7 @@ impl Report {
             service: m.sent.service.percentiles(),
             generator_late: m.sent.wake.percentiles(),
             deliveries,
+            sse_deliveries,
             servers: args
                 .server_pid
                 .iter()
@@ -189,29 +164,13 @@ impl Report {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count, for display")]
-fn ratio(n: u64, by: f64) -> f64 {
-    if by > 0.0 { n as f64 / by } else { 0.0 }
-}
-
-fn line(f: &mut fmt::Formatter<'_>, name: &str, p: Option<&Percentiles>) -> fmt::Result {
-    match p {
-        None => writeln!(f, "  {name:<24} none"),
-        Some(p) => writeln!(
-            f,
-            "  {name:<24} p50 {:>8.3}  p90 {:>8.3}  p99 {:>8.3}  p99.9 {:>8.3}  max {:>9.3} ms  ({})",
-            p.p50_ms, p.p90_ms, p.p99_ms, p.p999_ms, p.max_ms, p.count
-        ),
-    }
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let asked = self.asked_fixes_per_s.map_or("as many as it can".into(), |r| format!("asked {r}/s"));
         writeln!(
             f,
-            "{}, {:.1} s, {} units, batch {}, {} connections, {} dashboards",
-            self.mode, self.seconds, self.units, self.batch, self.connections, self.dashboards
+            "{}, {:.1} s, {} units, batch {}, {} connections, {} dashboards, {} by SSE",
+            self.mode, self.seconds, self.units, self.batch, self.connections, self.dashboards, self.sse
         )?;
         writeln!(
             f,
@@ -226,29 +185,8 @@ impl fmt::Display for Report {
         if self.generator_late.is_some() {
             line(f, "generator late by", self.generator_late.as_ref())?;
         }
-        if let Some(all) = self.deliveries.get("all") {
-            writeln!(
-                f,
-                "live       {:.0} updates/s in {:.0} frames/s, {:.1} MB/s; {} conflated, {} missing",
-                all.updates_per_s,
-                all.frames_per_s,
-                all.bytes_per_s / 1e6,
-                all.conflated,
-                all.missing
-            )?;
-            for (level, d) in &self.deliveries {
-                line(f, &format!("answered to {level}"), d.latency.as_ref())?;
-            }
-            if all.missing + all.went_back + all.invented > 0 {
-                writeln!(
-                    f,
-                    "  WRONG: {} never arrived, {} went back in time, {} were never sent",
-                    all.missing, all.went_back, all.invented
-                )?;
-            }
-        } else if self.dashboards > 0 {
-            writeln!(f, "live       WRONG: {} dashboards were shown nothing", self.dashboards)?;
-        }
+        deliveries::write(f, Carrier::WebSocket, self.dashboards, &self.deliveries)?;
+        deliveries::write(f, Carrier::Events, self.sse, &self.sse_deliveries)?;
         for p in self.servers.iter().chain(&self.generator) {
             writeln!(
                 f,

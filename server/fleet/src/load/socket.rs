@@ -31,7 +31,7 @@ pub struct Socket {
 
 #[derive(Debug, Clone)]
 pub struct SocketOptions {
-    /// Sockets go to one after the other.
+    /// Streams go to one after the other.
     pub targets: Vec<Target>,
     pub secret: String,
     pub protocol: Protocol,

@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use futures::StreamExt as _;
 use sentinel_model::{
     PatrolId, Role, RouteAnswer, RoutePoint, Scope, Unit, UnitStatus,
     fix::IngestAnswer,
@@ -60,6 +61,7 @@ async fn start(fault: Fault) -> String {
         .route("/api/v1/locations", post(locations))
         .route("/api/v1/units/{id}/route", get(route))
         .route("/api/v1/ws", get(ws))
+        .route("/api/v1/stream", get(events))
         .with_state(fake);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
@@ -224,6 +226,21 @@ async fn feed(mut socket: WebSocket, fake: Arc<Fake>) {
     }
 }
 
+async fn events(State(fake): Shared) -> Response {
+    let message = |frame: &ServerFrame, event: &str| {
+        format!("event: {event}\ndata: {}\n\n", live::to_json(frame).expect("encodes"))
+    };
+    let updates = fake.live.subscribe();
+    let empty = Snapshot { scope: scope("district:1"), epoch: "e".into(), offset: 0, units: vec![] };
+    let first = message(&ServerFrame::Snapshot(empty), "snapshot");
+    let begin = futures::stream::iter(["retry: 1000\n\n".to_owned(), first]);
+    let moves = futures::stream::unfold(updates, move |mut updates| async move {
+        let units = vec![updates.recv().await.ok()?];
+        Some((message(&ServerFrame::Positions(Positions { units }), "positions"), updates))
+    });
+    axum::body::Body::from_stream(begin.chain(moves).map(Ok::<_, std::convert::Infallible>)).into_response()
+}
+
 fn args(url: String, more: &[&str]) -> LoadArgs {
     #[derive(clap::Parser)]
     struct Cli {
@@ -260,6 +277,16 @@ async fn a_run_against_a_faithful_server_is_exact_and_its_deliveries_complete() 
         assert_eq!(report["deliveries"]["district"]["latency"]["count"], 1500, "{report}");
         assert_eq!(report["deliveries"]["all"]["missing"], 0);
     }
+}
+
+#[tokio::test]
+async fn sockets_and_event_streams_are_told_of_each_for_itself() {
+    let more = ["--dashboards", "2", "--sse", "3", "--scopes", "district"];
+    let (outcome, report) = run_against(Fault::None, &more).await;
+    outcome.expect("exact");
+    assert_eq!(report["deliveries"]["all"]["latency"]["count"], 1000, "{report}");
+    assert_eq!(report["sse_deliveries"]["district"]["latency"]["count"], 1500, "{report}");
+    assert_eq!(report["sse_deliveries"]["all"]["missing"], 0);
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ impl Onlooker {
     async fn watch_once(&mut self) -> End {
         let (scene, right) = (self.scene.clone(), self.right.clone());
         let node = scene.any_node(&mut self.random);
-        let form: Form = FORMS[self.random.random_range(0..2)];
+        let form: Form = FORMS[self.random.random_range(0..FORMS.len())];
         let mut socket = match Socket::open_with(node, &right.credential, form, &[]).await {
             Ok(socket) => socket,
             Err(status) => {
