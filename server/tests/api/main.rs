@@ -3,10 +3,13 @@
 
 mod admin;
 mod audit;
+#[path = "../shared/clients.rs"]
+mod clients;
 mod earlier;
 mod encodings;
 mod erasure;
 mod exports;
+mod filters;
 mod formats;
 mod imports;
 mod ingest;
