@@ -138,6 +138,7 @@ fn scopes(city: &City) -> Vec<Change> {
         parent,
         path: None,
         site: None,
+        filters: None,
     };
     let district = Scope::new(Level::District, city.district.id);
     let mut records = vec![node(Level::District, city.district.id, city.district.name, None)];
@@ -148,6 +149,7 @@ fn scopes(city: &City) -> Vec<Change> {
     records.extend(city.stations.iter().map(|station| ScopeRecord {
         path: path(city, station.id),
         site: Some((station.lat, station.lon)),
+        filters: None,
         ..node(Level::Station, station.id, station.name, Some(Scope::new(Level::Division, station.division)))
     }));
     records.into_iter().map(Change::PutScope).collect()

@@ -82,6 +82,7 @@ async fn add(args: &AddArgs, place: &Place, installation: &Offline) -> anyhow::R
         parent: None,
         path: None,
         site: None,
+        filters: None,
     };
     directory
         .change(|| {

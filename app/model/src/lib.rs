@@ -4,6 +4,7 @@
 //! - [`scope`]: the hierarchy `district > zone > division > station`
 //! - [`time`]: instants with millisecond precision, ISO 8601 in JSON
 //! - [`fix`]: one position as a device reported it, and how it reads back
+//! - [`filters`]: which positions move a marker
 //! - [`unit`]: units, their status, patrols
 //! - [`people`]: users, roles, permissions, keys, the sign-in
 //! - [`live`]: frames of the live protocol, in JSON and in postcard
@@ -14,6 +15,7 @@
 //! Nothing here knows about sockets, stores or browsers; it is serde and plain data.
 
 pub mod audit;
+pub mod filters;
 pub mod fix;
 pub mod ids;
 pub mod live;

@@ -93,7 +93,14 @@ fn zone(n: u32) -> Scope {
 }
 
 fn named(n: u32, name: &str) -> Change {
-    Change::PutScope(ScopeRecord { scope: zone(n), name: name.into(), parent: None, path: None, site: None })
+    Change::PutScope(ScopeRecord {
+        scope: zone(n),
+        name: name.into(),
+        parent: None,
+        path: None,
+        site: None,
+        filters: None,
+    })
 }
 
 fn user(version: u32, disabled: bool) -> Change {

@@ -16,6 +16,7 @@ mod edge;
 mod erasure;
 pub mod error;
 mod exports;
+mod filters;
 mod fresh;
 mod imports;
 pub mod input;
@@ -68,6 +69,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(erasure::routes().into())
         .merge(patrols::routes())
         .merge(scopes::routes())
+        .merge(filters::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(webhooks::routes().into())

@@ -113,6 +113,7 @@ async fn metrics(
         .absolute(counts.duplicates.load(Relaxed));
     metrics::counter!("sentinel_fixes_total", "outcome" => "rejected")
         .absolute(counts.rejected.load(Relaxed));
+    metrics::counter!("sentinel_positions_hidden_total").absolute(counts.hidden.load(Relaxed));
     sentinel.metrics.run_upkeep();
     Ok(as_metrics(sentinel.metrics.render()))
 }
@@ -145,6 +146,10 @@ pub fn describe() {
     metrics::describe_counter!(
         "sentinel_fixes_total",
         "Fixes posted since the start, by what became of them."
+    );
+    metrics::describe_counter!(
+        "sentinel_positions_hidden_total",
+        "Positions newer than their unit's marker that did not move it, by the filters of its scope."
     );
     metrics::describe_gauge!("sentinel_dead_letters", "Posts that the archive would not take.");
     metrics::describe_histogram!(

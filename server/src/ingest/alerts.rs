@@ -1,14 +1,16 @@
-//! A call for help is told at once to everybody whose scope holds the unit.
+//! A call for help is told at once to everybody whose scope holds the unit, and to the
+//! endpoints that want it.
 //!
-//! Told before its request is answered, and refused with it where it cannot be told: the
-//! device then sends it again, and what is stored already is not stored twice. What is
-//! sent again although it was told is not told again.
+//! Told before its request is answered, and refused with it where it cannot be told, or kept
+//! for the endpoints: the device then sends it again, and what is stored already is not
+//! stored twice. What is sent again although it was told is not told again.
 
 use super::{Ingest, decode::SOS};
 use crate::{
     auth::secret::Hash,
     directory::UnitEntry,
     ports::{EngineError, Receipt},
+    webhooks::enqueue,
 };
 use sentinel_model::{
     Fix,
@@ -62,10 +64,20 @@ impl Ingest {
             let (id, sos) =
                 (alert.id.clone(), Alert { patrol: unit.patrol.map(|active| active.id), ..alert });
             tracing::warn!(unit = %sos.unit, alert = %id, "SOS");
-            let scopes = unit.path().scopes();
-            let telling = self.bus.publish_once(&id, &scopes, Event::Alert(sos));
+            let path = unit.path();
+            let deliveries = enqueue::of_sos(&self.directory, &sos, path);
+            let scopes = path.scopes();
+            // Side by side: who looks at a screen need not wait for the records, which may be away.
+            let telling = async {
+                tokio::join!(
+                    self.bus.publish_once(&id, &scopes, Event::Alert(sos)),
+                    self.directory.put(deliveries)
+                )
+            };
             let told = tokio::time::timeout(TOLD_WITHIN, telling).await;
-            told.map_err(EngineError::during("telling of an SOS"))??;
+            let (told, kept) = told.map_err(EngineError::during("telling of an SOS"))?;
+            told?;
+            kept?;
         }
         Ok(())
     }

@@ -2,8 +2,8 @@
 //!
 //! A body is decoded ([`decode`]), its unit found and its allowance checked
 //! ([`limits`]); the good points go to the intake, and once they are on disk the
-//! newest of them moves the unit's marker and travels to whoever may see it. Only
-//! then comes the answer, or where showing takes longer than [`SHOWN_WITHIN`], before it.
+//! newest of them, of those that its scope's filters let pass ([`filter`]), moves the unit's
+//! marker and travels to whoever may see it. Only then comes the answer, or where showing takes longer than [`SHOWN_WITHIN`], before it.
 //! What fails before the commit is refused whole; what fails after it (the marker, the
 //! bus) is logged, because the fixes are safe and sending them again would change nothing:
 //! but for a call for help that could not be told ([`alerts`]), which is worth that.
@@ -13,6 +13,7 @@
 pub mod alerts;
 pub mod aside;
 pub mod decode;
+pub mod filter;
 pub mod finish;
 pub mod limits;
 
@@ -26,7 +27,7 @@ use crate::{
 use decode::Posted;
 use finish::even_if_given_up;
 use limits::UnitLimits;
-use sentinel_model::{Fix, Location, Time, UnitId, fix::IngestAnswer};
+use sentinel_model::{Fix, Location, Time, UnitId, filters::Filters, fix::IngestAnswer};
 use std::{
     sync::{
         Arc,
@@ -87,6 +88,8 @@ pub struct Counts {
     pub accepted: AtomicU64,
     pub duplicates: AtomicU64,
     pub rejected: AtomicU64,
+    /// Stored, and not shown by the filters of their scope.
+    pub hidden: AtomicU64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +100,30 @@ pub enum IngestError {
     Intake(#[from] IntakeError),
     #[error("an SOS is stored and could not be told")]
     Untold(#[source] EngineError),
+}
+
+/// What a post says of where its unit is.
+struct News {
+    /// Oldest first; the last one alone where no filters choose. None that is nowhere.
+    places: Vec<Location>,
+    filters: Option<Filters>,
+    /// The newest, be it nowhere.
+    last: Location,
+    /// Whether that is shown when it was received, as its clock is too far ahead.
+    is_ahead: bool,
+}
+
+impl News {
+    fn of(id: &UnitId, fixes: &[Fix], filters: Option<Filters>) -> Option<Self> {
+        let mut placed: Vec<&Fix> = fixes.iter().filter(|fix| !is_nowhere(fix)).collect();
+        placed.sort_by_key(|fix| (shown_at(fix), fix.time));
+        let last = *placed.last().or(fixes.first().as_ref())?;
+        let chosen_from =
+            if filters.is_some() { &placed[..] } else { &placed[placed.len().saturating_sub(1)..] };
+        let places = chosen_from.iter().map(|fix| shown(id.clone(), fix)).collect();
+        let is_ahead = !placed.is_empty() && is_ahead(last);
+        Some(Self { places, filters, last: shown(id.clone(), last), is_ahead })
+    }
 }
 
 impl Ingest {
@@ -110,10 +137,8 @@ impl Ingest {
         self.limits
             .take(id, posted.fixes.len())
             .map_err(|retry_after_s| IngestError::TooFast { unit: id.clone(), retry_after_s })?;
-        let newest =
-            posted.fixes.iter().filter(|fix| !is_nowhere(fix)).max_by_key(|fix| (shown_at(fix), fix.time));
-        let newest = newest.map(|fix| (shown(id.clone(), fix), is_ahead(fix)));
-        let nowhere = posted.fixes.first().filter(|_| newest.is_none()).map(|fix| shown(id.clone(), fix));
+        let filters = self.directory.filters(unit.path().station()).map(|(_, filters)| filters);
+        let news = News::of(id, &posted.fixes, filters);
         let alerts = alerts::among(unit, &posted.fixes);
         self.aside.keep(id, self.clock.now(), &posted.rejected);
         let receipt = self.intake.accept(id, posted.fixes).await?;
@@ -122,12 +147,11 @@ impl Ingest {
         self.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
         let (ingest, id) = (self.clone(), id.clone());
         let showing = async move {
-            let shown = match (newest, nowhere) {
+            let shown = match news {
                 // Sent again it is received later but was made no later.
-                (Some((location, true)), _) if receipt.accepted == 0 => ingest.hear(&id, location).await,
-                (Some((location, _)), _) => ingest.show(&id, location).await,
-                (None, Some(location)) => ingest.hear(&id, location).await,
-                (None, None) => Ok(()),
+                Some(news) if news.is_ahead && receipt.accepted == 0 => ingest.hear(&id, news.last).await,
+                Some(news) => ingest.show(&id, news).await,
+                None => Ok(()),
             };
             if let Err(error) = shown {
                 tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
@@ -151,7 +175,16 @@ impl Ingest {
         self.on_duty(id).await.map(drop)
     }
 
-    async fn show(&self, id: &UnitId, location: Location) -> Result<(), EngineError> {
+    async fn show(&self, id: &UnitId, news: News) -> Result<(), EngineError> {
+        let location = match news.filters {
+            None => news.places.into_iter().next_back(),
+            Some(filters) => {
+                let picked = filter::pick(&filters, self.positions.get(id).await?, news.places);
+                self.counts.hidden.fetch_add(picked.hidden, Ordering::Relaxed);
+                picked.shown
+            }
+        };
+        let Some(location) = location else { return self.hear(id, news.last).await };
         let put = self.positions.put(location.clone()).await?;
         // Only now: a patrol that is not seen here yet will itself see the position.
         let Some(unit) = self.on_duty(id).await? else { return Ok(()) };

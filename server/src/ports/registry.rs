@@ -2,7 +2,7 @@ use super::{EngineError, NewDelivery, TimeRange};
 use async_trait::async_trait;
 use sentinel_model::{
     Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName, audit::AuditEntry,
-    webhook::WantedEvents,
+    filters::Filters, webhook::WantedEvents,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt};
@@ -123,6 +123,9 @@ pub struct ScopeRecord {
     pub path: Option<ScopePath>,
     /// Of a station: where it stands, degrees.
     pub site: Option<(f64, f64)>,
+    /// Of what is in it and has none nearer.
+    #[serde(default)]
+    pub filters: Option<Filters>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

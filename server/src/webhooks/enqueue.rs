@@ -10,7 +10,9 @@ use crate::{
     directory::{Directory, UnitEntry},
     ports::{Change, NewDelivery, WebhookRecord},
 };
-use sentinel_model::{Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus, webhook::WebhookEvent};
+use sentinel_model::{
+    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus, live::Alert, webhook::WebhookEvent,
+};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -23,11 +25,12 @@ struct Body<T> {
     data: T,
 }
 
-/// A unit on patrol, and where in the hierarchy.
+/// A unit, its patrol, and where in the hierarchy.
 #[derive(Serialize)]
-struct OnPatrol<'a, T> {
+struct OfUnit<'a, T> {
     unit_id: &'a UnitId,
-    patrol_id: PatrolId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patrol_id: Option<PatrolId>,
     station: Scope,
     division: Scope,
     zone: Scope,
@@ -50,15 +53,26 @@ struct OfStatus {
     heard_at: Time,
 }
 
-/// Something that happened to a unit on patrol.
+#[derive(Serialize)]
+struct OfAlert<'a> {
+    /// As live streams tell it.
+    alert_id: &'a str,
+    latitude: f64,
+    longitude: f64,
+    /// The device's clock.
+    time: Time,
+}
+
+/// Something that happened to a unit.
 struct Happened<'a> {
     event: WebhookEvent,
     at: Time,
     unit: &'a UnitId,
-    patrol: PatrolId,
+    /// None where the unit is off duty.
+    patrol: Option<PatrolId>,
     path: ScopePath,
-    /// Tells it from the same event of the same patrol at another time.
-    mark: i64,
+    /// Tells it from the same event at another time, and of others.
+    mark: String,
 }
 
 /// The changes, with the deliveries that tell of the patrols among them.
@@ -78,7 +92,8 @@ fn of_patrol(directory: &Directory, patrol: &Patrol) -> Vec<Change> {
         None => (WebhookEvent::PatrolStarted, patrol.started_at),
         Some(ended) => (WebhookEvent::PatrolEnded, ended),
     };
-    let happened = Happened { event, at, unit: &patrol.unit_id, patrol: patrol.id, path, mark: at.ms() };
+    let mark = format!("{} {}", patrol.id, at.ms());
+    let happened = Happened { event, at, unit: &patrol.unit_id, patrol: Some(patrol.id), path, mark };
     of(directory, &happened, OfPatrol { started_at: patrol.started_at, ended_at: patrol.ended_at })
 }
 
@@ -104,23 +119,29 @@ pub fn of_status(
         UnitStatus::Available => heard_at.ms().div_euclid(lasts_ms.max(1)),
         _ => heard_at.ms(),
     };
+    let mark = format!("{} {mark}", patrol.id);
     let id = &unit.record.id;
-    let happened = Happened { event, at: now, unit: id, patrol: patrol.id, path: patrol.path, mark };
+    let happened = Happened { event, at: now, unit: id, patrol: Some(patrol.id), path: patrol.path, mark };
     of(directory, &happened, OfStatus { status, heard_at })
 }
 
-/// That a unit on patrol calls for help: for the commit of the alert, of which `mark` is the
-/// number or time, with what there is to say of it.
-pub fn of_sos(
-    directory: &Directory,
-    unit: &UnitId,
-    patrol: PatrolId,
-    path: ScopePath,
-    at: Time,
-    mark: i64,
-    more: impl Serialize,
-) -> Vec<Change> {
-    of(directory, &Happened { event: WebhookEvent::AlertSos, at, unit, patrol, path, mark }, more)
+/// That a unit calls for help, on duty or not. The same alert is told once, also where the
+/// unit has come on duty since.
+pub fn of_sos(directory: &Directory, alert: &Alert, path: ScopePath) -> Vec<Change> {
+    let happened = Happened {
+        event: WebhookEvent::AlertSos,
+        at: alert.at,
+        unit: &alert.unit,
+        patrol: alert.patrol,
+        path,
+        mark: alert.id.clone(),
+    };
+    let Alert { id, latitude, longitude, time, .. } = alert;
+    of(
+        directory,
+        &happened,
+        OfAlert { alert_id: id, latitude: *latitude, longitude: *longitude, time: *time },
+    )
 }
 
 /// A try of one endpoint, whatever it wants.
@@ -143,17 +164,17 @@ pub fn ping(webhook: &WebhookRecord, now: Time) -> NewDelivery {
 }
 
 fn of(directory: &Directory, happened: &Happened<'_>, more: impl Serialize) -> Vec<Change> {
-    let Happened { event, at, unit, patrol, path, mark } = *happened;
+    let Happened { event, at, unit, patrol, path, ref mark } = *happened;
     let wanting = directory
         .webhooks(|webhook| webhook.enabled && webhook.events.has(event) && path.within(webhook.scope));
     if wanting.is_empty() {
         return Vec::new();
     }
     let [district, zone, division, station] = path.scopes();
-    let data = OnPatrol { unit_id: unit, patrol_id: patrol, station, division, zone, district, more };
+    let data = OfUnit { unit_id: unit, patrol_id: patrol, station, division, zone, district, more };
     let body = written(&Body { event, timestamp: at, data });
     let delivery = |webhook: &WebhookRecord| NewDelivery {
-        id: id_of(&webhook.id, event, patrol, mark),
+        id: id_of(&webhook.id, event, mark),
         webhook: webhook.id.clone(),
         event,
         about: unit.to_string(),
@@ -163,8 +184,8 @@ fn of(directory: &Directory, happened: &Happened<'_>, more: impl Serialize) -> V
     wanting.iter().map(|webhook| Change::PutDelivery(delivery(webhook))).collect()
 }
 
-fn id_of(webhook: &str, event: WebhookEvent, patrol: PatrolId, mark: i64) -> String {
-    let told = Sha256::digest(format!("{webhook} {event} {patrol} {mark}"));
+fn id_of(webhook: &str, event: WebhookEvent, mark: &str) -> String {
+    let told = Sha256::digest(format!("{webhook} {event} {mark}"));
     format!("msg_{}", hex(&told[..16]))
 }
 

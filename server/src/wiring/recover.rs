@@ -2,10 +2,10 @@
 
 use crate::{
     directory::Directory,
-    ingest::{CLOCK_AHEAD_MS, is_ahead, is_nowhere, shown},
-    ports::{Archive, EngineError, Positions},
+    ingest::{CLOCK_AHEAD_MS, filter, is_ahead, is_nowhere, shown},
+    ports::{Archive, EngineError, Positions, TimeRange},
 };
-use sentinel_model::{Fix, Time, UnitId};
+use sentinel_model::{Fix, Location, Time, UnitId};
 
 /// Where every unit was last, from its history, by the rule that ingest follows: what
 /// came from a clock too far ahead is shown when it was received, so it holds only
@@ -30,6 +30,7 @@ pub async fn positions(
         }
         for (unit, fix) in last {
             if let Some(fix) = last_placed(archive, &unit, fix).await? {
+                let fix = filtered(directory, archive, &unit, fix).await?;
                 positions.put(shown(unit, &heard(&fix, now))).await?;
             }
         }
@@ -40,6 +41,28 @@ pub async fn positions(
 /// A fix as it was received; the server's own clock may have been put back since.
 fn heard(fix: &Fix, now: Time) -> Fix {
     Fix { received_at: fix.received_at.min(now), ..fix.clone() }
+}
+
+/// The fix that its scope's filters show, where they hide `fix` behind it. A marker stands no
+/// longer than they say, so what came before that need not be read.
+async fn filtered(
+    directory: &Directory,
+    archive: &dyn Archive,
+    unit: &UnitId,
+    fix: Fix,
+) -> Result<Fix, EngineError> {
+    /// More than a fix a second for as long as a marker stands by default.
+    const FIXES_MAX: usize = 1000;
+    let path = directory.unit(unit).map(|entry| entry.path());
+    let Some((_, filters)) = path.and_then(|path| directory.filters(path.station())) else { return Ok(fix) };
+    let stands_ms = i64::from(filters.keep_after_s()) * 1000;
+    let range = TimeRange { from: fix.time.plus_ms(-stands_ms), to: fix.time.plus_ms(1) };
+    let before = archive.fixes(unit, range, FIXES_MAX).await?;
+    let places =
+        before.iter().filter(|fix| !is_nowhere(fix)).map(|fix| Location::of(unit.clone(), None, fix));
+    let picked = filter::pick(&filters, None, places.collect()).shown;
+    let of_picked = |candidate: &Fix| picked.as_ref().is_some_and(|picked| picked.time == candidate.time);
+    Ok(before.into_iter().rev().find(of_picked).unwrap_or(fix))
 }
 
 /// The newest fix until `fix` that says a place.

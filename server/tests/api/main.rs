@@ -4,10 +4,13 @@
 mod admin;
 mod admin_webhooks;
 mod audit;
+#[path = "../shared/clients.rs"]
+mod clients;
 mod earlier;
 mod encodings;
 mod erasure;
 mod exports;
+mod filters;
 mod formats;
 mod imports;
 mod ingest;

@@ -33,6 +33,7 @@ async fn metrics_count_fixes_requests_and_sockets() {
         r#"sentinel_fixes_total{outcome="accepted"}"#,
         r#"sentinel_fixes_total{outcome="duplicate"}"#,
         r#"sentinel_fixes_total{outcome="rejected"}"#,
+        "sentinel_positions_hidden_total ",
         "sentinel_units ",
         "sentinel_patrols_active ",
         "sentinel_sockets ",

@@ -3,6 +3,7 @@
 mod failing;
 mod rights;
 mod sent;
+mod sos;
 
 use crate::{
     receiver::Receiver,

@@ -93,6 +93,7 @@ fn scope(scope: Scope, parent: Option<Scope>) -> ScopeRecord {
         parent,
         path: is_station.then(path),
         site: is_station.then_some((9.966_123_456, 76.299_000_1)),
+        filters: is_station.then(|| Filters { max_speed_mps: Some(70.1), ..Filters::default() }),
     }
 }
 

@@ -194,6 +194,7 @@ async fn make_fleet(uri: &str, units: usize) -> (Vec<String>, String, String) {
                 parent,
                 path,
                 site: None,
+                filters: None,
             }));
             parent = Some(scope);
         }

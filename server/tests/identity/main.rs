@@ -188,7 +188,14 @@ const PATH: ScopePath = ScopePath { district: 1, zone: 3, division: 2, station: 
 
 fn city() -> Vec<Change> {
     let scope = |scope, parent, path| {
-        Change::PutScope(ScopeRecord { scope, name: format!("the {scope}"), parent, path, site: None })
+        Change::PutScope(ScopeRecord {
+            scope,
+            name: format!("the {scope}"),
+            parent,
+            path,
+            site: None,
+            filters: None,
+        })
     };
     let user = |name: &str, role, scope| {
         Change::PutUser(UserRecord {

@@ -254,7 +254,14 @@ async fn sign_in(access: &Access) -> Caller {
 
 fn city() -> Vec<Change> {
     let scope = |scope, parent, path: Option<ScopePath>| {
-        Change::PutScope(ScopeRecord { scope, name: format!("the {scope}"), parent, path, site: None })
+        Change::PutScope(ScopeRecord {
+            scope,
+            name: format!("the {scope}"),
+            parent,
+            path,
+            site: None,
+            filters: None,
+        })
     };
     let mut changes = vec![scope(DISTRICT, None, None)];
     for station in [5, 6, 9] {

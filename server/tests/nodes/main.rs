@@ -25,6 +25,7 @@ macro_rules! on_each_ground {
 
 mod behind;
 mod credentials;
+mod formats;
 mod master_down;
 mod moves;
 mod races;
@@ -39,6 +40,8 @@ mod webhooks;
 
 #[path = "../shared/cable.rs"]
 mod cable;
+#[path = "../shared/clients.rs"]
+mod clients;
 #[path = "../shared/isolation/mod.rs"]
 mod isolation;
 #[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]

@@ -117,7 +117,14 @@ pub async fn make_fleet(data: &Path, units: usize) -> (Vec<String>, String) {
     let [district, zone, division, station] = PATH.scopes();
     let scope = |scope: Scope, parent| {
         let path = (scope.level == Level::Station).then_some(PATH);
-        Change::PutScope(ScopeRecord { scope, name: scope.to_string(), parent, path, site: None })
+        Change::PutScope(ScopeRecord {
+            scope,
+            name: scope.to_string(),
+            parent,
+            path,
+            site: None,
+            filters: None,
+        })
     };
     let mut changes = vec![
         scope(district, None),

@@ -364,7 +364,14 @@ pub fn user(name: &str, role: Role, scope: Scope) -> UserRecord {
 pub fn city() -> Vec<Change> {
     let scope = |scope, parent, path: Option<ScopePath>| {
         let site = path.map(|_| (9.96, 76.29));
-        Change::PutScope(ScopeRecord { scope, name: format!("the {scope}"), parent, path, site })
+        Change::PutScope(ScopeRecord {
+            scope,
+            name: format!("the {scope}"),
+            parent,
+            path,
+            site,
+            filters: None,
+        })
     };
     let mut changes = vec![scope(DISTRICT, None, None)];
     for (zone_id, division) in [(3, 2), (4, 7)] {

@@ -102,6 +102,7 @@ proptest! {
                 parent: *parent,
                 path: path_of(&tree, *scope),
                 site: None,
+                filters: None,
             }));
             world.put(nodes.collect()).await;
             let scopes: Vec<Scope> = tree.keys().copied().collect();

@@ -2,6 +2,7 @@
 //! exact answer that it waits for.
 
 mod alerts;
+mod every_client;
 mod gpslogger;
 mod identity;
 mod osmand;

@@ -29,7 +29,10 @@ pub fn hierarchy(stations: &[ScopePath]) -> (Vec<Scope>, Vec<Change>) {
         let mut parent = None;
         for scope in path.scopes() {
             let path = (scope.level == Level::Station).then_some(*path);
-            records.insert(scope, ScopeRecord { scope, name: scope.to_string(), parent, path, site: None });
+            records.insert(
+                scope,
+                ScopeRecord { scope, name: scope.to_string(), parent, path, site: None, filters: None },
+            );
             parent = Some(scope);
         }
     }
