@@ -81,7 +81,7 @@ pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: N
     security(("bearer" = []), ("basic" = []), ("api_key" = []), ("token" = [])),
     request_body(description = "Sentinel's own form, or what an app sends", content(
         (PostedPositions = "application/json", examples(
-            ("Sentinel" = (summary = "Sentinel's own", value = json!({
+            ("1 Sentinel" = (summary = "Sentinel's own", value = json!({
                 "unit_id": "PC-001",
                 "location": [{
                     "timestamp": "2026-11-21T02:00:00Z",
@@ -89,7 +89,7 @@ pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: N
                     "battery": { "level": 0.82 }
                 }]
             }))),
-            ("Traccar" = (summary = "Traccar Client 9 and later", value = json!({
+            ("2 Traccar" = (summary = "Traccar Client 9 and later", value = json!({
                 "device_id": "PC-001",
                 "location": {
                     "timestamp": "2026-11-21T02:00:00.000Z", "event": "motionchange", "is_moving": true, "odometer": 1530,
@@ -97,10 +97,10 @@ pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: N
                     "battery": { "level": 0.82, "is_charging": false }
                 }
             }))),
-            ("OwnTracks" = (summary = "OwnTracks, HTTP mode", value = json!({
+            ("3 OwnTracks" = (summary = "OwnTracks, HTTP mode", value = json!({
                 "_type": "location", "tid": "P1", "tst": 1795226400, "lat": 9.9624, "lon": 76.2995, "acc": 5, "vel": 31, "cog": 271, "batt": 82
             }))),
-            ("Overland" = (summary = "Overland", value = json!({
+            ("4 Overland" = (summary = "Overland", value = json!({
                 "locations": [{
                     "type": "Feature",
                     "geometry": { "type": "Point", "coordinates": [76.2995, 9.9624] },

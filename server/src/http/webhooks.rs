@@ -64,12 +64,12 @@ async fn list(
 /// Any 2xx within 15 seconds counts as delivered; what is not is sent again, ever later, for a day.
 #[utoipa::path(post, path = "/api/v1/webhooks", operation_id = "make_webhook", tag = "Webhooks",
     request_body(content = NewWebhook, example = json!({
-        "name": "control room", "url": "https://hooks.example.org/sentinel", "scope": "zone:3",
+        "name": "control room", "url": "https://hooks.example/sentinel", "scope": "zone:3",
         "events": ["patrol.started", "patrol.ended", "alert.sos"]
     })),
     responses(
         (status = 201, description = "The webhook, with its secret", body = NewWebhookAnswer),
-        (status = 400, description = "The body does not read, or its URL leads to no public address that answers to https"),
+        (status = 400, description = "The body does not read, or its URL is not https or leads to an address that is not public"),
         (status = 409, description = "There are as many webhooks as there can be"),
     ))]
 async fn make(
