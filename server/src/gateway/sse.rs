@@ -32,6 +32,8 @@ use sentinel_model::{
 };
 use serde::Deserialize;
 use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Units that one stream may be narrowed to.
 const UNITS_MAX: usize = 1000;
@@ -43,20 +45,36 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Nginx keeps answers back until it has enough of them, unless told so.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Query {
     /// Without one, the caller's own.
     scope: Option<Scope>,
-    /// Ids with commas between.
+    /// Ids with commas between, at most 1000; all, where it is left out.
+    #[param(example = "PC-001,PC-002")]
     units: Option<String>,
-    /// Kinds of events with commas between.
+    /// Kinds of events with commas between: `unit_joined`, `unit_left`, `status`, `alert`; all, where it is left out.
+    #[param(example = "status,alert")]
     kinds: Option<String>,
+    /// Milliseconds that positions are gathered for at least.
+    #[param(example = 1000)]
     interval_ms: Option<u32>,
     /// For clients that cannot set the header.
     last_event_id: Option<String>,
 }
 
+/// The live protocol as server-sent events.
+///
+/// A message's `event` is a frame's type (`snapshot`, `positions`, `event`), its `data` the frame as `ServerFrame` of
+/// this document. Who comes back with the last `id` gets what it missed, or a new snapshot; a browser's `EventSource`
+/// does so by itself. Filters narrow what the credential may see, and never widen it. A comment every 25 seconds says
+/// that the stream is there; `event: close` ends it, with a code: below 4100 it asks to come back.
+#[utoipa::path(get, path = "/api/v1/stream", operation_id = "open_stream", tag = "Live",
+    params(Query,
+        ("Last-Event-ID" = Option<String>, Header, description = "The last `id` that was read, to go on from there")),
+    security(("session" = []), ("bearer" = []), ("api_key" = []), ("token" = [])),
+    responses((status = 200, description = "The stream", body = String, content_type = "text/event-stream")))]
 pub async fn open(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -80,6 +98,11 @@ pub async fn open(
     }
     *answer.body_mut() = body(subscriber, gzip);
     Ok(answer)
+}
+
+/// How the document tells of this address.
+pub fn described() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new().routes(routes!(open))
 }
 
 impl Query {

@@ -35,6 +35,16 @@ struct Update<'a> {
     heading: Option<f32>,
 }
 
+/// Where one unit is, each time it has moved, over a WebSocket: `{car_id, lat, lng, speed (mph), heading}`.
+#[utoipa::path(get, path = "/ws/track/{car_id}", operation_id = "open_track", tag = "Earlier systems",
+    params(("car_id" = UnitId, Path, description = "Which unit")),
+    security(("session" = []), ("bearer" = []), ("api_key" = []), ("token" = [])),
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 400, description = "No WebSocket was asked for"),
+        (status = 404, description = "No unit of that id that you may see"),
+        (status = 426, description = "This connection cannot become a WebSocket"),
+    ))]
 pub async fn open(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

@@ -5,17 +5,21 @@ use crate::{
     auth::{Denied, Signed},
     state::Sentinel,
 };
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
 use sentinel_model::{Page, audit::AuditEntry};
 use std::sync::Arc;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Entries that are looked through for one page, where most are of other scopes.
 const LOOKED_THROUGH_MAX: usize = 10_000;
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new().route("/api/v1/audit", get(list))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new().routes(routes!(list))
 }
 
+/// What was done within what you manage, newest first. A page may be empty and have a next one.
+#[utoipa::path(get, path = "/api/v1/audit", operation_id = "read_audit_log", tag = "Operation", params(Paging),
+    responses((status = 200, description = "Entries", body = Page<AuditEntry>)))]
 async fn list(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

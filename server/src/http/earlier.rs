@@ -15,26 +15,27 @@ use super::{
 };
 use crate::{auth::Signed, gateway::track, ingest::CLOCK_AHEAD_MS, ports::TimeRange, state::Sentinel};
 use axum::{
-    Json, Router,
+    Json,
     extract::{DefaultBodyLimit, Path, State},
-    routing::{delete, get, post},
 };
 use sentinel_model::{Location, RoutePoint, Time, UnitId, fix::Nearby, page::Stats};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new()
-        .route("/police/realtime", get(all_now))
-        .route("/police/realtime/{car_id}", get(one_now))
-        .route("/police/cars", get(all_stored).post(put::put))
-        .route("/police/cars/{car_id}", get(one_stored))
-        .route("/police/nearby", post(nearby))
-        .route("/ws/track/{car_id}", get(track::open))
-        .route("/simulator/add/{car_id}", post(simulated::add))
-        .route("/simulator/remove/{car_id}", delete(simulated::remove))
-        .route("/stats", get(stats))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(all_now))
+        .routes(routes!(one_now))
+        .routes(routes!(all_stored, put::put))
+        .routes(routes!(one_stored))
+        .routes(routes!(nearby))
+        .routes(routes!(track::open))
+        .routes(routes!(simulated::add))
+        .routes(routes!(simulated::remove))
+        .routes(routes!(stats))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
@@ -47,12 +48,20 @@ pub fn mph(mps: f32) -> f64 {
     (f64::from(mps) / MPS_PER_MPH * 1000.0).round() / 1000.0
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Car {
     car_id: UnitId,
+    /// Degrees.
+    #[schema(example = 9.9624)]
     lat: f64,
+    /// Degrees.
+    #[schema(example = 76.2995)]
     lng: f64,
+    /// Miles per hour.
+    #[schema(example = 19.014)]
     speed: Option<f64>,
+    /// Degrees clockwise from north.
+    #[schema(example = 271.5)]
     heading: Option<f32>,
     updated_at: Time,
 }
@@ -75,7 +84,7 @@ impl Car {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Cars<T> {
     count: usize,
     cars: Vec<T>,
@@ -93,6 +102,9 @@ fn no_car(id: &str) -> ApiError {
     ApiError::not_found(format!("there is no position of a car {id:?} that you may see"))
 }
 
+/// Where every unit that you see is.
+#[utoipa::path(get, path = "/police/realtime", operation_id = "earlier_all_now", tag = "Earlier systems",
+    responses((status = 200, description = "Those that have a position", body = Cars<Car>)))]
 async fn all_now(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -102,6 +114,13 @@ async fn all_now(
     Ok(Json(units.items.into_iter().filter_map(|unit| unit.location).map(Car::at).collect()))
 }
 
+/// Where a unit is.
+#[utoipa::path(get, path = "/police/realtime/{car_id}", operation_id = "earlier_one_now", tag = "Earlier systems",
+    params(("car_id" = UnitId, Path, description = "Which unit")),
+    responses(
+        (status = 200, description = "Its newest position by device time", body = Car),
+        (status = 404, description = "No position of a unit of that id that you may see"),
+    ))]
 async fn one_now(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -113,7 +132,9 @@ async fn one_now(
     location.map(|location| Json(Car::at(location))).ok_or_else(|| no_car(&id))
 }
 
-/// By the archive: where each was last that was under the scope then.
+/// Where every unit that you see was last, by what is stored.
+#[utoipa::path(get, path = "/police/cars", operation_id = "earlier_all_stored", tag = "Earlier systems",
+    responses((status = 200, description = "Those that have a position", body = Cars<Car>)))]
 async fn all_stored(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -124,6 +145,13 @@ async fn all_stored(
     Ok(Json(then.units.into_iter().map(Car::at).collect()))
 }
 
+/// Where a unit was last, by what is stored.
+#[utoipa::path(get, path = "/police/cars/{car_id}", operation_id = "earlier_one_stored", tag = "Earlier systems",
+    params(("car_id" = UnitId, Path, description = "Which unit")),
+    responses(
+        (status = 200, description = "Its last position", body = Car),
+        (status = 404, description = "No position of a unit of that id that you may see"),
+    ))]
 async fn one_stored(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -140,9 +168,14 @@ async fn one_stored(
     point.map(|point| Json(Car::was_at(unit, point))).ok_or_else(|| no_car(&id))
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[schema(as = CarPlace)]
 struct Place {
+    /// Degrees.
+    #[schema(minimum = -90, maximum = 90)]
     lat: f64,
+    /// Degrees.
+    #[schema(minimum = -180, maximum = 180)]
     lng: f64,
 }
 
@@ -155,21 +188,31 @@ impl Place {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CarsAround)]
 struct Around {
+    /// Degrees.
+    #[schema(minimum = -90, maximum = 90)]
     lat: f64,
+    /// Degrees.
+    #[schema(minimum = -180, maximum = 180)]
     lng: f64,
+    /// Kilometres.
+    #[schema(minimum = 0, maximum = 500, default = 5)]
     radius_km: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct NearbyCar {
     #[serde(flatten)]
     car: Car,
     distance_km: f64,
 }
 
-/// Cars on patrol, nearest first.
+/// Units on patrol around a point, nearest first.
+#[utoipa::path(post, path = "/police/nearby", operation_id = "earlier_nearby", tag = "Earlier systems",
+    request_body(content = Around, example = json!({ "lat": 9.9624, "lng": 76.2995, "radius_km": 2.5 })),
+    responses((status = 200, description = "Units with their distance", body = Cars<NearbyCar>)))]
 async fn nearby(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -187,7 +230,10 @@ async fn nearby(
     Ok(Json(found.into_iter().map(near).collect()))
 }
 
-/// `lag` counts posts that wait to be stored.
+/// Counts: units, patrols, sockets, fixes, and posts that wait to be stored (`lag`).
+#[utoipa::path(get, path = "/stats", operation_id = "earlier_stats", tag = "Earlier systems",
+    responses((status = 200, description = "Counts", body = HashMap<String, u64>,
+        example = json!({ "units": 200, "patrols": 181, "sockets": 4, "fixes": 93841, "lag": 0 }))))]
 async fn stats(state: State<Arc<Sentinel>>, signed: Signed) -> Result<Json<Value>, ApiError> {
     let Json(Stats { units, patrols_active, sockets, fixes_accepted, intake_queue, .. }) =
         ops::stats(state, signed).await?;

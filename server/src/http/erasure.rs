@@ -16,17 +16,26 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
-    routing::delete,
 };
-use sentinel_model::{Scope, unit::ErasedAnswer};
+use sentinel_model::{Scope, UnitId, unit::ErasedAnswer};
 use std::{collections::BTreeSet, sync::Arc};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new().route("/api/v1/units/{id}/data", delete(erase))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new().routes(routes!(erase))
 }
 
+/// Erases every position of a unit, for ever.
+///
+/// The unit stays, and so do its patrols, which tell no place. The audit log tells who asked and how many went.
+#[utoipa::path(delete, path = "/api/v1/units/{id}/data", operation_id = "erase_unit_data", tag = "Data in and out",
+    params(("id" = UnitId, Path, description = "Which unit")),
+    responses(
+        (status = 200, description = "Nothing is left", body = ErasedAnswer),
+        (status = 404, description = "No unit of that id that you may change"),
+    ))]
 async fn erase(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

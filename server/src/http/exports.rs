@@ -1,6 +1,6 @@
 //! History to take away: `/api/v1/units/{id}/route?format=…`, `/api/v1/history/export`.
 
-use super::{error::ApiError, input::Asked, places::in_range, units::no_unit};
+use super::{error::ApiError, input::Asked, openapi::FileFormat, places::in_range, units::no_unit};
 use crate::{
     audit,
     auth::{Caller, ScopeGrant, Signed},
@@ -9,30 +9,46 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Router,
     body::Body,
     extract::State,
     http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
-    routing::get,
 };
 use sentinel_model::{Scope, Time, UnitId};
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new().route("/api/v1/history/export", get(of_scope))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new().routes(routes!(of_scope))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
+    /// All that you see, where it is left out.
     scope: Option<Scope>,
+    /// A day before the end, where it is left out.
     start_time: Option<Time>,
+    /// Part of the range; now, where it is left out.
     end_time: Option<Time>,
+    /// Of the file; `csv`, where it is left out.
+    #[param(inline, value_type = Option<FileFormat>)]
     format: Option<String>,
 }
 
+/// All positions of a scope's units, as a file.
+///
+/// Sent as it is read, however large; one that breaks off in the middle is not whole. Each unit's positions are those
+/// of the times at which it was under the scope.
+#[utoipa::path(get, path = "/api/v1/history/export", operation_id = "export_history", tag = "Data in and out",
+    params(Wanted),
+    responses((status = 200, description = "The file", content(
+        (String = "text/csv; charset=utf-8; header=present"), (Object = "application/geo+json"),
+        (String = "application/gpx+xml"), (String = "application/vnd.google-earth.kml+xml"),
+    ))))]
 async fn of_scope(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

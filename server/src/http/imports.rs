@@ -28,6 +28,8 @@ use std::{
     time::Duration,
 };
 use tokio::sync::mpsc;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -39,13 +41,36 @@ pub fn routes(sentinel: Arc<Sentinel>) -> Router {
         .with_state(sentinel)
 }
 
-#[derive(Deserialize)]
+/// How the document tells of these addresses.
+pub fn described() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new().routes(routes!(for_those_named)).routes(routes!(for_unit))
+}
+
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct ForWhom {
     /// Whose all points are, whomever the file names.
     unit_id: Option<UnitId>,
 }
 
+/// Takes a file of positions in, of the units it names.
+///
+/// Read as it arrives, however large. What is imported is of the past: it goes into history and moves no marker. What
+/// makes no sense is set aside and listed; a position that history holds already is kept once, so what was broken off
+/// is sent again.
+#[utoipa::path(post, path = "/api/v1/import", operation_id = "import_positions", tag = "Data in and out",
+    params(ForWhom),
+    request_body(description = "GPX or CSV, as exported or of others, plain or packed by gzip. CSV begins with a line \
+        of names: `time`, `latitude`, `longitude`, and where known `unit_id`, `speed_mps` and the like.",
+        content(
+            (String = "text/csv", example = json!("unit_id,time,latitude,longitude\nPC-001,2026-11-21T02:00:00Z,9.9624,76.2995\n")),
+            (String = "application/gpx+xml", example = json!("<gpx version=\"1.1\" creator=\"me\" xmlns=\"http://www.topografix.com/GPX/1/1\"><trk><trkseg><trkpt lat=\"9.9624\" lon=\"76.2995\"><time>2026-11-21T02:00:00Z</time></trkpt></trkseg></trk></gpx>")),
+        )),
+    responses(
+        (status = 200, description = "Read to its end; what was accepted is safe on disk", body = ImportAnswer),
+        (status = 404, description = "No unit of that id that you may import for"),
+    ))]
 async fn for_those_named(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -55,6 +80,19 @@ async fn for_those_named(
     import(&sentinel, &caller, whom.unit_id, body).await
 }
 
+/// Takes a file of one unit's positions in, whomever the file names.
+#[utoipa::path(post, path = "/api/v1/units/{id}/import", operation_id = "import_unit_positions",
+    tag = "Data in and out", params(("id" = UnitId, Path, description = "Which unit")),
+    request_body(description = "GPX or CSV, as exported or of others, plain or packed by gzip. CSV begins with a line \
+        of names: `time`, `latitude`, `longitude`, and where known `unit_id`, `speed_mps` and the like.",
+        content(
+            (String = "text/csv", example = json!("unit_id,time,latitude,longitude\nPC-001,2026-11-21T02:00:00Z,9.9624,76.2995\n")),
+            (String = "application/gpx+xml", example = json!("<gpx version=\"1.1\" creator=\"me\" xmlns=\"http://www.topografix.com/GPX/1/1\"><trk><trkseg><trkpt lat=\"9.9624\" lon=\"76.2995\"><time>2026-11-21T02:00:00Z</time></trkpt></trkseg></trk></gpx>")),
+        )),
+    responses(
+        (status = 200, description = "Read to its end; what was accepted is safe on disk", body = ImportAnswer),
+        (status = 404, description = "No unit of that id that you may import for"),
+    ))]
 async fn for_unit(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

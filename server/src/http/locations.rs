@@ -9,7 +9,7 @@ mod whose;
 
 use super::{
     error::ApiError,
-    openapi::{PostedPositions, UnitPosition},
+    openapi::{DeviceAnswer, PositionParameters, PostedPositions, UnitPosition},
     units::visible,
 };
 use crate::{
@@ -71,23 +71,50 @@ pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: N
     locations(state, query, request.headers().clone(), Ok(Bytes::new())).await.into_response()
 }
 
-/// Positions of a unit, one or many.
+/// Positions of a unit, one or many, in the words of any device.
 ///
-/// A 2xx means that what was accepted survives a power cut. Points that make no sense are set
-/// aside and listed, the others stored; what was sent before is stored once. At most 10,000 points
-/// and 8 MiB a request.
+/// Whose they are is said by a unit's ingest token, or with an API key by the body. Every app's format is told apart
+/// by its shape, and answered as that app expects. A 2xx means that what was accepted survives a power cut. Points that
+/// make no sense are set aside and listed, the others stored; what was sent before is stored once. At most 10,000
+/// points and 8 MiB a request.
 #[utoipa::path(post, path = "/api/v1/locations", operation_id = "post_positions", tag = "Positions",
     security(("bearer" = []), ("basic" = []), ("api_key" = []), ("token" = [])),
-    request_body(content = PostedPositions, example = json!({
-        "unit_id": "PC-001",
-        "location": [{
-            "timestamp": "2026-11-21T02:00:00Z",
-            "coords": { "latitude": 9.9624, "longitude": 76.2995, "speed": 8.5, "heading": 271.5, "accuracy": 5.0 },
-            "battery": { "level": 0.82 }
-        }]
-    })),
+    request_body(description = "Sentinel's own form, or what an app sends", content(
+        (PostedPositions = "application/json", examples(
+            ("1 Sentinel" = (summary = "Sentinel's own", value = json!({
+                "unit_id": "PC-001",
+                "location": [{
+                    "timestamp": "2026-11-21T02:00:00Z",
+                    "coords": { "latitude": 9.9624, "longitude": 76.2995, "speed": 8.5, "heading": 271.5, "accuracy": 5.0 },
+                    "battery": { "level": 0.82 }
+                }]
+            }))),
+            ("2 Traccar" = (summary = "Traccar Client 9 and later", value = json!({
+                "device_id": "PC-001",
+                "location": {
+                    "timestamp": "2026-11-21T02:00:00.000Z", "event": "motionchange", "is_moving": true, "odometer": 1530,
+                    "coords": { "latitude": 9.9624, "longitude": 76.2995, "speed": 8.5, "heading": 271.5, "accuracy": 5.0, "altitude": 12.0 },
+                    "battery": { "level": 0.82, "is_charging": false }
+                }
+            }))),
+            ("3 OwnTracks" = (summary = "OwnTracks, HTTP mode", value = json!({
+                "_type": "location", "tid": "P1", "tst": 1795226400, "lat": 9.9624, "lon": 76.2995, "acc": 5, "vel": 31, "cog": 271, "batt": 82
+            }))),
+            ("4 Overland" = (summary = "Overland", value = json!({
+                "locations": [{
+                    "type": "Feature",
+                    "geometry": { "type": "Point", "coordinates": [76.2995, 9.9624] },
+                    "properties": { "device_id": "PC-001", "timestamp": "2026-11-21T02:00:00Z", "speed": 8, "horizontal_accuracy": 5, "battery_level": 0.82 }
+                }]
+            }))),
+        )),
+        (PositionParameters = "application/x-www-form-urlencoded", example = json!({
+            "id": "PC-001", "lat": 9.9624, "lon": 76.2995, "timestamp": 1795226400, "speed": 16.5, "bearing": 271.5, "batt": 82
+        })),
+    )),
     responses(
-        (status = 200, description = "Safe on disk, but for what is listed as rejected", body = IngestAnswer),
+        (status = 200, description = "Safe on disk, but for what is set aside; nothing in it for OsmAnd and GPSLogger",
+            content((DeviceAnswer = "application/json"), (String = "text/plain"))),
         (status = 429, description = "This unit posts more than its rate allows; nothing of this request was stored, send it again later"),
     ))]
 async fn locations(
@@ -149,7 +176,7 @@ async fn signed_inside(
 
 /// A position of the unit that the address names.
 ///
-/// Takes the bodies of `/api/v1/locations` too.
+/// Takes the bodies of `/api/v1/locations` too, and answers them alike.
 #[utoipa::path(post, path = "/api/v1/units/{id}/location", operation_id = "post_unit_position", tag = "Positions",
     security(("bearer" = []), ("basic" = []), ("api_key" = []), ("token" = [])),
     params(("id" = UnitId, Path, description = "Which unit")),
@@ -157,7 +184,8 @@ async fn signed_inside(
         "latitude": 9.9624, "longitude": 76.2995, "speed": 8.5, "heading": 271.5, "accuracy": 5.0
     })),
     responses(
-        (status = 200, description = "Safe on disk", body = IngestAnswer),
+        (status = 200, description = "Safe on disk",
+            content((DeviceAnswer = "application/json"), (String = "text/plain"))),
         (status = 429, description = "This unit posts more than its rate allows; nothing of this request was stored, send it again later"),
     ))]
 async fn unit_location(
@@ -178,6 +206,8 @@ async fn unit_location(
         "latitude": 9.9624, "longitude": 76.2995, "speed": 8.5, "heading": 271.5, "accuracy": 5.0
     })),
     responses(
+        (status = 200, description = "The same, of another app's body",
+            content((DeviceAnswer = "application/json"), (String = "text/plain"))),
         (status = 202, description = "Safe on disk", body = IngestAnswer),
         (status = 429, description = "This unit posts more than its rate allows; nothing of this request was stored, send it again later"),
     ))]
@@ -207,8 +237,15 @@ async fn of_unit(
     Ok(answer::of(format, status, accept(sentinel, unit, posted).await?))
 }
 
-/// The points of a unit that this node set aside last, and why: for whoever wonders why
-/// a phone is not seen.
+/// The points of a unit that were set aside last, and why: for whoever wonders why a phone is not seen.
+///
+/// At most ten, newest first, of what this process was sent.
+#[utoipa::path(get, path = "/api/v1/units/{id}/rejected", operation_id = "list_rejected", tag = "Positions",
+    params(("id" = UnitId, Path, description = "Which unit")),
+    responses(
+        (status = 200, description = "Points that were set aside", body = Page<SetAside>),
+        (status = 404, description = "No unit of that id that you may see"),
+    ))]
 async fn rejected(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -235,6 +272,7 @@ pub fn described() -> OpenApiRouter<Arc<Sentinel>> {
         .routes(routes!(locations))
         .routes(routes!(unit_location))
         .routes(routes!(driver_location))
+        .routes(routes!(rejected))
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {

@@ -65,15 +65,15 @@ const PACKED_FROM_BYTES: u16 = 2048;
 pub fn router(sentinel: Arc<Sentinel>) -> Router {
     let records = OpenApiRouter::from(units::routes())
         .merge(places::routes().into())
-        .merge(exports::routes().into())
-        .merge(erasure::routes().into())
+        .merge(exports::routes())
+        .merge(erasure::routes())
         .merge(patrols::routes())
         .merge(scopes::routes())
         .merge(filters::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
-        .merge(webhooks::routes().into())
-        .merge(audit::routes().into())
+        .merge(webhooks::routes())
+        .merge(audit::routes())
         .merge(login::routes())
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
         .layer(from_fn(answer::negotiate));
@@ -81,14 +81,16 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(locations::routes().into())
         .merge(records)
         .merge(ops::routes())
-        .merge(earlier::routes().into())
+        .merge(earlier::routes())
         .merge(admin::routes(&sentinel).into())
         .route("/api/v1/ws", get(websocket::open))
         .route("/api/v1/stream", get(sse::open))
         .merge(openapi::described_only(units::described()))
         .merge(openapi::described_only(places::described()))
         .merge(openapi::described_only(locations::described()))
+        .merge(openapi::described_only(imports::described()))
         .merge(openapi::described_only(websocket::described()))
+        .merge(openapi::described_only(sse::described()))
         .split_for_parts();
     let in_time = addresses
         .route("/api", any(no_address))
@@ -103,7 +105,9 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_again))
         .layer(packing())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
-    in_time.merge(imports::routes(sentinel)).layer(from_fn(edge::around))
+    in_time
+        .merge(imports::routes(sentinel).method_not_allowed_fallback(no_method))
+        .layer(from_fn(edge::around))
 }
 
 /// Lists and pages are packed on the way out, quickly; answers to devices are too small to

@@ -6,6 +6,7 @@ use super::{
     error::ApiError,
     exports,
     input::{Asked, Paging},
+    openapi::RouteFormat,
     units::{no_unit, visible},
 };
 use crate::{auth::Signed, clock::Clock, ingest::CLOCK_AHEAD_MS, ports::TimeRange, state::Sentinel};
@@ -118,17 +119,24 @@ struct Range {
     start_time: Option<Time>,
     /// Part of the range; now, where it is left out.
     end_time: Option<Time>,
-    /// Thinned to so many points, first and last kept.
+    /// Thinned to so many points, first and last kept. Of a file all, where it is left out.
     #[param(minimum = 2, maximum = 100_000, default = 2_000)]
     max_points: Option<usize>,
-    /// Of the answer.
-    #[param(pattern = "^json$", example = "json")]
+    /// Of the answer: `json`, where it is left out, or a file's.
+    #[param(inline, value_type = Option<RouteFormat>)]
     format: Option<String>,
 }
 
 /// Where a unit went.
 #[utoipa::path(get, path = "/api/v1/units/{id}/route", operation_id = "read_route", tag = "Units", params(("id" = UnitId, Path, description = "Which unit"), Range),
-    responses((status = 200, description = "Its points by device time", body = RouteAnswer), (status = 404, description = "No unit of that id that you may see")))]
+    responses(
+        (status = 200, description = "Its points by device time", content(
+            (RouteAnswer = "application/json"),
+            (String = "text/csv; charset=utf-8; header=present"), (Object = "application/geo+json"),
+            (String = "application/gpx+xml"), (String = "application/vnd.google-earth.kml+xml"),
+        )),
+        (status = 404, description = "No unit of that id that you may see"),
+    ))]
 async fn route(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

@@ -15,10 +15,8 @@ use crate::{
     webhooks::{ENDPOINTS_MAX, address::AddressError, enqueue, sign},
 };
 use axum::{
-    Router,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
-    routing::{get, post},
 };
 use sentinel_model::{
     Page, Time,
@@ -27,21 +25,25 @@ use sentinel_model::{
     },
 };
 use std::{str::FromStr, sync::Arc};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Deliveries of a page: each may hold a good many answers.
 const LOG_MAX: usize = 100;
 
-pub fn routes() -> Router<Arc<Sentinel>> {
-    Router::new()
-        .route("/api/v1/webhooks", get(list).post(make))
-        .route("/api/v1/webhooks/{id}", get(one).patch(change).delete(remove))
-        .route("/api/v1/webhooks/{id}/rotate-secret", post(rotate_secret))
-        .route("/api/v1/webhooks/{id}/test", post(test))
-        .route("/api/v1/webhooks/{id}/deliveries", get(deliveries))
-        .route("/api/v1/webhooks/{id}/deliveries/{delivery}/redeliver", post(redeliver))
+pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, make))
+        .routes(routes!(one, change, remove))
+        .routes(routes!(rotate_secret))
+        .routes(routes!(test))
+        .routes(routes!(deliveries))
+        .routes(routes!(redeliver))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
+/// The webhooks within what you manage.
+#[utoipa::path(get, path = "/api/v1/webhooks", operation_id = "list_webhooks", tag = "Webhooks", params(Paging),
+    responses((status = 200, description = "Webhooks without their secrets, by id", body = Page<Webhook>)))]
 pub(super) async fn list(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -55,6 +57,21 @@ pub(super) async fn list(
     Ok(Answer(paging.page(own, |webhook| webhook.id.clone(), |webhook| public(webhook))?))
 }
 
+/// Makes a webhook; its secret is shown this once.
+///
+/// From now on the events it wants, of units on patrol within its scope, are posted to its URL as
+/// `{"type","timestamp","data"}`, signed after the Standard Webhooks specification; a recipe shows how to verify that.
+/// Any 2xx within 15 seconds counts as delivered; what is not is sent again, ever later, for a day.
+#[utoipa::path(post, path = "/api/v1/webhooks", operation_id = "make_webhook", tag = "Webhooks",
+    request_body(content = NewWebhook, example = json!({
+        "name": "control room", "url": "https://hooks.example/sentinel", "scope": "zone:3",
+        "events": ["patrol.started", "patrol.ended", "alert.sos"]
+    })),
+    responses(
+        (status = 201, description = "The webhook, with its secret", body = NewWebhookAnswer),
+        (status = 400, description = "The body does not read, or its URL is not https or leads to an address that is not public"),
+        (status = 409, description = "There are as many webhooks as there can be"),
+    ))]
 pub(super) async fn make(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -98,6 +115,13 @@ pub(super) async fn make(
     .await
 }
 
+/// One webhook.
+#[utoipa::path(get, path = "/api/v1/webhooks/{id}", operation_id = "read_webhook", tag = "Webhooks",
+    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65")),
+    responses(
+        (status = 200, description = "The webhook, without its secret", body = Webhook),
+        (status = 404, description = "No such webhook that you may see"),
+    ))]
 pub(super) async fn one(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -106,6 +130,14 @@ pub(super) async fn one(
     Ok(Answer(public(&*own(&state, &caller, &id)?)))
 }
 
+/// Changes a webhook; what is absent stays. Switched on again, it begins anew.
+#[utoipa::path(patch, path = "/api/v1/webhooks/{id}", operation_id = "change_webhook", tag = "Webhooks",
+    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65")),
+    request_body(content = WebhookPatch, example = json!({ "enabled": true })),
+    responses(
+        (status = 200, description = "The webhook as it is now", body = Webhook),
+        (status = 404, description = "No such webhook that you may see"),
+    ))]
 pub(super) async fn change(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -139,6 +171,13 @@ pub(super) async fn change(
     Ok(Answer(public(&after)))
 }
 
+/// Deletes a webhook, with what was on its way there and its log.
+#[utoipa::path(delete, path = "/api/v1/webhooks/{id}", operation_id = "delete_webhook", tag = "Webhooks",
+    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "No such webhook that you may see"),
+    ))]
 pub(super) async fn remove(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -161,6 +200,13 @@ pub(super) async fn remove(
     .await
 }
 
+/// A new secret, shown this once; for another day what is sent is signed with the one before, too.
+#[utoipa::path(post, path = "/api/v1/webhooks/{id}/rotate-secret", operation_id = "rotate_webhook_secret",
+    tag = "Webhooks", params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65")),
+    responses(
+        (status = 200, description = "The new secret", body = NewSecretAnswer),
+        (status = 404, description = "No such webhook that you may see"),
+    ))]
 pub(super) async fn rotate_secret(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -175,7 +221,14 @@ pub(super) async fn rotate_secret(
     Ok(Answer(NewSecretAnswer { secret, previous_until: now.plus_ms(sign::OVERLAP_MS) }))
 }
 
-/// Puts a ping on its way.
+/// Sends the webhook a `ping`, whatever it wants.
+#[utoipa::path(post, path = "/api/v1/webhooks/{id}/test", operation_id = "test_webhook", tag = "Webhooks",
+    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65")),
+    responses(
+        (status = 202, description = "It is on its way; its log tells what comes of it", body = Delivery),
+        (status = 404, description = "No such webhook that you may see"),
+        (status = 409, description = "The webhook is switched off"),
+    ))]
 pub(super) async fn test(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -193,6 +246,13 @@ pub(super) async fn test(
     .await
 }
 
+/// What was sent and what is on its way, newest first, with each try. At most 100 a page.
+#[utoipa::path(get, path = "/api/v1/webhooks/{id}/deliveries", operation_id = "list_deliveries", tag = "Webhooks",
+    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65"), Paging),
+    responses(
+        (status = 200, description = "Deliveries", body = Page<Delivery>),
+        (status = 404, description = "No such webhook that you may see"),
+    ))]
 pub(super) async fn deliveries(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -208,6 +268,16 @@ pub(super) async fn deliveries(
     Ok(Answer(Page { items: found.into_iter().map(shown).collect(), next }))
 }
 
+/// Sends a delivery again, under the same `webhook-id`.
+#[utoipa::path(post, path = "/api/v1/webhooks/{id}/deliveries/{delivery}/redeliver", operation_id = "redeliver",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65"),
+        ("delivery" = String, Path, description = "The delivery's id", example = "msg_2f1b9c0d7e5a4638")),
+    responses(
+        (status = 202, description = "It is on its way", body = Delivery),
+        (status = 404, description = "No such webhook that you may see, or it has no such delivery"),
+        (status = 409, description = "The webhook is switched off"),
+    ))]
 pub(super) async fn redeliver(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,

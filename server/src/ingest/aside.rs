@@ -14,7 +14,7 @@ const UNITS_MAX: usize = 100_000;
 /// Kept of a reason, which may repeat what a device wrote.
 const REASON_MAX_CHARS: usize = 200;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct SetAside {
     /// When it came, by the server's clock.
     pub at: Time,

@@ -23,7 +23,9 @@ impl Demo {
             command.env_remove(name);
         }
         command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
-        command.env("RUST_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
+        // Receivers of webhooks are on this machine.
+        command.args(["--webhook-allow", "127.0.0.1"]);
+        command.env("SENTINEL_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();

@@ -17,11 +17,12 @@ use axum::{Json, extract::State, http::StatusCode};
 use sentinel_model::{Fix, Level, Location, Scope, Time, UnitId};
 use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// Faster than anything on a road, miles per hour.
 const SPEED_MAX_MPH: f64 = 1000.0;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct PutCar {
     car_id: UnitId,
     lat: Option<f64>,
@@ -30,6 +31,7 @@ pub struct PutCar {
     location: Option<Place>,
     /// Miles per hour.
     speed: Option<f64>,
+    /// Degrees clockwise from north.
     heading: Option<f64>,
     /// Where a new car belongs; without one, to the nearest of the caller's stations.
     station: Option<Scope>,
@@ -68,7 +70,17 @@ impl PutCar {
     }
 }
 
-/// A car is here now. 201 where it was not known and is made, 200 where it was.
+/// A unit is here now; one that is not known is made, which takes the right to manage a station.
+#[utoipa::path(post, path = "/police/cars", operation_id = "earlier_put", tag = "Earlier systems",
+    request_body(content = PutCar, example = json!({
+        "car_id": "PC-001", "lat": 9.9624, "lng": 76.2995, "speed": 19.0, "heading": 271.5
+    })),
+    responses(
+        (status = 200, description = "It is here; it is safe on disk", body = Car),
+        (status = 201, description = "It was made, and is here", body = Car),
+        (status = 409, description = "Somebody else has made it meanwhile"),
+        (status = 429, description = "This unit posts more than its rate allows; nothing was stored, send it again later"),
+    ))]
 pub async fn put(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

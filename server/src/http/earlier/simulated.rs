@@ -18,15 +18,28 @@ use sentinel_model::UnitId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use utoipa::IntoParams;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Begin {
+    /// Degrees.
+    #[param(minimum = -90, maximum = 90, example = 9.9624)]
     lat: Option<f64>,
+    /// Degrees.
+    #[param(minimum = -180, maximum = 180, example = 76.2995)]
     lng: Option<f64>,
 }
 
-/// From where is said, else from where it is, else from its station.
+/// Has a unit move, from where is said, else from where it is, else from its station.
+#[utoipa::path(post, path = "/simulator/add/{car_id}", operation_id = "simulator_add", tag = "Earlier systems",
+    params(("car_id" = UnitId, Path, description = "Which unit"), Begin),
+    responses(
+        (status = 200, description = "It moves", body = HashMap<String, String>,
+            example = json!({ "status": "success", "car_id": "PC-001", "message": "car PC-001 moves" })),
+        (status = 409, description = "As many units are simulated as can be"),
+    ))]
 pub async fn add(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -58,6 +71,14 @@ pub async fn add(
     Ok(Json(json!({ "status": "success", "car_id": id, "message": format!("car {id} moves") })))
 }
 
+/// Stops a simulated unit.
+#[utoipa::path(delete, path = "/simulator/remove/{car_id}", operation_id = "simulator_remove", tag = "Earlier systems",
+    params(("car_id" = UnitId, Path, description = "Which unit")),
+    responses(
+        (status = 200, description = "It stops", body = HashMap<String, String>,
+            example = json!({ "status": "success", "car_id": "PC-001", "message": "car PC-001 stops" })),
+        (status = 404, description = "No such unit is simulated by this server"),
+    ))]
 pub async fn remove(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,

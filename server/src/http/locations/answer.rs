@@ -13,7 +13,8 @@ pub fn of(format: Format, status: StatusCode, answer: IngestAnswer) -> Response 
     const JSON: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
     match format {
         Format::Native => (status, Json(answer)).into_response(),
-        Format::OsmAnd | Format::GpsLogger => StatusCode::OK.into_response(),
+        // Typed, as the document has it, though there is nothing in it.
+        Format::OsmAnd | Format::GpsLogger => "".into_response(),
         Format::OwnTracks => (JSON, "[]").into_response(),
         Format::Overland => (JSON, r#"{"result":"ok"}"#).into_response(),
     }

@@ -4,10 +4,12 @@
 //! is added here: how to sign a request, what any address may refuse, the shape of every
 //! refusal. A test compares the router's addresses with the document's, both ways.
 
+mod files;
 mod positions;
 mod refusals;
 
-pub use positions::{PostedPositions, UnitPosition};
+pub use files::{FileFormat, RouteFormat};
+pub use positions::{DeviceAnswer, PositionParameters, PostedPositions, UnitPosition};
 
 use crate::{auth::session, state::Sentinel};
 use axum::{
@@ -36,17 +38,22 @@ use utoipa_axum::router::OpenApiRouter;
 #[openapi(
     info(title = "Sentinel", version = env!("CARGO_PKG_VERSION"), description = include_str!("about.md"),
         license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(positions::post_position_as_query),
     components(schemas(ErrorBody, ServerFrame, ClientFrame)),
     tags(
         (name = "Positions", description = "Positions in, from devices and from other systems."),
         (name = "Units", description = "Units, where they are and were."),
         (name = "Patrols", description = "Units come on and off duty."),
         (name = "Live", description = "What moves, as it moves."),
+        (name = "Webhooks", description = "What happens, told to other systems."),
+        (name = "Data in and out", description = "History as files."),
         (name = "Hierarchy", description = "Districts, zones, divisions, stations."),
         (name = "People", description = "Accounts."),
         (name = "API keys", description = "Credentials of programs."),
         (name = "Sign-in", description = "From a password to a token or a session."),
         (name = "Operation", description = "For operators and their tools."),
+        (name = "Earlier systems", description = "Addresses that answer as earlier systems did: a unit is a car, \
+            speeds are miles per hour, distances kilometres."),
     )
 )]
 struct Frame;
