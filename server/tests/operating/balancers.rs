@@ -94,6 +94,9 @@ async fn three_nodes_are_one_behind(kind: Kind) {
         site.post(posted).await;
     }
     stopping.await.expect("it ends well");
+    // Which nobody hears of on the node that has stopped.
+    posted += 1;
+    site.post(posted).await;
     let mut told_to_come_back = 0;
     for viewer in &mut viewers {
         if let Some(code) = viewer.until_moved_or_closed(posted).await {
