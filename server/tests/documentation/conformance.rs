@@ -43,4 +43,7 @@ async fn the_server_keeps_to_its_document_whatever_it_is_sent() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(told.contains(" generated"), "it made no requests: {told}");
+    // It may revoke keys, but has to leave its own: refused for want of it, all answers are alike.
+    let stats = reqwest::Client::new().get(format!("{}/api/v1/stats", demo.url)).bearer_auth(&key);
+    assert!(stats.send().await.expect("it answers").status().is_success(), "it has lost its key: {told}");
 }
