@@ -17,7 +17,7 @@ impl Carrier {
 }
 
 pub enum Stream {
-    WebSocket(Socket),
+    WebSocket(Box<Socket>),
     Events(Events),
 }
 
@@ -30,7 +30,9 @@ impl Stream {
         scope: Scope,
     ) -> anyhow::Result<Self> {
         Ok(match carrier {
-            Carrier::WebSocket => Stream::WebSocket(Socket::subscribe(options, number, scope).await?),
+            Carrier::WebSocket => {
+                Stream::WebSocket(Box::new(Socket::subscribe(options, number, scope).await?))
+            }
             Carrier::Events => Stream::Events(Events::subscribe(options, number, scope).await?),
         })
     }

@@ -36,7 +36,8 @@ pub async fn run(
     streams: u32,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let server = args.server_pid.first().context("this reads the server's memory: give --server-pid")?;
+    let server =
+        args.server_pid.first().context("an idle run reads the server's memory: give --server-pid")?;
     let pid = server.pid;
     let memory =
         || figures::usage_of(pid).map(|u| u.rss_bytes / 1024).context("--server-pid names no process here");
