@@ -86,7 +86,7 @@ async fn an_unknown_address_or_method_of_the_api_is_refused_as_json() {
         (Method::POST, "/api/v2/units", StatusCode::NOT_FOUND, "not_found"),
         (Method::GET, "/api/", StatusCode::NOT_FOUND, "not_found"),
         (Method::DELETE, "/api/v1/units", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-        (Method::GET, "/api/v1/locations", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        (Method::PUT, "/api/v1/locations", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
         (Method::PUT, "/api/v1/patrols", StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     ] {
         let answer = send(server.request(method.clone(), &admin, path)).await;
