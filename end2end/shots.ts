@@ -16,7 +16,7 @@ for (const { name, ...screen } of SIZES) {
     test.describe(`${name} ${look}`, () => {
       test.use({ ...screen, look });
 
-      test('pictures', async ({ page, openAs, watch }) => {
+      test('pictures', async ({ page, openAs, watch, api }) => {
         watch.forgive(/./);
         test.setTimeout(180_000);
         const shoot = (what: string) => page.screenshot({ path: join(FOLDER, `${what}-${name}-${look}.png`) });
@@ -46,6 +46,11 @@ for (const { name, ...screen } of SIZES) {
         await ui.isLive();
         await ui.settled();
         await shoot('chief');
+        const device = await (await api('admin')).newUnit(`SOS-${name}-${look}`, 'station:5');
+        await device.callForHelp(9.9633, 76.2995);
+        await expect(page.getByRole('alert')).toContainText(`SOS-${name}-${look}`);
+        await ui.settled();
+        await shoot('sos');
       });
 
       test('pictures of the administration', async ({ page, openAs, watch, api }) => {

@@ -149,7 +149,6 @@ fn scopes(city: &City) -> Vec<Change> {
     records.extend(city.stations.iter().map(|station| ScopeRecord {
         path: path(city, station.id),
         site: Some((station.lat, station.lon)),
-        filters: None,
         ..node(Level::Station, station.id, station.name, Some(Scope::new(Level::Division, station.division)))
     }));
     records.into_iter().map(Change::PutScope).collect()

@@ -17,10 +17,18 @@ pub fn Calls() -> impl IntoView {
             let id = call.id.clone();
             move |_| console.calls.update(|calls| calls.retain(|call| call.id != id))
         };
+        let unit = call.unit.clone();
+        let show = move |_| match console.with_fleet(|fleet| fleet.get(&unit).is_some()) {
+            true => console.look_at(&unit),
+            false => console.look_elsewhere(&unit),
+        };
         view! {
-            <div class="toast bad">
+            <div class="toast call">
                 <Icon glyph=Glyph::Warning/>
                 <p>{format!("SOS from {}", call.unit)}</p>
+                <button type="button" class="button" on:click=show>
+                    "Show"
+                </button>
                 <button type="button" class="icon-button" aria-label="Dismiss" on:click=dismiss>
                     <Icon glyph=Glyph::Close/>
                 </button>
@@ -29,7 +37,7 @@ pub fn Calls() -> impl IntoView {
         .whole()
     };
     view! {
-        <div class="toasts" role="alert">
+        <div class="toasts calls" role="alert">
             {part(move || {
                 let calls = console.calls.get();
                 (!calls.is_empty()).then(|| calls.into_iter().map(one).collect_view().whole())

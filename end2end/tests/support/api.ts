@@ -87,4 +87,10 @@ export class Api {
     const answer = await this.call<{ accepted: number }>('POST', '/api/v1/locations', { unit_id, location });
     if (answer.accepted !== 1) throw new Error(`the fix was not accepted: ${JSON.stringify(answer)}`);
   }
+
+  /** An SOS, now, by the device that holds this token. */
+  async callForHelp(latitude: number, longitude: number): Promise<void> {
+    const location = { timestamp: new Date().toISOString(), coords: { latitude, longitude }, alarm: 'sos' };
+    await this.call('POST', '/api/v1/locations', { location });
+  }
 }

@@ -22,7 +22,7 @@ pub const BODY_MAX_BYTES: usize = 16 * 1024;
 /// Names that people give to things, in characters.
 pub const NAME_MAX_CHARS: usize = 100;
 
-/// A JSON body. The type header is not asked for: what reads is taken, and a cookie
+/// A JSON object as the body. The type header is not asked for: what reads is taken, and a cookie
 /// counts only from our own pages (`auth::origin`), so no form can slip one in.
 pub struct Body<T>(pub T);
 
@@ -37,6 +37,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 ApiError::bad_request("the body did not arrive whole")
             }
         })?;
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            // It would read as a record, member by member.
+            return Err(ApiError::bad_request("the body does not read: this address takes an object, no list"));
+        }
         let read = serde_json::from_slice(&bytes);
         read.map(Body).map_err(|error| ApiError::bad_request(format!("the body does not read: {error}")))
     }

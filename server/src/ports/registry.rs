@@ -124,7 +124,7 @@ pub struct ScopeRecord {
     /// Of a station: where it stands, degrees.
     pub site: Option<(f64, f64)>,
     /// Of what is in it and has none nearer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<Filters>,
 }
 
