@@ -29,8 +29,7 @@ macro_rules! corpus {
 }
 
 /// By the address that the README gives, filled in.
-const OSMAND: &str =
-    "token=12345678&lat=9.9312&lon=76.2673&timestamp=1795226400000&hdop=1.5&altitude=12.0&spd=10.25&bearing=271.5";
+const OSMAND: &str = "token=12345678&lat=9.9312&lon=76.2673&timestamp=1795226400000&hdop=1.5&altitude=12.0&spd=10.25&bearing=271.5";
 
 pub fn all() -> Vec<Client> {
     let client = |name, method, path, auth, body, answer, fixes| Client {
