@@ -39,7 +39,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         })?;
         if bytes.trim_ascii_start().starts_with(b"[") {
             // It would read as a record, member by member.
-            return Err(ApiError::bad_request("the body does not read: this address takes an object, no list"));
+            return Err(ApiError::bad_request(
+                "the body does not read: this address takes an object, no list",
+            ));
         }
         let read = serde_json::from_slice(&bytes);
         read.map(Body).map_err(|error| ApiError::bad_request(format!("the body does not read: {error}")))

@@ -93,7 +93,8 @@ fn scope(scope: Scope, parent: Option<Scope>) -> ScopeRecord {
         parent,
         path: is_station.then(path),
         site: is_station.then_some((9.966_123_456, 76.299_000_1)),
-        filters: is_station.then(|| Filters { max_speed_mps: Some(70.1), ..Filters::default() }),
+        filters: is_station
+            .then(|| sentinel_model::filters::Filters { max_speed_mps: Some(70.1), ..Default::default() }),
     }
 }
 

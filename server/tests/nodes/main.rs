@@ -40,6 +40,7 @@ mod webhooks;
 
 #[path = "../shared/cable.rs"]
 mod cable;
+#[expect(dead_code, reason = "shared with the tests of a single server, which need more of it")]
 #[path = "../shared/clients.rs"]
 mod clients;
 #[path = "../shared/isolation/mod.rs"]
