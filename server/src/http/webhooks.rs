@@ -9,6 +9,7 @@ use super::{
     input::{self, BODY_MAX_BYTES, Body, Paging, to_its_end},
 };
 use crate::{
+    audit,
     auth::{Caller, Denied, Signed, secret::random_id},
     ports::{Change, Queued, WebhookRecord},
     state::Sentinel,
@@ -103,7 +104,9 @@ pub(super) async fn make(
                     "there are {ENDPOINTS_MAX} webhooks, and there can be no more; delete one that is not needed"
                 )));
             }
-            Ok((vec![Change::PutWebhook(record.clone())], ()))
+            let told =
+                audit::entry(&state.clock, &caller, "webhook_made", &record.id, record.scope, None);
+            Ok((vec![Change::PutWebhook(record.clone()), told], ()))
         };
         state.directory.change(put).await?;
         tracing::info!(by = %caller, webhook = record.id, "a webhook was made");
@@ -150,7 +153,7 @@ pub(super) async fn change(
         Some(url) => Some(String::from(state.webhooks.guard.register(url).await?)),
         None => None,
     };
-    let after = edit(state, caller, id, "changed", move |webhook, _| {
+    let after = edit(state, caller, id, "webhook_changed", move |webhook, _| {
         if let Some(name) = &name {
             webhook.name.clone_from(name);
         }
@@ -185,8 +188,9 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, ApiError> {
     to_its_end(async move {
         let drop_it = || {
-            own(&state, &caller, &id)?;
-            Ok::<_, ApiError>((vec![Change::DropWebhook { id: id.clone() }], ()))
+            let scope = own(&state, &caller, &id)?.scope;
+            let told = audit::entry(&state.clock, &caller, "webhook_deleted", &id, scope, None);
+            Ok::<_, ApiError>((vec![Change::DropWebhook { id: id.clone() }, told], ()))
         };
         state.directory.change(drop_it).await?;
         tracing::info!(by = %caller, webhook = id, "a webhook was deleted");
@@ -214,7 +218,7 @@ pub(super) async fn rotate_secret(
 ) -> Result<Answer<NewSecretAnswer>, ApiError> {
     let (new, now) = (sign::new_secret(), state.clock.now());
     let secret = new.text.clone();
-    edit(state, caller, id, "given another secret", move |webhook, now| {
+    edit(state, caller, id, "webhook_secret_renewed", move |webhook, now| {
         webhook.secrets = sign::rotated(&webhook.secrets, new.clone(), now);
     })
     .await?;
@@ -311,7 +315,7 @@ async fn edit(
     state: Arc<Sentinel>,
     caller: Caller,
     id: String,
-    what: &'static str,
+    action: &'static str,
     edit: impl Fn(&mut WebhookRecord, Time) + Send + Sync + 'static,
 ) -> Result<WebhookRecord, ApiError> {
     to_its_end(async move {
@@ -320,11 +324,15 @@ async fn edit(
             let before = own(&state, &caller, &id)?;
             let mut after = (*before).clone();
             edit(&mut after, now);
-            let changes = if after == *before { Vec::new() } else { vec![Change::PutWebhook(after.clone())] };
+            if after == *before {
+                return Ok((Vec::new(), after));
+            }
+            let told = audit::entry(&state.clock, &caller, action, &id, after.scope, None);
+            let changes = vec![Change::PutWebhook(after.clone()), told];
             Ok::<_, ApiError>((changes, after))
         };
         let after = state.directory.change(change).await?;
-        tracing::info!(by = %caller, webhook = id, "a webhook was {what}");
+        tracing::info!(by = %caller, webhook = id, action, "a webhook was changed");
         Ok(after)
     })
     .await

@@ -34,6 +34,15 @@ async fn changes_of_people_keys_scopes_and_units_and_exports_are_told_with_who_m
     let key = key.json["id"].as_str().expect("an id").to_owned();
     let revoke = server.request(Method::DELETE, &admin, &format!("/api/v1/api-keys/{key}"));
     assert_eq!(crate::server::send(revoke).await.status, StatusCode::OK);
+    let hook = json!({"name": "h", "url": "https://hooks.example/", "scope": "zone:4", "events": ["*"]});
+    let hook = made("/api/v1/webhooks", hook).await.json["id"].as_str().expect("an id").to_owned();
+    let at_hook = format!("/api/v1/webhooks/{hook}");
+    let rotated = server.post(&admin, &format!("{at_hook}/rotate-secret"), json!({})).await;
+    assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
+    let patch = server.request(Method::PATCH, &admin, &at_hook).json(&json!({"enabled": false}));
+    assert_eq!(crate::server::send(patch).await.status, StatusCode::OK);
+    let delete = server.request(Method::DELETE, &admin, &at_hook);
+    assert_eq!(crate::server::send(delete).await.status, StatusCode::NO_CONTENT);
     let zone3 = server.sign_in("zone3").await;
     assert_eq!(server.get(&zone3, "/api/v1/history/export").await.status, StatusCode::OK);
     // What was refused has changed nothing.
@@ -45,7 +54,11 @@ async fn changes_of_people_keys_scopes_and_units_and_exports_are_told_with_who_m
     let all = told(&server, &admin, "").await;
     let expected = [
         ("user:zone3", "history_exported", "zone:3"),
-        ("user:admin", "key_revoked", &*key),
+        ("user:admin", "webhook_deleted", &*hook),
+        ("user:admin", "webhook_changed", &hook),
+        ("user:admin", "webhook_secret_renewed", &hook),
+        ("user:admin", "webhook_made", &hook),
+        ("user:admin", "key_revoked", &key),
         ("user:admin", "key_made", &key),
         ("user:admin", "scope_made", "station:7"),
         ("user:admin", "unit_made", "PC-1"),
@@ -53,7 +66,7 @@ async fn changes_of_people_keys_scopes_and_units_and_exports_are_told_with_who_m
         ("user:admin", "user_made", "new"),
     ];
     assert_eq!(actions(&all), expected);
-    assert_eq!(all.items[5].detail.as_deref(), Some("disabled"));
+    assert_eq!(all.items[9].detail.as_deref(), Some("disabled"));
     assert!(all.items.iter().all(|one| one.at >= START) && all.items.is_sorted_by(|a, b| a.id > b.id));
     // In pages, over a restart.
     let server = server.restart().await;
