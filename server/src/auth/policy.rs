@@ -222,9 +222,10 @@ impl Caller {
             && self.still_holds(directory)
     }
 
-    /// Whether webhooks of `scope` may be seen and changed. Asked as [`Self::may_manage`] is.
+    /// Whether webhooks of `scope` may be seen and changed: they tell what happens there, so by
+    /// who may see it. Asked as [`Self::may_manage`] is.
     pub fn may_keep_webhooks(&self, directory: &Directory, scope: Scope) -> bool {
-        self.holds(Rights::WEBHOOKS)
+        self.holds(Rights::WEBHOOKS.and(Rights::SEE))
             && directory.scope_within(scope, self.home_scope())
             && self.still_holds(directory)
     }
@@ -276,7 +277,7 @@ impl Caller {
     }
 
     /// Whether the credential is still what it was when the request came.
-    pub(super) fn still_holds(&self, directory: &Directory) -> bool {
+    pub fn still_holds(&self, directory: &Directory) -> bool {
         match self {
             Self::User(user) => {
                 let version = match &user.credential {

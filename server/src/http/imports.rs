@@ -5,6 +5,7 @@
 
 use super::{error::ApiError, fresh, input::Asked, units::no_unit};
 use crate::{
+    audit,
     auth::{Caller, Denied, Signed},
     directory::{Directory, UnitEntry},
     import::store::{self, ImportError},
@@ -112,20 +113,29 @@ async fn import(
     if let Caller::Unit(_) = caller {
         return Err(Denied::PostsOnly.into());
     }
-    if let Some(unit) = &all_of {
-        of_unit(&sentinel.directory, caller, unit).map_err(ApiError::not_found)?;
+    let (directory, own) = (&sentinel.directory, caller.home_scope());
+    match &all_of {
+        Some(unit) => {
+            of_unit(directory, caller, unit).map_err(ApiError::not_found)?;
+        }
+        None if caller.may_ingest_under(directory, own) || caller.may_manage(directory, own) => {}
+        None => return Err(Denied::NotAllowed("import positions").into()),
     }
     let Ok(_turn) = sentinel.imports.clone().try_acquire_owned() else {
         return Err(ApiError::overloaded("as many files as this server reads at once are being read", 10));
     };
     let whose = |named: Option<UnitId>| match all_of.clone().or(named) {
         None => Err("the file does not say whose this is: give ?unit_id=, or a column unit_id".to_owned()),
-        Some(unit) => of_unit(&sentinel.directory, caller, &unit).map(|entry| entry.record.id.clone()),
+        Some(unit) => of_unit(directory, caller, &unit).map(|entry| entry.record.id.clone()),
     };
+    // Told before it begins: what is broken off has stored something too.
+    let target = all_of.as_ref().map_or_else(|| own.to_string(), ToString::to_string);
+    let told = audit::entry(&sentinel.clock, caller, "history_imported", target, own, None);
+    directory.put(vec![told]).await?;
     let (pieces, file) = store::pipe();
     let storing = store::store(&*sentinel.intake, &sentinel.clock, file, whose);
     let forwarding = async {
-        forward(body, pieces, sentinel).await;
+        forward(body, pieces, sentinel, caller).await;
         std::future::pending::<Infallible>().await
     };
     let answer = tokio::select! {
@@ -148,8 +158,9 @@ fn of_unit(directory: &Directory, caller: &Caller, id: &UnitId) -> Result<Arc<Un
     directory.unit(id).filter(may).ok_or_else(|| format!("there is no unit {id} that you may import for"))
 }
 
-/// Hands the body on until it ends, is silent, or nobody reads it any more.
-async fn forward(body: Body, pieces: mpsc::Sender<io::Result<Bytes>>, sentinel: &Sentinel) {
+/// Hands the body on until it ends, is silent, nobody reads it any more, or whoever sends it
+/// has lost the right to.
+async fn forward(body: Body, pieces: mpsc::Sender<io::Result<Bytes>>, sentinel: &Sentinel, caller: &Caller) {
     let mut body = body.into_data_stream();
     loop {
         let next = tokio::select! {
@@ -160,6 +171,9 @@ async fn forward(body: Body, pieces: mpsc::Sender<io::Result<Bytes>>, sentinel: 
             }
         };
         let piece = match next {
+            Ok(Some(_)) if !caller.still_holds(&sentinel.directory) => {
+                Err(io::Error::other("the sign-in or key behind it has ended"))
+            }
             Ok(Some(piece)) => piece.map_err(io::Error::other),
             Ok(None) => return,
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),

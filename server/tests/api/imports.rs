@@ -1,11 +1,15 @@
 //! Files of positions taken in: into history alone, each fix once.
 
-use crate::server::{Answer, DISTRICT, Server, at, fix, id, send};
+use crate::server::{Answer, DISTRICT, Server, at, eventually, fix, id, send};
 use reqwest::{Method, StatusCode};
 use sentinel_model::{Fix, Permission, Scope, UnitStatus, fix::ImportAnswer};
 use sentinel_server::ports::TimeRange;
 use serde_json::json;
 use std::io::Write as _;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 const ALL: &str = "start_time=2020-01-01T00:00:00Z&end_time=2026-11-30T00:00:00Z";
 
@@ -179,7 +183,7 @@ async fn who_posts_for_a_unit_or_manages_it_imports_for_it_and_nobody_else() {
         ("", "/api/v1/units/PC-5/import", StatusCode::UNAUTHORIZED, 0),
         (token.as_str(), "/api/v1/units/PC-5/import", StatusCode::FORBIDDEN, 0),
         (&reads, "/api/v1/units/PC-5/import", StatusCode::NOT_FOUND, 0),
-        (&reads, "/api/v1/import", StatusCode::OK, 0),
+        (&reads, "/api/v1/import", StatusCode::FORBIDDEN, 0),
         (&server.sign_in("chief5").await, "/api/v1/import?unit_id=PC-5", StatusCode::NOT_FOUND, 0),
         (&ingests, "/api/v1/units/PC-9/import", StatusCode::NOT_FOUND, 0),
         (&ingests, "/api/v1/units/PC-404/import", StatusCode::NOT_FOUND, 0),
@@ -192,6 +196,35 @@ async fn who_posts_for_a_unit_or_manages_it_imports_for_it_and_nobody_else() {
             assert_eq!(answer.as_a::<ImportAnswer>().accepted, accepted, "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_import_ends_with_the_key_behind_it_and_says_where() {
+    let server = Server::start().await;
+    server.unit("PC-5", 5).await;
+    let admin = server.sign_in("admin").await;
+    let new = json!({"name": "k", "scope": "station:5", "permissions": ["ingest"]});
+    let key = server.post(&admin, "/api/v1/api-keys", new).await.json;
+    let (id, key) = (key["id"].as_str().expect("an id"), key["key"].as_str().expect("a key"));
+    let mut upload = TcpStream::connect(server.address).await.expect("connects");
+    let head = format!(
+        "POST /api/v1/units/PC-5/import HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\
+         Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    let piece = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let first = head + &piece(&format!("time,lat,lon\n{},1,2\n", at(-9)));
+    upload.write_all(first.as_bytes()).await.expect("sends");
+    // Begun, as the audit log has it.
+    let begun = || async { server.get(&admin, "/api/v1/audit").await.text.contains("history_imported") };
+    eventually("it is begun", begun).await;
+    let revoked = send(server.request(Method::DELETE, &admin, &format!("/api/v1/api-keys/{id}"))).await;
+    assert_eq!(revoked.status, StatusCode::OK);
+    upload.write_all(piece(&format!("{},1,2\n", at(-8))).as_bytes()).await.expect("sends");
+    let mut answer = String::new();
+    upload.read_to_string(&mut answer).await.expect("text");
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("the sign-in or key behind it has ended"), "{answer}");
+    assert!(!told(&server, "PC-5").await.iter().any(|fix| fix.time == at(-8)));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ on_each_ground!(every_event_is_delivered_once_whichever_node_it_happened_at, 3 n
 async fn every_event_is_delivered_once_whichever_node_it_happened_at(town: Town) {
     const UNITS: usize = 24;
     let receiver = Receiver::start().await;
-    let key = town.nodes[0].key(zone(3), &[Permission::Manage]).await;
+    let key = town.nodes[0].key(zone(3), &[Permission::Manage, Permission::Read]).await;
     let body = json!({"name": "n", "url": receiver.url(), "scope": "zone:3", "events": ["*"]});
     let made = town.nodes[0].post(&key, "/api/v1/webhooks", body).await;
     let id = made.json["id"].as_str().unwrap_or_else(|| panic!("{}", made.text)).to_owned();

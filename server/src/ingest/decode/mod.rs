@@ -35,10 +35,10 @@ pub use point::RawPoint;
 /// Points that one request may carry.
 pub const POINTS_MAX: usize = 10_000;
 
-/// Longest uuid kept, bytes; a longer one is no uuid and spoils the identity.
+/// Longest uuid kept as it is, bytes.
 const UUID_MAX: usize = 64;
 const EVENT_MAX: usize = 64;
-/// Largest extras kept per fix, bytes.
+/// Largest extras kept per fix, bytes; larger ones are left out.
 const EXTRAS_MAX: usize = 4096;
 
 /// A request as far as its format shows in it.

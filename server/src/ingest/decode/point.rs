@@ -2,7 +2,9 @@
 //! for all formats.
 
 use super::{EVENT_MAX, EXTRAS_MAX, UUID_MAX, events};
+use crate::auth::secret::hex;
 use sentinel_model::{Fix, Time};
+use sha2::{Digest as _, Sha256};
 
 /// What a format knows of a point, in our units, before it is checked.
 #[derive(Debug, Default)]
@@ -25,15 +27,9 @@ impl RawPoint {
         let time = self.time.ok_or("timestamp is missing")??;
         let latitude = degrees("latitude", self.latitude, 90.0)?;
         let longitude = degrees("longitude", self.longitude, 180.0)?;
-        if self.uuid.as_ref().is_some_and(|uuid| uuid.len() > UUID_MAX) {
-            return Err(format!("uuid is longer than {UUID_MAX} characters"));
-        }
-        if self.extras.as_ref().is_some_and(|extras| extras.len() > EXTRAS_MAX) {
-            return Err(format!("extras are larger than {EXTRAS_MAX} bytes"));
-        }
         let event = self.event.filter(|event| !event.is_empty());
         let event = event.map(|event| if events::is_sos(&event) { events::SOS.into() } else { event });
-        let uuid = self.uuid.filter(|uuid| !uuid.is_empty());
+        let uuid = self.uuid.filter(|uuid| !uuid.is_empty()).map(short);
         let uuid = uuid.or_else(|| events::identity(event.as_deref()?));
         Ok(Fix {
             time,
@@ -48,9 +44,15 @@ impl RawPoint {
             battery: known(self.battery.filter(|level| *level <= 1.0)),
             uuid: uuid.map(Into::into),
             event: event.map(|event| event.chars().take(EVENT_MAX).collect::<String>().into()),
-            extras: self.extras.map(Into::into),
+            // A good position is worth more than what stands beside it.
+            extras: self.extras.filter(|extras| extras.len() <= EXTRAS_MAX).map(Into::into),
         })
     }
+}
+
+/// The uuid, or what stands for a long one and tells it from others as well.
+fn short(uuid: String) -> String {
+    if uuid.len() > UUID_MAX { hex(&Sha256::digest(uuid)) } else { uuid }
 }
 
 fn degrees(name: &str, value: Option<f64>, limit: f64) -> Result<f64, String> {
@@ -74,4 +76,36 @@ fn known(value: Option<f64>) -> Option<f32> {
 )]
 fn single(value: f64) -> Option<f32> {
     Some(value as f32).filter(|value| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_beside_a_good_position_never_costs_it() {
+        let checked = |uuid: String, extras: String| {
+            let (latitude, longitude) = (Some(9.9), Some(76.2));
+            let (uuid, extras) = (Some(uuid), Some(extras));
+            let point = RawPoint {
+                time: Some(Ok(Time(1))),
+                latitude,
+                longitude,
+                uuid,
+                extras,
+                ..RawPoint::default()
+            };
+            point.check(Time(2)).expect("a good position")
+        };
+        let kept = checked("u".repeat(UUID_MAX), "e".repeat(EXTRAS_MAX));
+        assert_eq!(
+            (kept.uuid.map(|uuid| uuid.len()), kept.extras.map(|e| e.len())),
+            (Some(UUID_MAX), Some(EXTRAS_MAX))
+        );
+        let cut = checked("u".repeat(UUID_MAX + 1), "e".repeat(EXTRAS_MAX + 1));
+        assert_eq!(cut.extras, None);
+        let uuid = cut.uuid.expect("one that stands for it");
+        assert_eq!(uuid.len(), UUID_MAX);
+        assert_ne!(Some(uuid), checked("u".repeat(UUID_MAX + 2), String::new()).uuid, "told apart");
+    }
 }

@@ -10,15 +10,17 @@ async fn a_webhook_is_its_scope_s_managers_and_for_all_others_not_there() {
     let admin = server.sign_in("admin").await;
     let (webhook, _) = make(&server, &admin, "http://127.0.0.1:1/", "station:5", &["patrol.started"]).await;
     let path = format!("/api/v1/webhooks/{webhook}");
-    let manager = server.key(zone(3), &[Permission::Manage]).await;
+    let manager = server.key(zone(3), &[Permission::Manage, Permission::Read]).await;
     for credential in [&admin, &server.sign_in("zone3").await, &manager] {
         assert_eq!(one(&server, credential, &webhook).await.scope, Scope::station(5));
         let list: Page<Webhook> = server.get(credential, "/api/v1/webhooks").await.as_a();
         assert_eq!(list.items.len(), 1);
     }
     let reader = server.key(DISTRICT, &[Permission::Read, Permission::Dispatch, Permission::Ingest]).await;
-    let other_manager = server.key(zone(4), &[Permission::Manage]).await;
-    let mut strangers = vec![reader, other_manager];
+    let other_manager = server.key(zone(4), &[Permission::Manage, Permission::Read]).await;
+    // Who may not look is not told by a webhook either.
+    let blind = server.key(zone(3), &[Permission::Manage]).await;
+    let mut strangers = vec![reader, other_manager, blind];
     for name in ["chief5", "chief9", "viewer5", "dispatcher", "zone4"] {
         strangers.push(server.sign_in(name).await);
     }
@@ -78,7 +80,7 @@ async fn a_webhook_is_the_installation_s_and_outlives_the_rights_of_who_made_it(
     assert!(units.contains(&json!("PC-1")) && units.contains(&json!("PC-2")), "both are told: {units:?}");
 
     // Whoever keeps the scope's webhooks now has it.
-    let successor = server.key(zone(3), &[Permission::Manage]).await;
+    let successor = server.key(zone(3), &[Permission::Manage, Permission::Read]).await;
     assert!(patch(&server, &successor, &webhook, json!({"enabled": false})).await.status.is_success());
     assert!(!one(&server, &admin, &webhook).await.enabled);
 }
