@@ -126,6 +126,7 @@ impl Patrols {
                 let renewed = ActivePatrol { id, started_at: now, ..active };
                 let changes = [patrol_of(&entry, active, Some(now)), patrol_of(&entry, renewed, None)];
                 let changes = changes.into_iter().map(Change::PutPatrol).collect();
+                let changes = with_deliveries(&self.directory, changes);
                 Ok::<_, PatrolError>((changes, Some((entry, active, renewed))))
             })
             .await?;

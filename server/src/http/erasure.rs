@@ -1,8 +1,9 @@
 //! Erasing what is kept of one unit, as its person has a right to: `DELETE /api/v1/units/{id}/data`.
 //!
-//! All its fixes go, wherever they lie, where it is now, and the events that tell where it
-//! was. The unit itself stays, and so do its patrols: who was on duty for which station and
-//! when is the station's own record, and says no place. What is posted after is new.
+//! All its fixes go, wherever they lie, where it is now, and the events and calls for help that
+//! tell where it was, also those that are yet to be sent to webhooks. The unit itself stays, and so
+//! do its patrols: who was on duty for which station and when is the station's own record, and says
+//! no place. What is posted after is new.
 //!
 //! Told in the audit log before it begins and after it is done, with how many.
 
@@ -19,7 +20,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use sentinel_model::{Scope, UnitId, unit::ErasedAnswer};
+use sentinel_model::{Scope, UnitId, unit::ErasedAnswer, webhook::WebhookEvent};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -59,6 +60,8 @@ async fn erase(
             // Somebody took it off duty at this very moment.
             Err(PatrolError::NoUnit(_) | PatrolError::NotActive(_)) => {}
         }
+        // What endpoints have been sent already is theirs; what is yet to be sent is not.
+        sentinel.outbox.drop_about(unit_id.as_str(), WebhookEvent::AlertSos).await?;
         sentinel.ingest.bus.forget_events(&told_of(&sentinel, &unit).await?).await?;
         let detail = format!("{} fixes, {} entries that were given up", erased.fixes, erased.given_up);
         let told = tell(&sentinel, &caller, &unit, "unit_data_erased", Some(detail));

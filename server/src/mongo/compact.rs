@@ -113,7 +113,10 @@ impl MongoArchive {
         let range = TimeRange { from: hour_start(hour), to: hour_start(hour + 1) };
         let mark = self.mark(unit).await?;
         self.drop_erased(of_hour(unit, range), mark).await?;
-        let of_hour = of_hour(unit, range);
+        // Those before the mark are being erased at this moment, or were stored by a worker whose
+        // clock was behind: these stay as they are.
+        let mut of_hour = of_hour(unit, range);
+        of_hour.insert("stored", doc! { "$gt": mark });
         let segments = self.segments.clone();
         let small: Vec<Segment> = within(LATER, async move {
             segments.find(of_hour).sort(doc! { "first": 1 }).limit(SEGMENTS).await?.try_collect().await

@@ -45,7 +45,9 @@ impl MongoArchive {
     pub async fn erase(&self, unit: &UnitId) -> Result<u64, EngineError> {
         let erasing = async {
             let newest = self.newest_stored(unit).await?.unwrap_or(0);
-            let stored = newest.max(self.writer.now());
+            // What was compacted since the last erasure counts as stored just after that one.
+            let last = self.mark(unit).await?.saturating_add(1);
+            let stored = newest.max(last).max(self.writer.now());
             self.leave_mark(unit, stored).await?;
             let mut fixes = 0;
             loop {
@@ -80,7 +82,7 @@ impl MongoArchive {
     async fn leave_mark(&self, unit: &UnitId, stored: i64) -> Result<(), MongoError> {
         let (marks, name) = (self.marks.clone(), unit.to_string());
         within(SOON, async move {
-            let put = doc! { "$set": { "stored": stored } };
+            let put = doc! { "$max": { "stored": stored } };
             marks.update_one(doc! { "_id": name }, put).upsert(true).await
         })
         .await

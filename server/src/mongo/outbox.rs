@@ -24,7 +24,7 @@ use mongodb::{
     Collection,
     bson::{DateTime, Document, doc},
 };
-use sentinel_model::Time;
+use sentinel_model::{Time, webhook::WebhookEvent};
 use std::{
     collections::{HashMap, HashSet},
     sync::atomic::{AtomicI64, Ordering},
@@ -298,6 +298,16 @@ impl Outbox for MongoRegistry {
             within(LATER, async move { leases.delete_many(doc! { "until": { "$lt": old } }).await }).await
         };
         dropping.await.map(drop).map_err(EngineError::during("forgetting old deliveries"))
+    }
+
+    async fn drop_about(&self, about: &str, event: WebhookEvent) -> Result<(), EngineError> {
+        let dropping = async {
+            // Those that are still in the log would come after.
+            self.move_deliveries().await?;
+            let told = doc! { "about": about, "event": event.as_str() };
+            Ok::<_, LogError>(self.drop_deliveries(told).await?)
+        };
+        dropping.await.map_err(EngineError::during("forgetting what was told of a unit"))
     }
 
     async fn drop_of(&self, webhook: &str) -> Result<(), EngineError> {

@@ -50,6 +50,9 @@ pub trait Outbox: Send + Sync + 'static {
     /// Forgets what was made before a time.
     async fn drop_before(&self, before: Time) -> Result<(), EngineError>;
 
+    /// Forgets what tells one kind of event of a unit, sent or not.
+    async fn drop_about(&self, about: &str, event: WebhookEvent) -> Result<(), EngineError>;
+
     /// Forgets all of an endpoint.
     async fn drop_of(&self, webhook: &str) -> Result<(), EngineError>;
 }

@@ -7,7 +7,10 @@ use super::{records::RecordError, registry::SqliteRegistry};
 use crate::ports::{DueOf, EngineError, NewDelivery, Outbox, Queued};
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, ToSql, params};
-use sentinel_model::{Time, webhook::DeliveryState};
+use sentinel_model::{
+    Time,
+    webhook::{DeliveryState, WebhookEvent},
+};
 
 pub const SCHEMA: &str = "
     CREATE TABLE webhook (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
@@ -181,6 +184,18 @@ impl Outbox for SqliteRegistry {
     async fn drop_before(&self, before: Time) -> Result<(), EngineError> {
         self.run("forgetting old deliveries", move |db| {
             db.execute("DELETE FROM delivery WHERE created_at < ?1", [before.ms()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn drop_about(&self, about: &str, event: WebhookEvent) -> Result<(), EngineError> {
+        let about = about.to_owned();
+        self.run("forgetting what was told of a unit", move |db| {
+            db.execute(
+                "DELETE FROM delivery WHERE about = ?1 AND event = ?2",
+                params![about, event.as_str()],
+            )?;
             Ok(())
         })
         .await

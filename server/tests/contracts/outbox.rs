@@ -51,6 +51,7 @@ macro_rules! outbox_contract {
         a_turn_is_taken_once
         what_is_pending_moves_to_another_place_as_it_is
         what_is_old_and_what_was_an_endpoint_s_is_forgotten
+        what_tells_one_thing_of_a_unit_is_forgotten_and_nothing_else
     );)*};
     (@ $engine:ident, $place:expr, $($story:ident)*) => {
         crate::contract!($engine, where_installed $place, $($story)*);
@@ -280,4 +281,24 @@ async fn what_is_old_and_what_was_an_endpoint_s_is_forgotten(place: &impl Place)
     outbox.drop_of("w").await.expect("forgets");
     assert_eq!(outbox.log("w", None, 10).await.expect("reads"), []);
     assert_eq!(ids(&outbox.log("x", None, 10).await.expect("reads")), ["other"]);
+}
+
+async fn what_tells_one_thing_of_a_unit_is_forgotten_and_nothing_else(place: &impl Place) {
+    let (registry, outbox) = place.open().await;
+    let call = |id: &str, unit: &str| NewDelivery {
+        event: WebhookEvent::AlertSos,
+        about: unit.into(),
+        ..delivery(id, "w", -1)
+    };
+    put(&*registry, &[call("1-tried", "PC-1")]).await;
+    let tried = lease_all(&*outbox).await.remove(0);
+    put(&*registry, &[call("2-waits", "PC-1"), call("3-other", "PC-2"), delivery("4-patrol", "w", -1)]).await;
+    outbox.drop_about("PC-1", WebhookEvent::AlertSos).await.expect("forgets");
+    // One that was on its way as that happened leaves nothing behind.
+    outbox
+        .settle(&tried, Queued { state: DeliveryState::Delivered, ..tried.clone() })
+        .await
+        .expect("settles");
+    let left = outbox.log("w", None, 10).await.expect("reads");
+    assert_eq!(ids(&left), ["4-patrol", "3-other"]);
 }

@@ -1,7 +1,9 @@
 //! Calls for help go out, each once.
 
 use super::*;
+use crate::receiver::How;
 use crate::server::{Answer, at, send};
+use sentinel_model::webhook::WebhookEvent::{PatrolEnded, PatrolStarted};
 use std::collections::BTreeSet;
 
 async fn call(server: &Server, token: &str, seconds: i64) {
@@ -61,4 +63,27 @@ async fn an_sos_of_a_unit_off_duty_goes_out_without_a_patrol() {
     let data = receiver.until(1).await.remove(0).json["data"].take();
     assert_eq!((&data["unit_id"], &data["station"]), (&json!("PC-1"), &json!("station:5")));
     assert_eq!(data.get("patrol_id"), None);
+}
+
+#[tokio::test]
+async fn where_a_unit_called_for_help_is_erased_with_its_data_sent_or_not() {
+    let server = serve().await;
+    let admin = server.sign_in("admin").await;
+    let receiver = Receiver::start().await;
+    let (webhook, _) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
+    let token = server.unit("PC-1", 5).await;
+    let plain = json!({"location": crate::server::fix(at(0), 9.9, 76.2)});
+    assert_eq!(server.post(&token, "/api/v1/locations", plain).await.status, StatusCode::OK);
+    call(&server, &token, 1).await;
+    receiver.until(2).await;
+    receiver.answer_by(How::Status(500));
+    call(&server, &token, 2).await;
+    receiver.until(3).await;
+    let erase = server.request(Method::DELETE, &admin, "/api/v1/units/PC-1/data");
+    let erased = send(erase).await;
+    assert_eq!(erased.status, StatusCode::OK, "{}", erased.text);
+    let mut left: Vec<_> = log(&server, &admin, &webhook).await.iter().map(|told| told.event).collect();
+    // Its patrol was ended, and one begun in its place.
+    left.sort();
+    assert_eq!(left, [PatrolStarted, PatrolStarted, PatrolEnded]);
 }
