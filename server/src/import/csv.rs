@@ -10,6 +10,10 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use sentinel_model::Time;
 use std::io::Read;
 
+/// Lines that one quoted text may hold. One that holds more, or the rest of the file, was
+/// opened by mistake and would swallow positions.
+const QUOTED_LINES_MAX: u64 = 50;
+
 pub fn read(
     file: impl Read,
     measure: &Measure,
@@ -26,12 +30,12 @@ pub fn read(
             return Err(ReadError::Column(name));
         }
     }
-    let (mut line, mut record) = (StringRecord::new(), Record::default());
+    let (mut line, mut record, mut held) = (StringRecord::new(), Record::default(), None::<Point>);
     loop {
         let number = lines.position().line();
         match lines.read_record(&mut line) {
             Ok(true) => {}
-            Ok(false) => return Ok(()),
+            Ok(false) => return held.map_or(Ok(()), |point| Err(ReadError::Quote(point.line))),
             // Of one line: the next may be good.
             Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
                 measure.begin_anew();
@@ -43,15 +47,30 @@ pub fn read(
             Err(error) => return Err(error.into()),
         }
         measure.begin_anew();
+        let number = line.position().map_or(number, csv::Position::line);
+        let lines_read = lines.position().line() - number;
+        if lines_read > QUOTED_LINES_MAX {
+            return Err(ReadError::Quote(number));
+        }
         record.clear();
         for (field, text) in columns.iter().zip(&line) {
             if let Some(field) = field {
                 record.set(*field, text);
             }
         }
-        let number = line.position().map_or(number, csv::Position::line);
-        if !take(record.point(number, now)) {
-            return Ok(());
+        // One of several lines is good once there is another behind it.
+        let point = record.point(number, now);
+        let ready = held.take().into_iter();
+        let ready = if lines_read > 1 {
+            held = Some(point);
+            ready.chain(None)
+        } else {
+            ready.chain(Some(point))
+        };
+        for point in ready {
+            if !take(point) {
+                return Ok(());
+            }
         }
     }
 }

@@ -39,6 +39,10 @@ pub enum ReadError {
     Column(&'static str),
     #[error("the file does not read as CSV: {0}")]
     Csv(#[from] ::csv::Error),
+    #[error(
+        "a quotation mark in line {0} opens a text that does not end where it should: take it out or close it"
+    )]
+    Quote(u64),
     #[error("the file does not read as GPX, behind point {point}: {source}")]
     Gpx { point: u64, source: quick_xml::Error },
     #[error("the file holds no GPX")]

@@ -199,6 +199,28 @@ async fn who_posts_for_a_unit_or_manages_it_imports_for_it_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_quotation_mark_that_is_not_closed_swallows_nothing_in_silence() {
+    let server = Server::start().await;
+    server.unit("PC-5", 5).await;
+    let admin = server.sign_in("admin").await;
+    let line = |n: i64, event: &str| format!("{},1,2,{event}\n", at(-9000 + n));
+    let file = |lines: i64, odd: &str| -> String {
+        let line = |n| line(n, if n == 3 { odd } else { "x" });
+        std::iter::once("time,lat,lon,event\n".to_owned()).chain((0..lines).map(line)).collect()
+    };
+    for lines in [10, 200] {
+        let refused = import(&server, &admin, "/api/v1/units/PC-5/import", file(lines, "\"a")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+        assert!(refused.message().contains("line 5"), "{}", refused.message());
+        assert_eq!(told(&server, "PC-5").await.len(), 3, "what stood before it is there");
+    }
+    // A text of two lines that is closed is one, and costs nobody.
+    let answer = import(&server, &admin, "/api/v1/units/PC-5/import", file(10, "\"a\nb\"")).await;
+    let answer: ImportAnswer = answer.as_a();
+    assert_eq!((answer.total, answer.accepted, answer.duplicates), (10, 7, 3));
+}
+
+#[tokio::test]
 async fn an_import_ends_with_the_key_behind_it_and_says_where() {
     let server = Server::start().await;
     server.unit("PC-5", 5).await;

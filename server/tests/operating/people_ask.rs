@@ -104,8 +104,8 @@ async fn the_command_imports_a_file_and_imports_it_again_for_nothing() {
     let node = Node::start(&place, &at("log"));
     let asking = Asking::begin(&node).await;
     trip(&at("trip.csv"));
-    let nobody = ran(&mut import(&node, &asking.key, &at("trip.csv"), &[])).1;
-    assert!(nobody.contains("give --unit") && nobody.contains("0 taken"), "{nobody}");
+    let (well, nobody) = ran(&mut import(&node, &asking.key, &at("trip.csv"), &[]));
+    assert!(!well && nobody.contains("give --unit") && nobody.contains("0 taken"), "{nobody}");
     let mine = ["--unit", "CAR-1"];
     let said = succeeds(&mut import(&node, &asking.key, &at("trip.csv"), &mine));
     assert!(said.contains("12345 points: 12345 taken, 0 there already, 0 set aside"), "{said}");
