@@ -15,10 +15,13 @@ awk -v n="$fixes" 'BEGIN {
 }' > "$folder/trip.csv"
 
 echo 'a password for benches' | "$sentinel" user add boss --data "$folder/data" > "$folder/told"
-SENTINEL_LOG=warn "$sentinel" serve --data "$folder/data" --listen 127.0.0.1:0 > "$folder/told" &
-server=$!
-until grep -q 'Sentinel is at' "$folder/told"; do sleep 0.1; done
-url=$(sed -n 's/^Sentinel is at //p' "$folder/told")
+begin() {
+    SENTINEL_LOG=warn "$sentinel" serve --data "$folder/data" --listen 127.0.0.1:0 > "$folder/told" &
+    server=$!
+    until grep -q 'Sentinel is at' "$folder/told"; do sleep 0.1; done
+    url=$(sed -n 's/^Sentinel is at //p' "$folder/told")
+}
+begin
 
 ask() { curl -sf -H "Authorization: Bearer $token" -H 'Content-Type: application/json' "$@"; }
 token=$(curl -sf "$url/api/v1/auth/login" -d '{"username":"boss","password":"a password for benches"}' |
@@ -37,6 +40,11 @@ ask --data-binary @"$folder/trip.csv" "$url/api/v1/units/PC-1/import"
 echo
 echo "import: $(rate "$begun") fixes/s"
 memory 'after the import'
+# What the import left in memory is not the exports'.
+kill "$server"
+wait "$server" || true
+begin
+memory 'begun anew'
 for format in csv gpx geojson kml; do
     # The most since here.
     echo 5 > "/proc/$server/clear_refs"
