@@ -54,8 +54,8 @@ async fn audit(stage: &Stage, answered: &BTreeMap<String, i64>) {
     assert_eq!(stage.dead().await.len(), 0);
 }
 
-async fn kill_three_times(stage: &Stage) {
-    for _ in 0..3 {
+async fn kill(times: usize, stage: &Stage) {
+    for _ in 0..times {
         tokio::time::sleep(Duration::from_millis(700)).await;
         stage.redis.kill();
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -72,7 +72,7 @@ async fn with_appendfsync(appendfsync: Appendfsync) -> Option<Stage> {
 async fn redis_killed_with_appendfsync_always_loses_nothing_that_was_answered() {
     let Some(stage) = with_appendfsync(Appendfsync::Always).await else { return };
     let _workers = [stage.worker("one"), stage.worker("two")];
-    let (answered, refusals) = load(&stage, kill_three_times(&stage)).await;
+    let (answered, refusals) = load(&stage, kill(3, &stage)).await;
     assert!(refusals > 0, "the kills were noticed");
     assert!(answered.values().all(|fixes| *fixes > 0), "{answered:?}");
     audit(&stage, &answered).await;
@@ -83,10 +83,10 @@ async fn redis_killed_with_appendfsync_always_loses_nothing_that_was_answered() 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_killed_with_appendfsync_everysec_has_lost_nothing_older_than_two_seconds() {
     let Some(stage) = with_appendfsync(Appendfsync::Everysec).await else { return };
-    let (early, _) = load_of("early", &stage, tokio::time::sleep(Duration::from_millis(700))).await;
+    let (early, _) = load_of("early", &stage, tokio::time::sleep(Duration::from_millis(300))).await;
     assert!(early.values().all(|fixes| *fixes > 0), "{early:?}");
     tokio::time::sleep(Duration::from_secs(4)).await;
-    let (late, refusals) = load_of("late", &stage, kill_three_times(&stage)).await;
+    let (late, refusals) = load_of("late", &stage, kill(1, &stage)).await;
     assert!(refusals > 0, "the kills were noticed");
     // Only now is anything taken to the archive: all of it was in Redis as that was killed.
     let _workers = [stage.worker("one"), stage.worker("two")];
