@@ -9,7 +9,9 @@ mod letters;
 mod moving;
 mod program;
 mod refusals;
+mod site;
 mod units;
+mod viewer;
 
 use sentinel_services::{Database, Kind, Mongo, Redis};
 use std::path::Path;
