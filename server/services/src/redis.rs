@@ -92,6 +92,17 @@ impl Redis {
         self.server.kill();
     }
 
+    /// The same, as soon as no sync of that file is under way. During one, with `everysec`, Redis
+    /// puts off writing for up to two seconds and goes on answering: of that, as of no other answer,
+    /// nothing would be in the file.
+    pub fn kill_between_syncs(&self) {
+        let is_none = |what: &str| self.counter(what) == Some(0);
+        while !(is_none("aof_pending_bio_fsync") && is_none("aof_buffer_length")) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        self.kill();
+    }
+
     /// Starts it again on the same port and data; when this returns it has read them.
     pub fn restart(&self) -> Result<()> {
         self.server.restart()

@@ -41,7 +41,7 @@ async fn redis_is_killed(appendfsync: Appendfsync) {
     let options = RedisOptions { appendfsync, ..RedisOptions::default() };
     let Some(scene) = Scene::set(3, 2, options).await else { return };
     for _ in 0..3 {
-        scene.town.redis.kill();
+        tokio::task::block_in_place(|| scene.town.redis.kill_between_syncs());
         tokio::time::sleep(Duration::from_millis(500)).await;
         scene.town.redis.restart().expect("it starts again");
         scene.fleet.more(60).await;
@@ -56,8 +56,8 @@ async fn redis_killed_with_every_write_synced_has_lost_nothing_that_was_answered
     redis_is_killed(Appendfsync::Always).await;
 }
 
-/// The process is killed, not the machine: what Redis had written to its file is there. With
-/// the machine about the last second could be lost: see [`answered`](crate::answered).
+/// The process is killed, not the machine: what Redis had written to its file is there, which is
+/// all that it has answered while no sync is under way. With the machine about the last second could be lost: see [`answered`](crate::answered).
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_killed_with_a_sync_a_second_has_lost_nothing_that_was_answered() {
     redis_is_killed(Appendfsync::Everysec).await;

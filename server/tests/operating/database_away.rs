@@ -3,9 +3,9 @@
 use crate::{
     Shared,
     balancer::{Balancer, Kind},
-    balancers::Site,
     household::PASSWORD,
     program::{Node, sentinel, told},
+    site::Site,
 };
 use reqwest::StatusCode;
 use std::time::{Duration, Instant};

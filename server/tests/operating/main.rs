@@ -10,7 +10,9 @@ mod moving;
 mod people_ask;
 mod program;
 mod refusals;
+mod site;
 mod units;
+mod viewer;
 mod webhooks;
 
 use sentinel_services::{Database, Kind, Mongo, Redis};

@@ -53,7 +53,7 @@ async fn redis_is_killed_under_load(appendfsync: Appendfsync) {
     let kills = async {
         for _ in 0..3 {
             tokio::time::sleep(Duration::from_millis(700)).await;
-            stage.redis.kill();
+            tokio::task::block_in_place(|| stage.redis.kill_between_syncs());
             tokio::time::sleep(Duration::from_millis(300)).await;
             tokio::task::block_in_place(|| stage.redis.restart()).expect("starts again");
         }
