@@ -17,7 +17,7 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -71,8 +71,8 @@ async fn three_nodes_are_one_behind(kind: Kind) {
     }
 
     // One is killed, another stopped, while people read and devices post.
-    let over = Arc::new(AtomicBool::new(false));
-    let reading = tokio::spawn(site.clone().read_until(over.clone()));
+    let (over, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let reading = tokio::spawn(site.clone().read_until(over.clone(), reads.clone()));
     let watching = tokio::spawn(is_ready_until(nodes[2].url("/readyz"), over.clone()));
     drop(nodes.remove(0));
     let mut posted = 1;
@@ -101,9 +101,13 @@ async fn three_nodes_are_one_behind(kind: Kind) {
         }
     }
     assert!(told_to_come_back > 0, "who was on the node that stopped heard so");
+    let began = Instant::now();
+    while reads.load(Relaxed) <= 20 {
+        assert!(began.elapsed() < PATIENCE, "nothing is read");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     over.store(true, Relaxed);
-    let (reads, refused) = reading.await.expect("nobody panics");
-    assert!(reads > 20, "reads went on");
+    let refused = reading.await.expect("nobody panics");
     let was_ready = watching.await.expect("nobody panics");
     assert!(refused.is_empty() || !was_ready, "refused though a node was ready: {refused:?}");
     site.until_archived(posted).await;

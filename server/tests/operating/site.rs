@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -106,16 +106,16 @@ impl Site {
         Ok(answer?.status())
     }
 
-    /// Reads over and over; answers how often, and what was refused.
-    pub async fn read_until(self, over: Arc<AtomicBool>) -> (usize, Vec<String>) {
-        let (mut reads, mut refused) = (0, Vec::new());
+    /// Reads over and over, and counts it; answers what was refused.
+    pub async fn read_until(self, over: Arc<AtomicBool>, reads: Arc<AtomicUsize>) -> Vec<String> {
+        let mut refused = Vec::new();
         while !over.load(Relaxed) {
             match self.try_get("/api/v1/units/CAR-1").await {
-                Ok((StatusCode::OK, _)) => reads += 1,
+                Ok((StatusCode::OK, _)) => drop(reads.fetch_add(1, Relaxed)),
                 other => refused.push(format!("{other:?}")),
             }
         }
-        (reads, refused)
+        refused
     }
 
     /// Until a node knows that the unit's first position has started its patrol.
