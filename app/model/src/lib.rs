@@ -7,6 +7,7 @@
 //! - [`filters`]: which positions move a marker
 //! - [`unit`]: units, their status, patrols
 //! - [`people`]: users, roles, permissions, keys, the sign-in
+//! - [`alerts`]: calls for help and the like, until somebody acknowledges them
 //! - [`live`]: frames of the live protocol, in JSON and in postcard
 //! - [`webhook`]: webhook endpoints, events, deliveries
 //! - [`outline`]: the bundled basemaps
@@ -14,6 +15,7 @@
 //!
 //! Nothing here knows about sockets, stores or browsers; it is serde and plain data.
 
+pub mod alerts;
 pub mod audit;
 pub mod filters;
 pub mod fix;
