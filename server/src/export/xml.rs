@@ -1,17 +1,18 @@
 //! Text within XML.
 
+use crate::ingest::decode::is_writable;
 use quick_xml::escape::escape;
 use std::borrow::Cow;
 
-/// Escaped; without the characters that XML 1.0 has no way to write.
+/// Escaped; without the characters that XML 1.0 has no way to write, of which nothing is stored.
 pub fn text(text: &str) -> String {
-    let writable =
-        |c: char| matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    let text: Cow<str> = match text.chars().all(writable) {
+    let text: Cow<str> = match text.chars().all(is_writable) {
         true => text.into(),
-        false => text.chars().filter(|c| writable(*c)).collect::<String>().into(),
+        false => text.chars().filter(|c| is_writable(*c)).collect::<String>().into(),
     };
-    escape(text).into_owned()
+    let text = escape(text);
+    // As it stands, a reader takes it for the end of a line.
+    if text.contains('\r') { text.replace('\r', "&#13;") } else { text.into_owned() }
 }
 
 /// `<name>value</name>` where there is a value.

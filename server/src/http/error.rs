@@ -67,6 +67,11 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
+    /// A body in a form that is not read here.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", message)
+    }
+
     pub fn too_many(message: impl Into<String>, retry_after_s: u32) -> Self {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message);
         error.retry_after_s = Some(retry_after_s);
@@ -94,6 +99,7 @@ impl ApiError {
             StatusCode::NOT_FOUND => "not_found",
             StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
             StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported",
             status if status.is_client_error() => "bad_request",
             _ => "internal",
         };
@@ -111,6 +117,10 @@ impl ApiError {
 
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    pub fn body(&self) -> ErrorBody {
+        ErrorBody { code: self.code.into(), message: self.message.clone(), request_id: request_id() }
     }
 
     /// Something failed on our side: logged here, once, with its causes.
@@ -193,8 +203,7 @@ pub async fn in_one_shape(response: Response) -> Response {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody { code: self.code.into(), message: self.message, request_id: request_id() };
-        let mut response = (self.status, Answer(body)).into_response();
+        let mut response = (self.status, Answer(self.body())).into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

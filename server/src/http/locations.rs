@@ -5,6 +5,7 @@
 //! [`answer`] says what each of them waits for.
 
 mod answer;
+mod packed;
 mod whose;
 
 use super::{
@@ -68,7 +69,7 @@ pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: N
         return next.run(request).await;
     }
     let query = RawQuery(request.uri().query().map(Into::into));
-    locations(state, query, request.headers().clone(), Ok(Bytes::new())).await.into_response()
+    locations(state, Method::GET, query, request.headers().clone(), Ok(Bytes::new())).await.into_response()
 }
 
 /// Positions of a unit, one or many, in the words of any device.
@@ -76,7 +77,7 @@ pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: N
 /// Whose they are is said by a unit's ingest token, or with an API key by the body. Every app's format is told apart
 /// by its shape, and answered as that app expects. A 2xx means that what was accepted survives a power cut. Points that
 /// make no sense are set aside and listed, the others stored; what was sent before is stored once. At most 10,000
-/// points and 8 MiB a request.
+/// points and 8 MiB a request, which may be packed by gzip.
 #[utoipa::path(post, path = "/api/v1/locations", operation_id = "post_positions", tag = "Positions",
     security(("bearer" = []), ("basic" = []), ("api_key" = []), ("token" = [])),
     request_body(description = "Sentinel's own form, or what an app sends", content(
@@ -119,6 +120,7 @@ pub async fn before_pages(state: State<Arc<Sentinel>>, request: Request, next: N
     ))]
 async fn locations(
     State(sentinel): State<Arc<Sentinel>>,
+    method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -126,7 +128,11 @@ async fn locations(
     let query = query.as_deref();
     let (caller, posted) = match sentinel.access.ingest_caller(&headers, query)? {
         Some(caller) => {
-            let posted = decode::decode(&incoming(&headers, query, &whole(body)?), &sentinel.clock)?;
+            let body = packed::open(&headers, whole(body)?, BODY_MAX_BYTES).await?;
+            let says_nothing = query.is_none_or(|query| query.starts_with("token=") && !query.contains('&'));
+            let by_unit = method == Method::POST && says_nothing && matches!(caller, Caller::Unit(_));
+            let incoming = Incoming { by_unit, ..incoming(&headers, query, &body) };
+            let posted = decode::decode(&incoming, &sentinel.clock)?;
             (caller, posted)
         }
         None => signed_inside(&sentinel, &headers, query, body).await?,
@@ -155,6 +161,7 @@ async fn signed_inside(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(Caller, Posted), ApiError> {
     let body = body.ok().filter(|body| body.len() <= UNSIGNED_MAX_BYTES).ok_or_else(Access::say_whose)?;
+    let body = packed::open(headers, body, UNSIGNED_MAX_BYTES).await.map_err(|_| Access::say_whose())?;
     let form = std::str::from_utf8(&body).ok();
     let in_form = sentinel.access.ingest_caller(&HeaderMap::new(), form)?;
     // What it is, a stranger does not learn.
@@ -231,7 +238,7 @@ async fn of_unit(
 ) -> Result<Response, ApiError> {
     let caller = sentinel.access.ingest_caller(&headers, query.as_deref())?.ok_or_else(Access::say_whose)?;
     let unit = whose::the_unit(&sentinel, &caller, &Named::Unit(id)).await?;
-    let body = whole(body)?;
+    let body = packed::open(&headers, whole(body)?, BODY_MAX_BYTES).await?;
     let posted = decode::decode_for_unit(&incoming(&headers, query.as_deref(), &body), &sentinel.clock)?;
     let format = posted.format;
     Ok(answer::of(format, status, accept(sentinel, unit, posted).await?))
@@ -263,6 +270,7 @@ fn incoming<'a>(headers: &'a HeaderMap, query: Option<&'a str>, body: &'a [u8]) 
         user_agent: said(header::USER_AGENT.as_str()),
         user: said("x-limit-u"),
         device: said("x-limit-d"),
+        by_unit: false,
     }
 }
 
@@ -278,13 +286,15 @@ pub fn described() -> OpenApiRouter<Arc<Sentinel>> {
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
     body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::too_large(format!(
-                "a body has at most {BODY_MAX_BYTES} bytes; send the points in parts"
-            ))
+            too_large(BODY_MAX_BYTES)
         } else {
             ApiError::bad_request("the body did not arrive whole; send it again")
         }
     })
+}
+
+fn too_large(max_bytes: usize) -> ApiError {
+    ApiError::too_large(format!("a body has at most {max_bytes} bytes, unpacked; send the points in parts"))
 }
 
 /// Once the fixes are on disk they have to be shown too, even if the device has hung up.

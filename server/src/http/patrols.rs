@@ -33,6 +33,8 @@ pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewPatrol)]
 struct Start {
+    /// Earlier systems say `driver_id`, `car_id` or `vehicle_id`.
+    #[serde(alias = "driver_id", alias = "car_id", alias = "vehicle_id")]
     unit_id: UnitId,
     /// The unit's own, where it is left out.
     station: Option<Scope>,

@@ -42,21 +42,6 @@ pub fn of_geofence(raw: &RawValue) -> Option<String> {
     of_fence(&action.text()?, &identifier.text()?)
 }
 
-/// The alarm among a device's own extras.
-pub fn alarm_in(extras: &RawValue) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Extras {
-        #[serde(default)]
-        alarm: Leaf,
-    }
-    // Most have none, and need not be read for it.
-    if !extras.get().contains("\"alarm\"") {
-        return None;
-    }
-    let Extras { alarm } = serde_json::from_str(extras.get()).ok()?;
-    of_alarm(&alarm.text()?)
-}
-
 /// Whether an event is sos, in whatever letters.
 pub fn is_sos(event: &str) -> bool {
     event.eq_ignore_ascii_case(SOS)

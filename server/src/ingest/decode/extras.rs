@@ -13,6 +13,7 @@ pub fn kept(name: &str) -> Option<&'static str> {
         "odometer" => "odometer",
         "activity" => "activity",
         "mock" => "mock",
+        "valid" => "valid",
         "geofence" => "geofence",
         "is_moving" => "is_moving",
         "battery.is_charging" => "battery.is_charging",

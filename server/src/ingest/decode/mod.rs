@@ -2,7 +2,8 @@
 //!
 //! One file a format; each turns its own units into ours here, at the edge:
 //!
-//! - [`transistorsoft`]: Sentinel's own shape, Transistorsoft's and Traccar Client's from 9 on
+//! - [`transistorsoft`]: Sentinel's own shape, which is Transistorsoft's
+//! - [`traccar`]: what Traccar Client adds to that, from 9 on
 //! - [`owntracks`]: JSON with a `_type`
 //! - [`overland`]: JSON with GeoJSON features
 //! - [`osmand`] and [`gpslogger`]: parameters of the address or a form
@@ -21,6 +22,7 @@ mod owntracks;
 mod pairs;
 mod point;
 mod record;
+mod traccar;
 mod transistorsoft;
 mod when;
 
@@ -30,7 +32,7 @@ use pairs::Pairs;
 use sentinel_model::{Fix, Time, fix::RejectedPoint};
 
 pub use events::SOS;
-pub use point::RawPoint;
+pub use point::{RawPoint, is_writable};
 
 /// Points that one request may carry.
 pub const POINTS_MAX: usize = 10_000;
@@ -50,6 +52,8 @@ pub struct Incoming<'a> {
     /// Whom OwnTracks names in its headers `X-Limit-U` and `X-Limit-D`.
     pub user: &'a str,
     pub device: &'a str,
+    /// Posted by a unit that has shown its token, to an address that says nothing of the position.
+    pub by_unit: bool,
 }
 
 impl Incoming<'_> {
@@ -154,6 +158,9 @@ fn read_json(
         && let Some(posted) = owntracks::decode(incoming, &text(), now)
     {
         return posted;
+    }
+    if body.len() <= overland::EMPTY_MAX && has(overland::LOCATIONS) && overland::is_empty(&text()) {
+        return Ok(overland::nothing());
     }
     if (has(overland::FEATURE) || incoming.user_agent.starts_with(overland::AGENT))
         && let Some(posted) = overland::decode(incoming, &text(), now)

@@ -5,6 +5,7 @@
 use super::{
     DecodeError, Format, Incoming, Named, POINTS_MAX, Posted, extras,
     leaf::{self, Leaf},
+    naming::Naming,
     point::RawPoint,
     record::Members,
     when,
@@ -15,8 +16,12 @@ use serde_json::value::RawValue;
 /// What makes an object a feature.
 pub const FEATURE: &str = "Feature";
 
-/// How the app calls itself: an empty batch of its says nothing else.
+/// How the app calls itself.
 pub const AGENT: &str = "Overland";
+
+/// What holds its features, and the bytes of a body that may be a batch of none.
+pub const LOCATIONS: &str = "\"locations\"";
+pub const EMPTY_MAX: usize = 1024;
 
 /// Properties that have a column, or that name the device.
 const NO_EXTRAS: [&str; 9] = [
@@ -31,6 +36,22 @@ const NO_EXTRAS: [&str; 9] = [
     "unit_id",
 ];
 
+/// Whether a body is a batch of none, that names nobody: it waits for this app's answer.
+pub fn is_empty(text: &str) -> bool {
+    let Ok(body) = serde_json::from_str::<Members<'_>>(text) else { return false };
+    let locations =
+        body.get("locations").and_then(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get()).ok());
+    let has_none = locations.is_some_and(|locations| locations.is_empty());
+    has_none
+        && !body.contains_key("location")
+        && !body.contains_key("current")
+        && Naming::among(&body).is_empty()
+}
+
+pub fn nothing() -> Posted {
+    Posted { format: Format::Overland, ..Posted::default() }
+}
+
 /// None where the body is another's.
 pub fn decode(incoming: &Incoming<'_>, text: &str, now: Time) -> Option<Result<Posted, DecodeError>> {
     let body: Members<'_> = serde_json::from_str(text).ok()?;
@@ -43,30 +64,24 @@ pub fn decode(incoming: &Incoming<'_>, text: &str, now: Time) -> Option<Result<P
     if locations.len() > POINTS_MAX {
         return Some(Err(DecodeError::TooMany(locations.len())));
     }
-    let mut posted = Posted { format: Format::Overland, ..Posted::default() };
+    let mut posted = nothing();
     let mut names = Vec::new();
     for (index, feature) in locations.into_iter().chain(current).enumerate() {
-        let (device, point) = point(feature);
+        let (named, point) = point(feature);
         match point.and_then(|point| point.check(now)) {
             Ok(fix) => {
                 posted.fixes.push(fix);
-                names.push((index, device));
+                names.push((index, named));
             }
             Err(reason) => posted.rejected.push(RejectedPoint { index, reason }),
         }
     }
-    let mut devices: Vec<&String> = names.iter().filter_map(|(_, device)| device.as_ref()).collect();
-    devices.sort_unstable();
-    devices.dedup();
-    // One phone's batch; those of its points that do not say so are its own too.
-    match devices[..] {
-        [] => {}
-        [one] => posted.named = Some(Named::Device(vec![one.clone()])),
-        _ => {
-            let named = |device: Option<String>| device.map(|device| Named::Device(vec![device]));
-            posted.by_record =
-                Some(names.into_iter().map(|(index, device)| (index, named(device))).collect());
-        }
+    let mut named = names.iter().filter_map(|(_, named)| named.as_ref());
+    match named.next().cloned() {
+        None => {}
+        // One phone's batch; those of its points that do not say so are its own too.
+        Some(one) if named.all(|other| *other == one) => posted.named = Some(one),
+        Some(_) => posted.by_record = Some(names),
     }
     Some(Ok(posted))
 }
@@ -78,8 +93,8 @@ fn is_feature(raw: &RawValue) -> bool {
     })
 }
 
-/// What the device calls itself, and the point.
-fn point(feature: &RawValue) -> (Option<String>, Result<RawPoint, String>) {
+/// Whom it names, and the point.
+fn point(feature: &RawValue) -> (Option<Named>, Result<RawPoint, String>) {
     let Ok(feature) = serde_json::from_str::<Members<'_>>(feature.get()) else {
         return (None, Err("this is no feature".into()));
     };
@@ -104,6 +119,5 @@ fn point(feature: &RawValue) -> (Option<String>, Result<RawPoint, String>) {
         event: leaf::of(&properties, "action").text(),
         extras: extras::rest(leaf::values(&properties, &NO_EXTRAS)),
     };
-    let device = leaf::of(&properties, "device_id").text().filter(|device| !device.is_empty());
-    (device, Ok(point))
+    (Naming::among(&properties).chosen(), Ok(point))
 }

@@ -21,10 +21,10 @@ pub const TYPE: &str = "_type";
 const NO_EXTRAS: [&str; 12] =
     [TYPE, "_id", "tst", "lat", "lon", "acc", "alt", "vel", "cog", "batt", "topic", "event"];
 
-/// Whether a request without a body is one of this app's.
+/// Whether a request without a body is one of this app's: no other sends such.
 pub fn sent(incoming: &Incoming<'_>) -> bool {
     let named = !incoming.user.is_empty() || !incoming.device.is_empty() || !incoming.in_query().is_empty();
-    named || incoming.user_agent.to_ascii_lowercase().starts_with("owntracks")
+    named || incoming.by_unit || incoming.user_agent.to_ascii_lowercase().starts_with("owntracks")
 }
 
 /// One without a body.

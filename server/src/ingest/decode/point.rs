@@ -27,7 +27,7 @@ impl RawPoint {
         let time = self.time.ok_or("timestamp is missing")??;
         let latitude = degrees("latitude", self.latitude, 90.0)?;
         let longitude = degrees("longitude", self.longitude, 180.0)?;
-        let event = self.event.filter(|event| !event.is_empty());
+        let event = self.event.filter(|event| !event.is_empty()).map(writable);
         let event = event.map(|event| if events::is_sos(&event) { events::SOS.into() } else { event });
         let uuid = self.uuid.filter(|uuid| !uuid.is_empty()).map(short);
         let uuid = uuid.or_else(|| events::identity(event.as_deref()?));
@@ -45,14 +45,29 @@ impl RawPoint {
             uuid: uuid.map(Into::into),
             event: event.map(|event| event.chars().take(EVENT_MAX).collect::<String>().into()),
             // A good position is worth more than what stands beside it.
-            extras: self.extras.filter(|extras| extras.len() <= EXTRAS_MAX).map(Into::into),
+            extras: self.extras.filter(|extras| extras.len() <= EXTRAS_MAX).map(writable).map(Into::into),
         })
     }
 }
 
-/// The uuid, or what stands for a long one and tells it from others as well.
+/// The uuid, or what stands for one that is long or that no file could hold, and tells it from
+/// others as well.
 fn short(uuid: String) -> String {
-    if uuid.len() > UUID_MAX { hex(&Sha256::digest(uuid)) } else { uuid }
+    let fits = uuid.len() <= UUID_MAX && uuid.chars().all(is_writable);
+    if fits { uuid } else { hex(&Sha256::digest(uuid)) }
+}
+
+/// Whether XML has a way to write a character. What a device says is kept as every file that it
+/// is exported to can hold it.
+pub fn is_writable(c: char) -> bool {
+    matches!(c, '\t' | '\r' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+fn writable(text: String) -> String {
+    if text.chars().all(is_writable) {
+        return text;
+    }
+    text.chars().map(|c| if is_writable(c) { c } else { '\u{fffd}' }).collect()
 }
 
 fn degrees(name: &str, value: Option<f64>, limit: f64) -> Result<f64, String> {
@@ -102,6 +117,9 @@ mod tests {
             (kept.uuid.map(|uuid| uuid.len()), kept.extras.map(|e| e.len())),
             (Some(UUID_MAX), Some(EXTRAS_MAX))
         );
+        let odd = checked("a\u{1}".into(), "{\"a\":\"\u{ffff}\"}".into());
+        assert_eq!(odd.extras.as_deref(), Some("{\"a\":\"\u{fffd}\"}"));
+        assert_ne!(odd.uuid, checked("a\u{2}".into(), String::new()).uuid, "told apart");
         let cut = checked("u".repeat(UUID_MAX + 1), "e".repeat(EXTRAS_MAX + 1));
         assert_eq!(cut.extras, None);
         let uuid = cut.uuid.expect("one that stands for it");

@@ -2,7 +2,7 @@
 //! wrong type spoils what it stands for, and only where that is needed the point.
 //! Nothing is copied that is not kept.
 
-use super::{events, extras, leaf::Leaf, naming::Naming, point::RawPoint, when};
+use super::{events, extras, leaf::Leaf, naming::Naming, point::RawPoint, traccar, when};
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess, SeqAccess},
@@ -113,8 +113,7 @@ impl<'a> Record<'a> {
 
     /// What has happened, where it is more than its event says: an alarm before a fence.
     fn happened(&self) -> Option<String> {
-        let alarm = self.alarm.as_deref().and_then(events::of_alarm);
-        let alarm = alarm.or_else(|| events::alarm_in(self.extras?));
+        let alarm = traccar::alarm(self.alarm.as_deref(), self.extras);
         alarm.or_else(|| events::of_geofence(self.beside.get("geofence")?))
     }
 

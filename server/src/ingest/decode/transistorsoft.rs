@@ -1,5 +1,5 @@
 //! Sentinel's native shape and the Transistorsoft background-geolocation shape,
-//! which is the same record: nested (`coords`, `battery`), or flat as a template
+//! which is the same record (and [`traccar`](super::traccar)'s): nested (`coords`, `battery`), or flat as a template
 //! makes it; one record, an array of them, under `location` or `locations` beside
 //! params, or bare at the root.
 //!

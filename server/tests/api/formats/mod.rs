@@ -8,6 +8,7 @@ mod identity;
 mod osmand;
 mod overland;
 mod owntracks;
+mod packed;
 mod properties;
 mod traccar;
 mod transistorsoft;

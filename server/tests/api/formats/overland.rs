@@ -74,6 +74,21 @@ async fn nothing_to_tell_is_well_received_too() {
     let request =
         scene.signed(Method::POST, "/").header("user-agent", "Overland/1.4 (iPhone; iOS 19.1; Scale/3.00)");
     assert_answer(&send(request.body(r#"{"locations":[]}"#)).await, OK);
+    // Behind something that calls itself otherwise.
+    assert_answer(&scene.post(r#"{"locations": [], "trip": null}"#).await, OK);
+    let native = scene.post(r#"{"unit_id":"PC-1","locations":[]}"#).await;
+    assert_eq!(native.json["status"], "ok", "who names a unit is none of it: {}", native.text);
+}
+
+#[tokio::test]
+async fn a_unit_that_a_feature_names_counts_before_its_device() {
+    let scene = Scene::begin().await;
+    let key = scene.server.key(crate::server::DISTRICT, &[sentinel_model::Permission::Ingest]).await;
+    let mut named = feature(1, "my phone");
+    named["properties"]["unit_id"] = json!(UNIT);
+    let body = json!({"locations": [named, feature(2, "")]});
+    assert_answer(&scene.server.post(&key, "/api/v1/locations", body).await, OK);
+    assert_eq!(scene.fixes().await.len(), 2);
 }
 
 #[tokio::test]

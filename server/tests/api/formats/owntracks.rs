@@ -88,3 +88,22 @@ async fn the_reason_why_an_encrypted_phone_is_not_seen_can_be_read() {
     let rejected = scene.server.get(&admin, "/api/v1/units/PC-1/rejected").await;
     assert!(rejected.text.contains("encryption key"), "{}", rejected.text);
 }
+
+#[tokio::test]
+async fn an_empty_body_of_who_shows_a_unit_s_token_is_one_of_its_own_and_nobody_else_s() {
+    let scene = Scene::begin().await;
+    let empty = async |path: &str| send(scene.signed(Method::POST, path).body("")).await;
+    assert_answer(&empty("/").await, "[]");
+    assert_answer(&empty("/api/v1/locations").await, "[]");
+    let by_query = scene.bare(Method::POST, &format!("/?token={}", scene.token));
+    assert_answer(&send(by_query.body("")).await, "[]");
+    assert_eq!(
+        empty("/log?latt=9.9&lon=76.2").await.status,
+        StatusCode::BAD_REQUEST,
+        "that meant a position"
+    );
+    assert_eq!(send(scene.signed(Method::GET, "/log")).await.status, StatusCode::BAD_REQUEST);
+    let key = scene.server.key(crate::server::DISTRICT, &[sentinel_model::Permission::Ingest]).await;
+    let of_key = send(scene.server.request(Method::POST, &key, "/").body("")).await;
+    assert_eq!(of_key.status, StatusCode::BAD_REQUEST);
+}
