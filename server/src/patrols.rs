@@ -16,7 +16,7 @@ use crate::{
     webhooks::enqueue::with_deliveries,
 };
 use sentinel_model::{
-    Level, Patrol, PatrolId, ScopePath, Time, UnitId,
+    Level, Location, Patrol, PatrolId, ScopePath, Time, UnitId, UnitStatus,
     live::{Event, UnitJoined, UnitLeft},
 };
 use std::{collections::HashMap, sync::Arc};
@@ -109,13 +109,14 @@ impl Patrols {
     }
 
     /// Ends the patrol of a unit that has one and starts another in its place, as it was: who
-    /// looks on sees it leave with all that was known of it, and come back.
-    pub async fn renew(self: &Arc<Self>, unit: &UnitId) -> Result<(), PatrolError> {
+    /// looks on sees it leave with all that was known of it, and come back. One that was silent, by
+    /// the `last` word of it, is no less so after: the other patrol goes on from that word.
+    pub async fn renew(self: &Arc<Self>, unit: &UnitId, last: Option<Location>) -> Result<(), PatrolError> {
         let (patrols, unit) = (self.clone(), unit.clone());
-        to_its_end(async move { patrols.renew_now(&unit).await }).await
+        to_its_end(async move { patrols.renew_now(&unit, last).await }).await
     }
 
-    async fn renew_now(&self, unit: &UnitId) -> Result<(), PatrolError> {
+    async fn renew_now(&self, unit: &UnitId, last: Option<Location>) -> Result<(), PatrolError> {
         let now = self.clock.now();
         let id = self.starts.ids.next(now);
         let renewed = self
@@ -123,8 +124,12 @@ impl Patrols {
             .change(|| {
                 let entry = self.directory.unit(unit).ok_or_else(|| PatrolError::NoUnit(unit.clone()))?;
                 let Some(active) = entry.patrol else { return Ok((Vec::new(), None)) };
-                let renewed = ActivePatrol { id, started_at: now, ..active };
-                let changes = [patrol_of(&entry, active, Some(now)), patrol_of(&entry, renewed, None)];
+                let since = match self.silence.status(&entry, last.as_ref(), now) {
+                    UnitStatus::Stale | UnitStatus::Offline => Silence::heard(active, last.as_ref()),
+                    _ => now,
+                };
+                let renewed = ActivePatrol { id, started_at: since, ..active };
+                let changes = [patrol_of(&entry, active, Some(since)), patrol_of(&entry, renewed, None)];
                 let changes = changes.into_iter().map(Change::PutPatrol).collect();
                 let changes = with_deliveries(&self.directory, changes);
                 Ok::<_, PatrolError>((changes, Some((entry, active, renewed))))

@@ -3,7 +3,8 @@
 //! All its fixes go, wherever they lie, where it is now, and the events and calls for help that
 //! tell where it was, also those that are yet to be sent to webhooks. The unit itself stays, and so
 //! do its patrols: who was on duty for which station and when is the station's own record, and says
-//! no place. What is posted after is new.
+//! no place. The one that is under way ends and goes on under another id, so that nobody who looks
+//! on keeps its place. What is posted after is new.
 //!
 //! Told in the audit log before it begins and after it is done, with how many.
 
@@ -30,7 +31,7 @@ pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
 
 /// Erases every position of a unit, for ever.
 ///
-/// The unit stays, and so do its patrols, which tell no place. The audit log tells who asked and how many went.
+/// The unit stays, and so do its patrols, which tell no place; one that is under way goes on under another id. The audit log tells who asked and how many went.
 #[utoipa::path(delete, path = "/api/v1/units/{id}/data", operation_id = "erase_unit_data", tag = "Data in and out",
     params(("id" = UnitId, Path, description = "Which unit")),
     responses(
@@ -51,10 +52,11 @@ async fn erase(
             })
             .await?;
         let unit_id = &unit.record.id;
+        let last = sentinel.positions.get(unit_id).await?;
         let erased = sentinel.erasure.erase(unit_id).await?;
         sentinel.positions.remove(unit_id).await?;
         // Nobody who looks on keeps the last place: the unit leaves and comes back without one.
-        match sentinel.patrols.renew(unit_id).await {
+        match sentinel.patrols.renew(unit_id, last).await {
             Ok(()) => {}
             Err(PatrolError::Engine(error)) => return Err(error.into()),
             // Somebody took it off duty at this very moment.

@@ -48,7 +48,7 @@ impl Silence {
     }
 
     /// When a unit on patrol was last heard of; its start counts.
-    fn heard(patrol: ActivePatrol, location: Option<&Location>) -> Time {
+    pub fn heard(patrol: ActivePatrol, location: Option<&Location>) -> Time {
         location.map_or(patrol.started_at, |l| l.received_at.max(patrol.started_at))
     }
 }

@@ -68,6 +68,23 @@ async fn erased_is_gone_from_everywhere_also_after_a_restart_and_what_comes_afte
 }
 
 #[tokio::test]
+async fn a_unit_that_had_fallen_silent_is_silent_after_its_data_is_erased() {
+    let server = Server::start().await;
+    let (token, here) = (server.unit("PC-1", 5).await, server.unit("PC-2", 5).await);
+    server.fixes(&token, &[fix(at(0), 9.9, 76.2)]).await;
+    server.clock.turn(400);
+    server.fixes(&here, &[fix(at(400), 9.9, 76.2)]).await;
+    let admin = server.sign_in("admin").await;
+    for (unit, status) in [("PC-1", UnitStatus::Offline), ("PC-2", UnitStatus::Available)] {
+        for erased in [false, true] {
+            let read: Unit = server.get(&admin, &format!("/api/v1/units/{unit}")).await.as_a();
+            assert_eq!((read.status, read.patrol_id.is_some()), (status, true), "{unit}, erased: {erased}");
+            assert_eq!(erase(&server, &admin, unit).await.status, StatusCode::OK);
+        }
+    }
+}
+
+#[tokio::test]
 async fn history_older_than_it_is_kept_goes_by_itself() {
     let days = |retention_days| ServeArgs { retention_days, ..ServeArgs::default() };
     assert!(days(Some(0)).settle().is_err());
