@@ -70,6 +70,7 @@ pub async fn start(
         bus,
         rooms,
         positions,
+        markers,
         erasure,
         health,
         on_duty,
@@ -79,8 +80,8 @@ pub async fn start(
     if config.demo {
         crate::demo::prepare(&directory, clock.now()).await?;
     }
-    if !directory.is_shared() {
-        recover::positions(&directory, &*archive, &*positions, clock.now()).await?;
+    if let Some(markers) = markers {
+        recover::positions(&directory, &*archive, markers, &*positions, clock.now()).await?;
     }
 
     let access_config = AccessConfig {

@@ -20,6 +20,8 @@ pub struct Filters {
     /// Nearer to the shown one, in metres.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100_000, example = 10.0))]
     pub min_distance_m: Option<f32>,
+    /// Called invalid by the device itself (`valid=false`).
+    pub invalid: bool,
     /// Nearer to the shown one than the accuracies of both together.
     pub within_accuracies: bool,
     /// A position is shown all the same when the shown one is this old, in seconds; 300 where

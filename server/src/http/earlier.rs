@@ -13,7 +13,9 @@ use super::{
     input::{BODY_MAX_BYTES, Body, Paging},
     ops,
 };
-use crate::{auth::Signed, gateway::track, ingest::CLOCK_AHEAD_MS, ports::TimeRange, state::Sentinel};
+use crate::{
+    auth::Signed, gateway::track, ingest::CLOCK_AHEAD_MS, ports::TimeRange, reads::placed, state::Sentinel,
+};
 use axum::{
     Json,
     extract::{DefaultBodyLimit, Path, State},
@@ -159,7 +161,7 @@ async fn one_stored(
 ) -> Result<Json<Car>, ApiError> {
     let unit: UnitId = id.parse().map_err(|_| no_car(&id))?;
     let at = sentinel.clock.now().plus_ms(CLOCK_AHEAD_MS);
-    let last = sentinel.reads.archive.last_before(std::slice::from_ref(&unit), at).await?;
+    let last = placed::last_before(&*sentinel.reads.archive, std::slice::from_ref(&unit), at).await?;
     let (_, last) = last.into_iter().next().ok_or_else(|| no_car(&id))?;
     // Whether this caller may see what was made then is for the route to say.
     let moment = TimeRange { from: last.time, to: last.time.plus_ms(1) };

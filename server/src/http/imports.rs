@@ -3,6 +3,8 @@
 //! They take as long as they take, so no limit of time is around these addresses; who sends
 //! nothing for [`SILENCE`] is cut off.
 
+mod progress;
+
 use super::{error::ApiError, fresh, input::Asked, units::no_unit};
 use crate::{
     audit,
@@ -15,11 +17,14 @@ use axum::{
     Json, Router,
     body::Body,
     extract::{Path, State},
+    http::{HeaderMap, header},
     middleware::from_fn_with_state,
+    response::{IntoResponse as _, Response},
     routing::post,
 };
 use bytes::Bytes;
 use futures::StreamExt as _;
+use progress::ImportLine;
 use sentinel_model::{UnitId, fix::ImportAnswer};
 use serde::Deserialize;
 use std::{
@@ -28,7 +33,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -69,16 +74,19 @@ struct ForWhom {
             (String = "application/gpx+xml", example = json!("<gpx version=\"1.1\" creator=\"me\" xmlns=\"http://www.topografix.com/GPX/1/1\"><trk><trkseg><trkpt lat=\"9.9624\" lon=\"76.2995\"><time>2026-11-21T02:00:00Z</time></trkpt></trkseg></trk></gpx>")),
         )),
     responses(
-        (status = 200, description = "Read to its end; what was accepted is safe on disk", body = ImportAnswer),
+        (status = 200, description = "Read to its end; what was accepted is safe on disk. Asked for by `Accept: application/x-ndjson`, lines that tell how far it is, of which the last says how it ended",
+            content((ImportAnswer = "application/json"), (ImportLine = "application/x-ndjson"))),
+        (status = 415, description = "A form; the file itself is the body"),
         (status = 404, description = "No unit of that id that you may import for"),
     ))]
 async fn for_those_named(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Asked(whom): Asked<ForWhom>,
+    headers: HeaderMap,
     body: Body,
-) -> Result<Json<ImportAnswer>, ApiError> {
-    import(&sentinel, &caller, whom.unit_id, body).await
+) -> Result<Response, ApiError> {
+    import(sentinel, caller, whom.unit_id, &headers, body).await
 }
 
 /// Takes a file of one unit's positions in, whomever the file names.
@@ -91,63 +99,96 @@ async fn for_those_named(
             (String = "application/gpx+xml", example = json!("<gpx version=\"1.1\" creator=\"me\" xmlns=\"http://www.topografix.com/GPX/1/1\"><trk><trkseg><trkpt lat=\"9.9624\" lon=\"76.2995\"><time>2026-11-21T02:00:00Z</time></trkpt></trkseg></trk></gpx>")),
         )),
     responses(
-        (status = 200, description = "Read to its end; what was accepted is safe on disk", body = ImportAnswer),
+        (status = 200, description = "Read to its end; what was accepted is safe on disk. Asked for by `Accept: application/x-ndjson`, lines that tell how far it is, of which the last says how it ended",
+            content((ImportAnswer = "application/json"), (ImportLine = "application/x-ndjson"))),
+        (status = 415, description = "A form; the file itself is the body"),
         (status = 404, description = "No unit of that id that you may import for"),
     ))]
 async fn for_unit(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Path(id): Path<String>,
+    headers: HeaderMap,
     body: Body,
-) -> Result<Json<ImportAnswer>, ApiError> {
+) -> Result<Response, ApiError> {
     let unit: UnitId = id.parse().map_err(|_| no_unit(&id))?;
-    import(&sentinel, &caller, Some(unit), body).await
+    import(sentinel, caller, Some(unit), &headers, body).await
 }
 
 async fn import(
-    sentinel: &Arc<Sentinel>,
-    caller: &Caller,
+    sentinel: Arc<Sentinel>,
+    caller: Caller,
     all_of: Option<UnitId>,
+    headers: &HeaderMap,
     body: Body,
-) -> Result<Json<ImportAnswer>, ApiError> {
+) -> Result<Response, ApiError> {
     if let Caller::Unit(_) = caller {
         return Err(Denied::PostsOnly.into());
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if content_type.is_some_and(|of| of.trim_start().starts_with("multipart/")) {
+        return Err(ApiError::unsupported(
+            "a form is not read here: send the file itself as the body, as curl does with --data-binary @FILE",
+        ));
     }
     let (directory, own) = (&sentinel.directory, caller.home_scope());
     match &all_of {
         Some(unit) => {
-            of_unit(directory, caller, unit).map_err(ApiError::not_found)?;
+            of_unit(directory, &caller, unit).map_err(ApiError::not_found)?;
         }
         None if caller.may_ingest_under(directory, own) || caller.may_manage(directory, own) => {}
         None => return Err(Denied::NotAllowed("import positions").into()),
     }
-    let Ok(_turn) = sentinel.imports.clone().try_acquire_owned() else {
+    let Ok(turn) = sentinel.imports.clone().try_acquire_owned() else {
         return Err(ApiError::overloaded("as many files as this server reads at once are being read", 10));
-    };
-    let whose = |named: Option<UnitId>| match all_of.clone().or(named) {
-        None => Err("the file does not say whose this is: give ?unit_id=, or a column unit_id".to_owned()),
-        Some(unit) => of_unit(directory, caller, &unit).map(|entry| entry.record.id.clone()),
     };
     // Told before it begins: what is broken off has stored something too.
     let target = all_of.as_ref().map_or_else(|| own.to_string(), ToString::to_string);
-    let told = audit::entry(&sentinel.clock, caller, "history_imported", target, own, None);
+    let told = audit::entry(&sentinel.clock, &caller, "history_imported", target, own, None);
     directory.put(vec![told]).await?;
-    let (pieces, file) = store::pipe();
-    let storing = store::store(&*sentinel.intake, &sentinel.clock, file, whose);
-    let forwarding = async {
-        forward(body, pieces, sentinel, caller).await;
-        std::future::pending::<Infallible>().await
-    };
-    let answer = tokio::select! {
-        answer = storing => answer?,
-        never = forwarding => match never {},
-    };
-    let counts = &sentinel.ingest.counts;
-    counts.accepted.fetch_add(answer.accepted, Ordering::Relaxed);
-    counts.duplicates.fetch_add(answer.duplicates, Ordering::Relaxed);
-    counts.rejected.fetch_add(answer.rejected_total, Ordering::Relaxed);
-    tracing::info!(by = %caller, total = answer.total, accepted = answer.accepted, "a file was imported");
-    Ok(Json(answer))
+    let reading = Reading { sentinel, caller, all_of, _turn: turn };
+    if progress::is_wanted(headers) {
+        return Ok(progress::told(|stored| async move { reading.run(body, stored).await }));
+    }
+    reading.run(body, |_| {}).await.map(|answer| Json(answer).into_response())
+}
+
+/// An import that may be.
+struct Reading {
+    sentinel: Arc<Sentinel>,
+    caller: Caller,
+    all_of: Option<UnitId>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Reading {
+    async fn run(&self, body: Body, stored: impl Fn(&ImportAnswer)) -> Result<ImportAnswer, ApiError> {
+        let Self { sentinel, caller, .. } = self;
+        let (pieces, file) = store::pipe();
+        let storing =
+            store::store(&*sentinel.intake, &sentinel.clock, file, |named| self.whose(named), stored);
+        let forwarding = async {
+            forward(body, pieces, sentinel, caller).await;
+            std::future::pending::<Infallible>().await
+        };
+        let answer = tokio::select! {
+            answer = storing => answer?,
+            never = forwarding => match never {},
+        };
+        let counts = &sentinel.ingest.counts;
+        counts.accepted.fetch_add(answer.accepted, Ordering::Relaxed);
+        counts.duplicates.fetch_add(answer.duplicates, Ordering::Relaxed);
+        counts.rejected.fetch_add(answer.rejected_total, Ordering::Relaxed);
+        tracing::info!(by = %caller, total = answer.total, accepted = answer.accepted, "a file was imported");
+        Ok(answer)
+    }
+
+    /// For whom a point is, by the unit that the file names.
+    fn whose(&self, named: Option<UnitId>) -> Result<UnitId, String> {
+        let unit = self.all_of.clone().or(named);
+        let unit = unit.ok_or("the file does not say whose this is: give ?unit_id=, or a column unit_id")?;
+        of_unit(&self.sentinel.directory, &self.caller, &unit).map(|entry| entry.record.id.clone())
+    }
 }
 
 /// The unit, where the caller may put history under it: who posts for it or manages it.

@@ -173,7 +173,7 @@ pub fn in_range(clock: &Clock, start: Option<Time>, end: Option<Time>) -> Result
 struct Moment {
     /// All that you see, where it is left out.
     scope: Option<Scope>,
-    /// Each unit's last fix at or before this.
+    /// Each unit's last fix at or before this that says a place.
     at: Time,
 }
 

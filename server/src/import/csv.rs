@@ -1,5 +1,6 @@
 //! CSV: a line of names, then a line a point, in any order of columns; unknown ones are passed
-//! over.
+//! over. Where spreadsheets write decimals with a comma they put semicolons or tabs between the
+//! columns: so is what the first line has most of.
 
 use super::{
     Point, ReadError,
@@ -8,7 +9,7 @@ use super::{
 };
 use csv::{ReaderBuilder, StringRecord, Trim};
 use sentinel_model::Time;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read};
 
 /// Lines that one quoted text may hold. One that holds more, or the rest of the file, was
 /// opened by mistake and would swallow positions.
@@ -20,7 +21,13 @@ pub fn read(
     now: Time,
     mut take: impl FnMut(Point) -> bool,
 ) -> Result<(), ReadError> {
-    let mut lines = ReaderBuilder::new().flexible(true).trim(Trim::Headers).from_reader(file);
+    let mut file = BufReader::new(file);
+    let mut header = Vec::new();
+    file.read_until(b'\n', &mut header)?;
+    let delimiter = delimiter(&header);
+    let file = header.as_slice().chain(file);
+    let mut lines =
+        ReaderBuilder::new().flexible(true).trim(Trim::Headers).delimiter(delimiter).from_reader(file);
     let columns: Vec<Option<Field>> =
         lines.headers()?.iter().map(|name| Field::named(name.trim_start_matches('\u{feff}'))).collect();
     for (field, name) in
@@ -30,7 +37,8 @@ pub fn read(
             return Err(ReadError::Column(name));
         }
     }
-    let (mut line, mut record, mut held) = (StringRecord::new(), Record::default(), None::<Point>);
+    let (mut line, mut record, mut held) =
+        (StringRecord::new(), Record::with_decimal_comma(delimiter != b','), None::<Point>);
     loop {
         let number = lines.position().line();
         match lines.read_record(&mut line) {
@@ -39,7 +47,11 @@ pub fn read(
             // Of one line: the next may be good.
             Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
                 measure.begin_anew();
-                if !take(Point { line: number, unit: None, fix: Err("the line is not UTF-8".into()) }) {
+                if !take(Point {
+                    line: number,
+                    unit: None,
+                    fix: Err("the line is not UTF-8: save the file as UTF-8".into()),
+                }) {
                     return Ok(());
                 }
                 continue;
@@ -73,4 +85,11 @@ pub fn read(
             }
         }
     }
+}
+
+/// What stands between the names of the first line.
+fn delimiter(header: &[u8]) -> u8 {
+    let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
+    // Of equals the last.
+    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
 }

@@ -47,14 +47,17 @@ pub fn read(
     loop {
         buffer.clear();
         let event = xml.read_event_into(&mut buffer);
-        let event = event.map_err(|source| ReadError::Gpx { point: reading.points, source })?;
+        let event = event.map_err(|source| match source {
+            quick_xml::Error::Encoding(_) => ReadError::Encoding,
+            source => ReadError::Gpx { point: reading.points, source },
+        })?;
         match event {
             Event::Start(start) => reading.begin(&start),
             Event::Empty(start) => {
                 reading.begin(&start);
-                if let Some(point) = reading.end(now)
-                    && !take(point)
-                {
+                let point = reading.end(now);
+                measure.begin_anew();
+                if point.is_some_and(|point| !take(point)) {
                     return Ok(());
                 }
             }

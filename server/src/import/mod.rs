@@ -38,17 +38,28 @@ pub enum ReadError {
     )]
     Column(&'static str),
     #[error("the file does not read as CSV: {0}")]
-    Csv(#[from] ::csv::Error),
+    Csv(::csv::Error),
     #[error(
         "a quotation mark in line {0} opens a text that does not end where it should: take it out or close it"
     )]
     Quote(u64),
     #[error("the file does not read as GPX, behind point {point}: {source}")]
     Gpx { point: u64, source: quick_xml::Error },
+    #[error("the file is not UTF-8, as the files of some programs are not: save it as UTF-8 and import that")]
+    Encoding,
     #[error("the file holds no GPX")]
     NotGpx,
     #[error("the file could not be read: {0}")]
     Io(#[from] io::Error),
+}
+
+impl From<::csv::Error> for ReadError {
+    fn from(error: ::csv::Error) -> Self {
+        match error.kind() {
+            ::csv::ErrorKind::Utf8 { .. } => Self::Encoding,
+            _ => Self::Csv(error),
+        }
+    }
 }
 
 /// Hands the points of a file to `take` in order, until it answers that it wants no more.
@@ -67,6 +78,13 @@ fn read_plain(
     take: impl FnMut(Point) -> bool,
 ) -> Result<(), ReadError> {
     let begin = file.fill_buf()?;
+    // UTF-16, marked so or with every other byte of plain text empty.
+    if begin.starts_with(b"\xff\xfe")
+        || begin.starts_with(b"\xfe\xff")
+        || begin.iter().take(4).any(|b| *b == 0)
+    {
+        return Err(ReadError::Encoding);
+    }
     let begin = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin);
     let is_xml = begin.trim_ascii_start().starts_with(b"<");
     let (file, measure) = Measured::new(file);

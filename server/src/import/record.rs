@@ -12,6 +12,9 @@ pub enum Field {
     Latitude,
     Longitude,
     Speed,
+    SpeedKmh,
+    SpeedKnots,
+    SpeedMph,
     Heading,
     Accuracy,
     Altitude,
@@ -33,6 +36,9 @@ impl Field {
             "latitude" | "lat" => Self::Latitude,
             "longitude" | "lon" | "lng" => Self::Longitude,
             "speed_mps" | "speed" => Self::Speed,
+            "speed_kmh" | "speed_kph" => Self::SpeedKmh,
+            "speed_kn" | "speed_knots" => Self::SpeedKnots,
+            "speed_mph" => Self::SpeedMph,
             "heading_deg" | "heading" | "course" | "bearing" => Self::Heading,
             "accuracy_m" | "accuracy" => Self::Accuracy,
             "altitude_m" | "altitude" | "ele" => Self::Altitude,
@@ -47,21 +53,37 @@ impl Field {
 
 /// What a file says of one point, as it says it.
 #[derive(Debug, Default)]
-pub struct Record([String; Field::COUNT]);
+pub struct Record {
+    texts: [String; Field::COUNT],
+    /// Numbers may be written as `9,96`.
+    decimal_comma: bool,
+}
+
+/// Speeds as files have them, and how many metres per second one is.
+const SPEEDS: [(Field, f64); 4] = [
+    (Field::Speed, 1.0),
+    (Field::SpeedKmh, 1000.0 / 3600.0),
+    (Field::SpeedKnots, 1852.0 / 3600.0),
+    (Field::SpeedMph, 0.44704),
+];
 
 impl Record {
+    pub fn with_decimal_comma(decimal_comma: bool) -> Self {
+        Self { decimal_comma, ..Self::default() }
+    }
+
     pub fn set(&mut self, field: Field, text: &str) {
-        let held = &mut self.0[field as usize];
+        let held = &mut self.texts[field as usize];
         held.clear();
         held.push_str(text);
     }
 
     pub fn clear(&mut self) {
-        self.0.iter_mut().for_each(String::clear);
+        self.texts.iter_mut().for_each(String::clear);
     }
 
     fn get(&self, field: Field) -> Option<&str> {
-        Some(self.0[field as usize].trim()).filter(|text| !text.is_empty())
+        Some(self.texts[field as usize].trim()).filter(|text| !text.is_empty())
     }
 
     pub fn point(&self, line: u64, now: Time) -> Point {
@@ -85,14 +107,14 @@ impl Record {
         let received_at = received_at.map_err(|error| format!("received_at: {error}"))?;
         // A device's own words, to the last space.
         let own = |field| {
-            let text = export::plain(&self.0[field as usize]);
+            let text = export::plain(&self.texts[field as usize]);
             (!text.is_empty()).then(|| text.to_owned())
         };
         let raw = RawPoint {
             time: self.get(Field::Time).map(time),
             latitude: self.number("latitude", Field::Latitude)?,
             longitude: self.number("longitude", Field::Longitude)?,
-            speed_mps: self.number("speed", Field::Speed)?,
+            speed_mps: self.speed_mps()?,
             heading_deg: self.number("heading", Field::Heading)?,
             accuracy_m: self.number("accuracy", Field::Accuracy)?,
             altitude_m: self.number("altitude", Field::Altitude)?,
@@ -107,7 +129,19 @@ impl Record {
     fn number(&self, name: &str, field: Field) -> Result<Option<f64>, String> {
         let Some(text) = self.get(field) else { return Ok(None) };
         let short = || text.chars().take(40).collect::<String>();
-        text.parse().map(Some).map_err(|_| format!("{name} {:?} is not a number", short()))
+        let number = text.parse().ok();
+        let number =
+            number.or_else(|| text.replacen(',', ".", 1).parse().ok().filter(|_| self.decimal_comma));
+        number.map(Some).ok_or_else(|| format!("{name} {:?} is not a number", short()))
+    }
+
+    fn speed_mps(&self) -> Result<Option<f64>, String> {
+        for (field, mps) in SPEEDS {
+            if let Some(speed) = self.number("speed", field)? {
+                return Ok(Some(speed * mps));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{Point, ReadError};
 use crate::{
     clock::Clock,
-    ports::{Intake, IntakeError, Receipt},
+    ports::{Intake, IntakeError, Marker, Receipt},
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -89,12 +89,13 @@ impl Read for Pipe {
 }
 
 /// Stores what a file holds. `whose` says for whom a point is, by the unit that the file names,
-/// or why for nobody.
+/// or why for nobody; `stored` is told how far it is whenever some of it is stored.
 pub async fn store(
     intake: &dyn Intake,
     clock: &Clock,
     file: impl Read + Send + 'static,
     whose: impl Fn(Option<UnitId>) -> Result<UnitId, String>,
+    stored: impl Fn(&ImportAnswer),
 ) -> Result<ImportAnswer, ImportError> {
     let (batches, mut read) = mpsc::channel::<Vec<Point>>(2);
     let now = clock.now();
@@ -115,6 +116,7 @@ pub async fn store(
             return Err(ImportError::Store { source, so_far: SoFar { line, stored: answer.accepted } });
         }
         line = last;
+        stored(&answer);
     }
     match reading.await? {
         Ok(()) => Ok(answer),
@@ -155,11 +157,11 @@ async fn store_batch(
 
 async fn accept(intake: &dyn Intake, unit: UnitId, fixes: Vec<Fix>) -> Result<Receipt, IntakeError> {
     for _ in 0..TRIES {
-        match intake.accept(&unit, fixes.clone()).await {
+        match intake.accept_marked(&unit, fixes.clone(), Marker::Stays).await {
             // Sent again, history has them once.
             Err(IntakeError::Full | IntakeError::Unknown(_)) => tokio::time::sleep(APART).await,
             outcome => return outcome,
         }
     }
-    intake.accept(&unit, fixes).await
+    intake.accept_marked(&unit, fixes, Marker::Stays).await
 }

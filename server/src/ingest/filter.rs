@@ -5,7 +5,9 @@
 //! the shown one is that old is shown as it is.
 
 use crate::geo::distance_m;
-use sentinel_model::{Location, filters::Filters};
+use sentinel_model::{Fix, Location, filters::Filters};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::time::Duration;
 
 #[derive(Debug, Default, PartialEq)]
@@ -16,21 +18,46 @@ pub struct Picked {
     pub hidden: u64,
 }
 
+/// A position that may be shown.
+pub struct Offered {
+    pub location: Location,
+    /// Its device does not vouch for it, and those are to be hidden.
+    pub said_invalid: bool,
+}
+
+/// Whether a fix is one that its device itself calls invalid, as OsmAnd's and Traccar's do
+/// (`valid=false`) whose receiver repeats an old place.
+pub fn says_invalid(fix: &Fix) -> bool {
+    #[derive(Deserialize)]
+    struct Extras<'a> {
+        #[serde(borrow)]
+        valid: Option<&'a RawValue>,
+    }
+    // Most say nothing of it, and need not be read for it.
+    let extras = fix.extras.as_deref().filter(|extras| extras.contains("\"valid\""));
+    let said = extras.and_then(|extras| serde_json::from_str::<Extras<'_>>(extras).ok()?.valid);
+    said.is_some_and(|valid| matches!(valid.get().trim_matches('"'), "false" | "0"))
+}
+
 /// What becomes of a marker at `held` by these positions, oldest first.
-pub fn pick(filters: &Filters, held: Option<Location>, positions: Vec<Location>) -> Picked {
+pub fn pick(
+    filters: &Filters,
+    held: Option<Location>,
+    positions: impl IntoIterator<Item = Offered>,
+) -> Picked {
     let mut picked = Picked::default();
-    for position in positions {
+    for Offered { location, said_invalid } in positions {
         match picked.shown.as_ref().or(held.as_ref()) {
-            Some(shown) if position.time <= shown.time => {}
-            Some(shown) if hides(filters, shown, &position) => picked.hidden += 1,
-            _ => picked.shown = Some(position),
+            Some(shown) if location.time <= shown.time => {}
+            Some(shown) if hides(filters, shown, &location, said_invalid) => picked.hidden += 1,
+            _ => picked.shown = Some(location),
         }
     }
     picked
 }
 
 /// Whether a later position is hidden behind the one that is shown.
-fn hides(filters: &Filters, shown: &Location, position: &Location) -> bool {
+fn hides(filters: &Filters, shown: &Location, position: &Location, said_invalid: bool) -> bool {
     let since_ms = position.time.ms_since(shown.time);
     if since_ms >= i64::from(filters.keep_after_s()) * 1000 {
         return false;
@@ -39,7 +66,8 @@ fn hides(filters: &Filters, shown: &Location, position: &Location) -> bool {
     let moved_m = distance_m(place(shown), place(position));
     let accuracies_m = shown.accuracy_m.unwrap_or(0.0) + position.accuracy_m.unwrap_or(0.0);
     let since_s = Duration::from_millis(since_ms.unsigned_abs()).as_secs_f64();
-    filters.poor_accuracy_m.zip(position.accuracy_m).is_some_and(|(most, accuracy)| accuracy > most)
+    said_invalid
+        || filters.poor_accuracy_m.zip(position.accuracy_m).is_some_and(|(most, accuracy)| accuracy > most)
         || filters.max_speed_mps.is_some_and(|most| moved_m > f64::from(most) * since_s)
         || filters.min_period_s.is_some_and(|least| since_ms < i64::from(least) * 1000)
         || filters.min_distance_m.is_some_and(|least| moved_m < f64::from(least))
@@ -66,6 +94,11 @@ mod tests {
             time: Time(1_795_226_400_000 + seconds * 1000),
             received_at: Time(1_795_226_400_000 + seconds * 1000),
         }
+    }
+
+    fn pick(filters: &Filters, held: Option<Location>, positions: Vec<Location>) -> Picked {
+        let offered = positions.into_iter().map(|location| Offered { location, said_invalid: false });
+        super::pick(filters, held, offered)
     }
 
     fn shows(filters: Filters, before: Location, after: Location) -> bool {
@@ -109,6 +142,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_device_calls_invalid_is_known_however_it_writes_that() {
+        let says = |extras: Option<&str>| {
+            let extras = extras.map(Into::into);
+            says_invalid(&Fix { extras, ..crate::sqlite::plain_fix(0) })
+        };
+        for invalid in
+            [r#"{"valid":false}"#, r#"{"a":"\"valid\":1","valid":"false"}"#, r#"{"hdop":1,"valid": 0}"#]
+        {
+            assert!(says(Some(invalid)), "{invalid}");
+        }
+        for valid in
+            [r#"{"valid":true}"#, r#"{"valid":1}"#, r#"{"note":"\"valid\":false"}"#, "{}", "\"valid\""]
+        {
+            assert!(!says(Some(valid)), "{valid}");
+        }
+        assert!(!says(None));
+        let (held, offered) =
+            (at(0, 0.0, None), |seconds| Offered { location: at(seconds, 9.0, None), said_invalid: true });
+        let hidden = super::pick(&Filters::default(), Some(held.clone()), [offered(299)]);
+        assert_eq!((hidden.shown, hidden.hidden), (None, 1));
+        assert!(super::pick(&Filters::default(), Some(held), [offered(300)]).shown.is_some(), "not for ever");
+    }
+
+    #[test]
     fn one_bad_position_in_a_batch_does_not_hide_the_good_ones_around_it() {
         let filters = Filters { max_speed_mps: Some(50.0), ..Filters::default() };
         let batch = vec![at(1, 20.0, None), at(2, 90_000.0, None), at(3, 60.0, None), at(4, 99_000.0, None)];
@@ -131,6 +188,7 @@ mod tests {
                 max_speed_mps: speed,
                 min_period_s: period,
                 min_distance_m: distance,
+                invalid: false,
                 within_accuracies,
                 keep_after_s,
             })

@@ -2,7 +2,7 @@
 //!
 //! A body is decoded ([`decode`]), its unit found and its allowance checked
 //! ([`limits`]); the good points go to the intake, and once they are on disk the
-//! newest of them, of those that its scope's filters let pass ([`filter`]), moves the unit's
+//! newest of them, of those that its scope's filters let pass ([`news`], [`filter`]), moves the unit's
 //! marker and travels to whoever may see it. Only then comes the answer, or where showing takes longer than [`SHOWN_WITHIN`], before it.
 //! What fails before the commit is refused whole; what fails after it (the marker, the
 //! bus) is logged, because the fixes are safe and sending them again would change nothing:
@@ -16,18 +16,20 @@ pub mod decode;
 pub mod filter;
 pub mod finish;
 pub mod limits;
+mod news;
 
 use crate::{
     clock::Clock,
     directory::{Directory, UnitEntry},
     live::Hub,
     patrols::{Patrols, Started, member},
-    ports::{Bus, EngineError, Intake, IntakeError, Positions, Put},
+    ports::{Bus, EngineError, Intake, IntakeError, Marker, Positions, Put},
 };
 use decode::Posted;
 use finish::even_if_given_up;
 use limits::UnitLimits;
-use sentinel_model::{Fix, Location, Time, UnitId, filters::Filters, fix::IngestAnswer};
+use news::News;
+use sentinel_model::{Fix, Location, Time, UnitId, fix::IngestAnswer};
 use std::{
     sync::{
         Arc,
@@ -102,30 +104,6 @@ pub enum IngestError {
     Untold(#[source] EngineError),
 }
 
-/// What a post says of where its unit is.
-struct News {
-    /// Oldest first; the last one alone where no filters choose. None that is nowhere.
-    places: Vec<Location>,
-    filters: Option<Filters>,
-    /// The newest, be it nowhere.
-    last: Location,
-    /// Whether that is shown when it was received, as its clock is too far ahead.
-    is_ahead: bool,
-}
-
-impl News {
-    fn of(id: &UnitId, fixes: &[Fix], filters: Option<Filters>) -> Option<Self> {
-        let mut placed: Vec<&Fix> = fixes.iter().filter(|fix| !is_nowhere(fix)).collect();
-        placed.sort_by_key(|fix| (shown_at(fix), fix.time));
-        let last = *placed.last().or(fixes.first().as_ref())?;
-        let chosen_from =
-            if filters.is_some() { &placed[..] } else { &placed[placed.len().saturating_sub(1)..] };
-        let places = chosen_from.iter().map(|fix| shown(id.clone(), fix)).collect();
-        let is_ahead = !placed.is_empty() && is_ahead(last);
-        Some(Self { places, filters, last: shown(id.clone(), last), is_ahead })
-    }
-}
-
 impl Ingest {
     /// Stores what a unit posted. The caller has checked that it may.
     pub async fn accept(
@@ -138,10 +116,14 @@ impl Ingest {
             .take(id, posted.fixes.len())
             .map_err(|retry_after_s| IngestError::TooFast { unit: id.clone(), retry_after_s })?;
         let filters = self.directory.filters(unit.path().station()).map(|(_, filters)| filters);
-        let news = News::of(id, &posted.fixes, filters);
+        let news = News::of(id, &posted.fixes, filters, &*self.positions).await;
+        let marker = match &news {
+            Ok(Some(news)) => news.marker.clone(),
+            _ => Marker::Follows(None),
+        };
         let alerts = alerts::among(unit, &posted.fixes);
         self.aside.keep(id, self.clock.now(), &posted.rejected);
-        let receipt = self.intake.accept(id, posted.fixes).await?;
+        let receipt = self.intake.accept_marked(id, posted.fixes, marker).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
         self.counts.duplicates.fetch_add(receipt.duplicates, Ordering::Relaxed);
         self.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
@@ -149,9 +131,10 @@ impl Ingest {
         let showing = async move {
             let shown = match news {
                 // Sent again it is received later but was made no later.
-                Some(news) if news.is_ahead && receipt.accepted == 0 => ingest.hear(&id, news.last).await,
-                Some(news) => ingest.show(&id, news).await,
-                None => Ok(()),
+                Ok(Some(news)) if news.is_ahead && receipt.accepted == 0 => ingest.hear(&id, news.last).await,
+                Ok(Some(news)) => ingest.show(&id, news).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
             };
             if let Err(error) = shown {
                 tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
@@ -176,15 +159,8 @@ impl Ingest {
     }
 
     async fn show(&self, id: &UnitId, news: News) -> Result<(), EngineError> {
-        let location = match news.filters {
-            None => news.places.into_iter().next_back(),
-            Some(filters) => {
-                let picked = filter::pick(&filters, self.positions.get(id).await?, news.places);
-                self.counts.hidden.fetch_add(picked.hidden, Ordering::Relaxed);
-                picked.shown
-            }
-        };
-        let Some(location) = location else { return self.hear(id, news.last).await };
+        self.counts.hidden.fetch_add(news.hidden, Ordering::Relaxed);
+        let Some(location) = news.to else { return self.hear(id, news.last).await };
         let put = self.positions.put(location.clone()).await?;
         // Only now: a patrol that is not seen here yet will itself see the position.
         let Some(unit) = self.on_duty(id).await? else { return Ok(()) };

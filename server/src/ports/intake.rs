@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use sentinel_model::{Fix, UnitId};
+use sentinel_model::{Fix, Location, UnitId};
 
 /// Durable acceptance of positions.
 ///
@@ -13,6 +13,20 @@ use sentinel_model::{Fix, UnitId};
 pub trait Intake: Send + Sync + 'static {
     async fn accept(&self, unit: &UnitId, fixes: Vec<Fix>) -> Result<Receipt, IntakeError>;
 
+    /// The same, and with it what becomes of the unit's marker. An engine whose current
+    /// positions end with the process keeps that in the same commit wherever its history does
+    /// not tell it, so that the next one shows what this one showed; where positions are kept
+    /// elsewhere, they are kept there.
+    async fn accept_marked(
+        &self,
+        unit: &UnitId,
+        fixes: Vec<Fix>,
+        marker: Marker,
+    ) -> Result<Receipt, IntakeError> {
+        let _kept_elsewhere = marker;
+        self.accept(unit, fixes).await
+    }
+
     /// Submissions waiting for the next commit.
     fn queued(&self) -> u64;
 
@@ -23,6 +37,18 @@ pub trait Intake: Send + Sync + 'static {
     /// Waits until everything taken so far is answered, or never will be because what
     /// writes has ended; used when stopping.
     async fn drain(&self);
+}
+
+/// What fixes do to where their unit is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Marker {
+    /// It stands at the newest place of history: this one of these fixes, where they say any.
+    Follows(Option<Location>),
+    /// It goes here, if that is newer than where it stands, for reasons that history does not
+    /// tell; with `if_new`, only where any of the fixes is.
+    Chosen { to: Location, if_new: bool },
+    /// It stays: the fixes are history alone.
+    Stays,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -19,7 +19,7 @@ pub use archive::{Archive, ArchiveWriter, Fixes, Points, StoreError, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition, TOLD_FOR_S};
 pub use erasure::{EraseError, Erased, Erasure};
 pub use health::{Condition, Health};
-pub use intake::{Intake, IntakeError, Receipt};
+pub use intake::{Intake, IntakeError, Marker, Receipt};
 pub use outbox::{DueOf, NewDelivery, Outbox, Queued};
 pub use positions::{NearbyQuery, Positions, Put};
 pub use queue::{DeadEntry, QueueContents, QueueEntry};

@@ -1,5 +1,6 @@
 //! What callers may read of units: bounded by a grant, computed here.
 
+pub mod placed;
 mod taken;
 pub mod thin;
 mod windows;
@@ -174,7 +175,7 @@ impl Reads {
     }
 
     /// Where every unit was that was under the scope at a moment: by its last fix until
-    /// then; who made that one under another scope is left out.
+    /// then that says a place; who made that one under another scope is left out.
     pub async fn history(&self, grant: &ScopeGrant, at: Time) -> Result<HistoryAnswer, EngineError> {
         let then = self.patrols_then(grant, at).await?;
         let under = |unit: &UnitEntry| match then.get(&unit.record.id) {
@@ -184,7 +185,7 @@ impl Reads {
         let units =
             self.directory.units(None, usize::MAX, |unit| under(unit).is_some_and(|p| grant.covers(&p)));
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.record.id.clone()).collect();
-        let last = self.archive.last_before(&ids, at).await?;
+        let last = placed::last_before(&*self.archive, &ids, at).await?;
         let patrol_of = |id: &UnitId, fix: &Fix| then.get(id).filter(|patrol| patrol.started_at <= fix.time);
         let elsewhere: Vec<(UnitId, Time)> = last
             .iter()

@@ -1,13 +1,13 @@
 //! Reading history, a piece at a time.
 
-use super::{readers::Readers, writer::WriteError};
+use super::{marker, readers::Readers, writer::WriteError};
 use crate::block;
 use crate::ports::{Archive, EngineError, Fixes, Points, TimeRange};
 use async_trait::async_trait;
 use futures::{StreamExt, stream, stream::BoxStream};
 use rusqlite::{Connection, params};
-use sentinel_model::{Fix, RoutePoint, Time, UnitId};
-use std::path::Path;
+use sentinel_model::{Fix, Location, RoutePoint, Time, UnitId};
+use std::{collections::HashMap, path::Path};
 
 /// Reads under way at once; more wait their turn.
 const READERS: usize = 4;
@@ -25,6 +25,11 @@ impl SqliteArchive {
     /// Reads the history file that an intake has opened.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
         Ok(Self(Readers::open(path, READERS)?))
+    }
+
+    /// Where units were shown that history alone does not tell; none where nowhere.
+    pub async fn markers(&self) -> Result<HashMap<UnitId, Option<Location>>, EngineError> {
+        self.0.read("reading where units were shown", |db| Ok(marker::all(db)?)).await
     }
 
     fn pieces<T: Send + 'static>(

@@ -4,7 +4,10 @@
 //! nobody finds it, and what comes is stored anew. Then its blocks go. What a process that
 //! ended left of that goes when the file is opened again.
 
-use super::writer::{BlockWriter, WriteError};
+use super::{
+    marker,
+    writer::{BlockWriter, WriteError},
+};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sentinel_model::{Time, UnitId};
 
@@ -22,6 +25,7 @@ pub fn hide(db: &Connection, writer: &mut BlockWriter, unit: &UnitId) -> Result<
     let fixes: i64 =
         db.query_row("SELECT coalesce(sum(count), 0) FROM block WHERE unit = ?1", [ix], |row| row.get(0))?;
     db.execute("UPDATE unit SET id = ?2 || ix WHERE ix = ?1", params![ix, ERASED])?;
+    marker::erase(db, ix)?;
     writer.forget();
     Ok(fixes.unsigned_abs())
 }
@@ -52,6 +56,7 @@ pub fn remove_some(db: &Connection) -> Result<bool, WriteError> {
 
 /// Removes some of what ended before a time; answers whether there is more.
 pub fn drop_some_before(db: &Connection, writer: &mut BlockWriter, time: Time) -> Result<bool, WriteError> {
+    marker::expire(db, time)?;
     let units: Vec<i64> = {
         let mut query = db.prepare_cached("SELECT ix FROM unit")?;
         query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?

@@ -5,7 +5,7 @@ use super::{
     intake::IntakeLimits,
     writer::{BlockWriter, WriteError},
 };
-use crate::ports::Receipt;
+use crate::ports::{Marker, Receipt};
 use rusqlite::Connection;
 use sentinel_model::{Fix, UnitId};
 use std::{
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 pub struct Submission {
     pub unit: UnitId,
     pub fixes: Vec<Fix>,
+    pub marker: Marker,
     pub answer: oneshot::Sender<Answer>,
     pub waiting: Waiting,
 }
@@ -126,7 +127,7 @@ fn store(
 ) -> Result<Vec<Outcome>, WriteError> {
     db.execute_batch("BEGIN IMMEDIATE")?;
     let receipts: Result<Vec<Receipt>, WriteError> =
-        group.iter().map(|one| writer.write(db, &one.unit, &one.fixes)).collect();
+        group.iter().map(|one| writer.write_marked(db, &one.unit, &one.fixes, &one.marker)).collect();
     let outcomes = match receipts {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
         Err(_) => {
@@ -149,7 +150,7 @@ fn store_apart(
     let mut outcomes = Vec::with_capacity(group.len());
     for one in group {
         db.execute_batch("SAVEPOINT one")?;
-        let outcome = match writer.write(db, &one.unit, &one.fixes) {
+        let outcome = match writer.write_marked(db, &one.unit, &one.fixes, &one.marker) {
             // SQLite gave the whole transaction up, as it does where the disk is full.
             Err(error) if db.is_autocommit() => return Err(error),
             Err(error) => {
@@ -201,6 +202,7 @@ mod tests {
         let submission = |(unit, times): &(&str, &[i64])| Submission {
             unit: unit.parse().expect("a good id"),
             fixes: times.iter().copied().map(fix).collect(),
+            marker: Marker::Follows(None),
             answer: oneshot::channel().0,
             waiting: Waiting::one_of(&Arc::default()),
         };

@@ -14,7 +14,7 @@ use super::{
     open::open,
     writer::{BlockWriter, WriteError},
 };
-use crate::ports::{EngineError, EraseError, Erased, Erasure, Intake, IntakeError, Receipt};
+use crate::ports::{EngineError, EraseError, Erased, Erasure, Intake, IntakeError, Marker, Receipt};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use sentinel_model::{Fix, Time, UnitId};
@@ -135,12 +135,21 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle
 #[async_trait]
 impl Intake for SqliteIntake {
     async fn accept(&self, unit: &UnitId, fixes: Vec<Fix>) -> Result<Receipt, IntakeError> {
+        self.accept_marked(unit, fixes, Marker::Follows(None)).await
+    }
+
+    async fn accept_marked(
+        &self,
+        unit: &UnitId,
+        fixes: Vec<Fix>,
+        marker: Marker,
+    ) -> Result<Receipt, IntakeError> {
         if fixes.is_empty() {
             return Ok(Receipt::default());
         }
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting::one_of(&self.waiting);
-        let submission = Work::Store(Submission { unit: unit.clone(), fixes, answer, waiting });
+        let submission = Work::Store(Submission { unit: unit.clone(), fixes, marker, answer, waiting });
         self.queue.try_send(submission).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => IntakeError::Full,
             mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,

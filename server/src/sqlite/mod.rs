@@ -10,6 +10,7 @@ mod fold;
 mod group;
 mod intake;
 mod key_uses;
+mod marker;
 pub mod open;
 mod outbox;
 mod readers;
@@ -29,8 +30,11 @@ use open::Migrations;
 /// order of (device time, uuid). Blocks of a unit never overlap in that order.
 /// `id` grows with insertion, so blocks being filled lie side by side on disk
 /// whichever units they belong to.
+///
+/// A row of `marker` says where a unit is shown, none for most ([`marker`]).
 pub const HISTORY_SCHEMA: Migrations = Migrations {
-    steps: &["
+    steps: &[
+        "
         CREATE TABLE unit (ix INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
         CREATE TABLE block (
             id INTEGER PRIMARY KEY,
@@ -42,7 +46,11 @@ pub const HISTORY_SCHEMA: Migrations = Migrations {
             fixes BLOB NOT NULL
         );
         CREATE UNIQUE INDEX block_order ON block (unit, first, first_uuid);
-    "],
+    ",
+        "
+        CREATE TABLE marker (unit INTEGER PRIMARY KEY, time INTEGER, received_at INTEGER, place BLOB);
+    ",
+    ],
 };
 
 /// A fix with nothing but a time and a place, for tests of engines.

@@ -4,8 +4,9 @@
 //! appended to the unit's last block, known from a small cache, without reading.
 //! The others (late, reordered, resent) are merged into the block they fall in.
 
+use super::marker;
 use crate::block::{self, CAPACITY, Cursor};
-use crate::ports::Receipt;
+use crate::ports::{Marker, Receipt};
 use rusqlite::{Connection, OptionalExtension, params};
 use sentinel_model::{Fix, Time, UnitId};
 use std::{borrow::Cow, collections::HashMap};
@@ -28,6 +29,8 @@ pub enum WriteError {
 /// What is remembered of a unit, so that appending reads nothing.
 struct Tail {
     unit_ix: i64,
+    /// Whether its marker is kept beside its history.
+    marker_is_kept: bool,
     /// Its last block; none while it has no fix.
     last: Option<LastBlock>,
 }
@@ -55,18 +58,41 @@ impl BlockWriter {
         self.tails.clear();
     }
 
-    /// Stores what is new of `fixes`, within the caller's transaction.
-    pub fn write(&mut self, db: &Connection, unit: &UnitId, fixes: &[Fix]) -> Result<Receipt, WriteError> {
-        let posted = fixes.len();
-        let fixes = in_order(fixes);
+    /// Stores what is new of `fixes`, and where the unit is shown with it, within the caller's
+    /// transaction.
+    pub fn write_marked(
+        &mut self,
+        db: &Connection,
+        unit: &UnitId,
+        fixes: &[Fix],
+        marker: &Marker,
+    ) -> Result<Receipt, WriteError> {
+        let tail = self.tail(db, unit)?;
+        if !tail.marker_is_kept && !matches!(marker, Marker::Follows(_)) {
+            marker::keep_standing(db, tail.unit_ix, unit)?;
+            tail.marker_is_kept = true;
+        }
+        let (unit_ix, is_kept) = (tail.unit_ix, tail.marker_is_kept);
+        let receipt = self.write(db, unit, fixes)?;
+        marker::follow(db, unit_ix, is_kept, marker, receipt.accepted > 0)?;
+        Ok(receipt)
+    }
+
+    fn tail(&mut self, db: &Connection, unit: &UnitId) -> Result<&mut Tail, WriteError> {
         if self.tails.len() >= TAILS_MAX {
             self.tails.clear();
         }
         if !self.tails.contains_key(unit) {
             self.tails.insert(unit.clone(), load_tail(db, unit)?);
         }
-        let tail = self.tails.get_mut(unit).expect("it was just put there");
+        Ok(self.tails.get_mut(unit).expect("it was just put there"))
+    }
 
+    /// Stores what is new of `fixes`, within the caller's transaction.
+    pub fn write(&mut self, db: &Connection, unit: &UnitId, fixes: &[Fix]) -> Result<Receipt, WriteError> {
+        let posted = fixes.len();
+        let fixes = in_order(fixes);
+        let tail = self.tail(db, unit)?;
         let after_last = match &tail.last {
             None => 0,
             Some(last) => fixes.partition_point(|fix| key(fix) <= (last.time, &*last.uuid)),
@@ -129,7 +155,7 @@ fn load_tail(db: &Connection, unit: &UnitId) -> Result<Tail, WriteError> {
             })
         }
     };
-    Ok(Tail { unit_ix, last })
+    Ok(Tail { unit_ix, marker_is_kept: marker::is_kept(db, unit_ix)?, last })
 }
 
 /// Adds fixes that are newer than everything stored of the unit.

@@ -1,6 +1,6 @@
 //! The engines behind the ports: this process's own, or those that many nodes share.
 
-use super::shared::Base;
+use super::{recover::Markers, shared::Base};
 use crate::{
     clock::Clock,
     config::Config,
@@ -25,6 +25,9 @@ pub struct Engines {
     pub bus: Arc<dyn Bus>,
     pub rooms: Arc<dyn Rooms>,
     pub positions: Arc<dyn Positions>,
+    /// Of positions that begin empty with the process: where units were shown before that their
+    /// history alone does not tell.
+    pub markers: Option<Markers>,
     pub erasure: Arc<dyn Erasure>,
     pub health: Arc<dyn Health>,
     /// Of engines that many nodes share: whether this one stands in for workers that are not there.
@@ -45,11 +48,11 @@ impl Engines {
             Some(shared) => {
                 Ok(Base::open(shared, tasks, stop).await?.into_engines(shared, tasks, stop).await?)
             }
-            None => Self::embedded(config, clock, tasks, stop),
+            None => Self::embedded(config, clock, tasks, stop).await,
         }
     }
 
-    fn embedded(
+    async fn embedded(
         config: &Config,
         clock: &Clock,
         tasks: &TaskTracker,
@@ -62,17 +65,20 @@ impl Engines {
         if let Some(retention) = config.retention {
             tasks.spawn(expire(intake.clone(), retention, clock.clone(), stop.clone()));
         }
+        let archive = Arc::new(SqliteArchive::open(&history)?);
+        let markers = archive.markers().await?;
         let records = Arc::new(SqliteRegistry::open(&folder.records())?);
         Ok(Self {
             registry: records.clone(),
             outbox: records,
             erasure: intake.clone(),
             intake,
-            archive: Arc::new(SqliteArchive::open(&history)?),
+            archive,
             rooms: Arc::new(MemoryRooms::new(bus.clone())),
             bus,
             positions: Arc::new(MemoryPositions::default()),
             health: Arc::new(Embedded),
+            markers: Some(markers),
             on_duty: None,
             folder: Some(folder),
         })

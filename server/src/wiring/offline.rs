@@ -90,7 +90,8 @@ impl Offline {
             return Ok(());
         }
         let directory = self.directory(clock).await?;
-        recover::positions(&directory, &*self.archive, &*self.positions, clock.now()).await
+        let markers = recover::Markers::default();
+        recover::positions(&directory, &*self.archive, markers, &*self.positions, clock.now()).await
     }
 
     /// Closes what is open; what was stored is on disk.

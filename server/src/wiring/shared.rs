@@ -96,6 +96,7 @@ impl Base {
             bus: self.bus,
             rooms: self.rooms,
             positions: self.positions,
+            markers: None,
             erasure: Arc::new(erasure),
             health: Arc::new(health),
             on_duty: Some(on_duty),

@@ -33,9 +33,11 @@ async fn what_was_exported_is_imported_as_it_was() {
     let token = server.unit("PC-1", 5).await;
     let mut posts: Vec<_> =
         (0..30).map(|n| fix(at(n - 100), 9.9 + n as f64 / 7.0, 76.25 - n as f64 / 3.0)).collect();
-    for (n, event) in [(3, "-1+1"), (4, "'quoted'"), (5, "a,\"b\"\nc"), (6, " heart & beat ")] {
+    for (n, event) in
+        [(3, "-1+1"), (4, "'quoted'"), (5, "a,\"b\"\nc"), (6, " heart & beat "), (7, "a\r\nb\rc\u{1}")]
+    {
         posts[n] = json!({
-            "timestamp": at(n as i64 - 100), "uuid": format!("@{n}"), "event": event, "odometer": 7.25,
+            "timestamp": at(n as i64 - 100), "uuid": format!("@{n}\u{2}"), "event": event, "odometer": 7.25,
             "coords": {"latitude": 0.1 + 0.2, "longitude": -1e-7, "speed": 1.1, "heading": 359.9, "accuracy": 0.3,
                 "altitude": -0.7},
             "battery": {"level": 0.33, "is_charging": true}, "extras": {"k": "<v> & 'w'"},
@@ -272,4 +274,117 @@ async fn a_hundred_thousand_lines_are_imported_once_however_often_they_come() {
         assert_eq!((answer.accepted, answer.duplicates), expected);
     }
     assert_eq!((told(&server, "A").await.len(), told(&server, "B").await.len()), (50_000, 50_000));
+}
+
+#[tokio::test]
+async fn files_of_spreadsheets_are_read_whatever_they_put_between_columns_and_how_they_say_speeds() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    for (n, (file, speed_mps)) in [
+        ("time;lat;lon;speed_kmh;event\r\n1500000000;9,5;76,25;36;a,b\r\n", Some(10.0)),
+        ("time\tlat\tlon\tspeed_knots\n1500000000\t9,5\t76.25\t3600\n", Some(1852.0)),
+        ("time,lat,lon,speed_mph\n1500000000,9.5,76.25,1000\n", Some(447.04)),
+        ("time,lat,lon,speed,speed_kmh\n1500000000,9.5,76.25,2.5,9\n", Some(2.5)),
+        ("time,lat,lon,speed_kmh\n1500000000,9.5,76.25,-1\n", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let unit = format!("PC-{n}");
+        server.unit(&unit, 5).await;
+        let answer: ImportAnswer =
+            import(&server, &admin, &format!("/api/v1/units/{unit}/import"), file).await.as_a();
+        assert_eq!((answer.accepted, answer.rejected_total), (1, 0), "{file}: {answer:?}");
+        let [fix] = &told(&server, &unit).await[..] else { panic!("one fix of {file}") };
+        assert_eq!((fix.latitude, fix.longitude, fix.speed_mps), (9.5, 76.25, speed_mps), "{file}");
+    }
+    assert_eq!(told(&server, "PC-0").await[0].event.as_deref(), Some("a,b"));
+    // Between commas a comma may be one of thousands.
+    let file = "time,lat,lon\n1500000001,\"9,5\",76.25\n";
+    let answer: ImportAnswer = import(&server, &admin, "/api/v1/units/PC-0/import", file).await.as_a();
+    assert!(answer.rejected[0].reason.contains("is not a number"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_sent_in_another_form_than_a_file_of_text_is_told_what_to_send() {
+    let server = Server::start().await;
+    server.unit("PC-1", 5).await;
+    let admin = server.sign_in("admin").await;
+    let path = "/api/v1/units/PC-1/import";
+    let utf16: Vec<u8> = "\u{feff}time,lat,lon\n1,2,3\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let latin1 = b"zeit\xe4,time,lat,lon\n1,1,2,3\n".to_vec();
+    let gpx =
+        b"<?xml version='1.0' encoding='ISO-8859-1'?><gpx><trk><name>K\xf6ln</name></trk></gpx>".to_vec();
+    for file in [utf16[2..].to_vec(), utf16, latin1, gpx] {
+        let refused = import(&server, &admin, path, file).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+        assert!(refused.message().contains("save it as UTF-8"), "{}", refused.text);
+    }
+    let one_line = b"time,lat,lon,event\n1,2,3,\xe4\n2,2,3,a\n".to_vec();
+    let answer: ImportAnswer = import(&server, &admin, path, one_line).await.as_a();
+    assert_eq!((answer.accepted, answer.rejected_total), (1, 1));
+    assert!(answer.rejected[0].reason.contains("UTF-8"), "{answer:?}");
+    let form =
+        server.request(Method::POST, &admin, path).header("content-type", "multipart/form-data; boundary=x");
+    let refused = send(form.body("--x\r\n\r\ntime,lat,lon\r\n--x--")).await;
+    assert_eq!(refused.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(refused.message().contains("--data-binary"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn empty_elements_between_points_do_not_add_up_to_one_that_is_too_long() {
+    let server = Server::start().await;
+    server.unit("PC-1", 5).await;
+    let admin = server.sign_in("admin").await;
+    let file =
+        format!("<gpx><trk><trkseg>{}</trkseg></trk></gpx>", "<trkpt lat='1' lon='2'/>".repeat(100_000));
+    let answer: ImportAnswer = import(&server, &admin, "/api/v1/units/PC-1/import", file).await.as_a();
+    assert_eq!((answer.total, answer.rejected_total), (100_000, 100_000), "without a time");
+}
+
+#[tokio::test]
+async fn who_asks_for_it_is_told_while_the_file_still_arrives_how_far_it_is() {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let server = Server::start().await;
+    server.unit("PC-5", 5).await;
+    let admin = server.sign_in("admin").await;
+    for ends_well in [true, false] {
+        let mut upload = TcpStream::connect(server.address).await.expect("connects");
+        let head = format!(
+            "POST /api/v1/units/PC-5/import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin}\r\n\
+             Accept: application/x-ndjson\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        let piece = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+        let lines: String = (0..2_500).map(|n| format!("{},1,2\n", at(n - 9_000))).collect();
+        upload.write_all((head + &piece(&format!("time,lat,lon\n{lines}"))).as_bytes()).await.expect("sends");
+        let (read, mut write) = upload.split();
+        let mut answer = BufReader::new(read).lines();
+        let mut status = async || loop {
+            let line = answer.next_line().await.expect("reads").expect("goes on");
+            if let Ok(line) = serde_json::from_str::<serde_json::Value>(&line)
+                && line.is_object()
+            {
+                return line;
+            }
+        };
+        let far = status().await;
+        assert_eq!((&far["status"], &far["total"]), (&json!("reading"), &json!(2_000)), "{far}");
+        let rest = if ends_well { "never,1,2\n" } else { "1,2,\"\n3,4,5\n" };
+        write.write_all((piece(rest) + "0\r\n\r\n").as_bytes()).await.expect("sends");
+        let end = loop {
+            let line = status().await;
+            if line["status"] != "reading" {
+                break line;
+            }
+        };
+        if ends_well {
+            assert_eq!(
+                (&end["status"], &end["accepted"], &end["rejected_total"]),
+                (&json!("done"), &json!(2_500), &json!(1))
+            );
+        } else {
+            assert_eq!((&end["status"], &end["code"]), (&json!("failed"), &json!("bad_request")), "{end}");
+            assert!(end["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{end}");
+        }
+    }
 }

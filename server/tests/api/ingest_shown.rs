@@ -87,6 +87,17 @@ async fn a_receiver_that_knows_no_place_yet_is_heard_and_shows_its_unit_nowhere_
     let expected = (json!("available"), json!(9.96), json!(at(0)));
     assert_eq!(last(&server).await, expected, "it is heard, and stays where it was");
     assert_eq!(server.stored_times(&admin, "PC-2").await, [0, 100].map(at), "history is as it was sent");
+    let then = server.get(&admin, &format!("/api/v1/history?at={}", at(200))).await.json;
+    let places = |list: &Value, name: &str| {
+        let places = list.as_array().expect("a list").iter();
+        places.map(|one| (one[name].clone(), one["latitude"].clone(), one["lat"].clone())).collect::<Vec<_>>()
+    };
+    let null = Value::Null;
+    assert_eq!(places(&then["units"], "unit_id"), [(json!("PC-2"), json!(9.96), null.clone())]);
+    let cars = server.get(&admin, "/police/cars").await.json;
+    assert_eq!(places(&cars["cars"], "car_id"), [(json!("PC-2"), null, json!(9.96))]);
+    assert_eq!(server.get(&admin, "/police/cars/PC-2").await.json["lat"], 9.96);
+    assert_eq!(server.get(&admin, "/police/cars/PC-1").await.status, reqwest::StatusCode::NOT_FOUND);
     let server = server.restart().await;
     assert_eq!(last(&server).await.1, expected.1, "also after a restart");
 }

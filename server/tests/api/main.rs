@@ -32,6 +32,7 @@ mod receiver;
 mod scope_is_law;
 #[path = "../shared/server.rs"]
 mod server;
+mod shown_again;
 #[path = "../shared/socket.rs"]
 mod socket;
 mod streams;

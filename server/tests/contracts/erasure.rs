@@ -5,9 +5,9 @@ use crate::{
     intake::{points, receipt},
     unit,
 };
-use sentinel_model::{Fix, Time};
+use sentinel_model::{Fix, Location, Time};
 use sentinel_server::{
-    ports::{Archive, Erased, Erasure, TimeRange},
+    ports::{Archive, Erased, Erasure, Intake, Marker, TimeRange},
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake},
 };
 use std::path::Path;
@@ -69,4 +69,47 @@ async fn what_has_expired_goes_and_what_is_appended_after_is_kept() {
     assert_eq!(receipt(&intake, "half", vec![fix(2000)]).await, (1, 0));
     assert_eq!(points(&archive, "old", TimeRange::ALL).await.len(), 1);
     assert_eq!(points(&archive, "half", TimeRange::ALL).await.len(), 641);
+}
+
+fn place(of: &str, seconds: i64) -> Location {
+    Location::of(unit(of), None, &fix(seconds))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_unit_is_shown_is_kept_only_where_history_does_not_tell_it_and_goes_with_the_history() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (intake, archive) = open(folder.path());
+    let accept = async |of: &str, seconds: i64, marker: Marker| {
+        intake.accept_marked(&unit(of), vec![fix(seconds)], marker).await.expect("accepted");
+    };
+    let follows = |of: &str, seconds: i64| Marker::Follows(Some(place(of, seconds)));
+    for of in ["plain", "imported", "chosen", "erased"] {
+        accept(of, 10, follows(of, 10)).await;
+    }
+    let chosen = |of: &str, seconds: i64| Marker::Chosen { to: place(of, seconds), if_new: false };
+    // What is there already is no newer word of a clock that is wrong.
+    accept("chosen", 10, Marker::Chosen { to: place("chosen", 99), if_new: true }).await;
+    accept("chosen", 20, chosen("chosen", 10)).await;
+    accept("chosen", 5, chosen("chosen", 5)).await;
+    accept("erased", 20, chosen("erased", 10)).await;
+    accept("imported", 30, Marker::Stays).await;
+    accept("only", 30, Marker::Stays).await;
+    accept("imported", 15, follows("imported", 15)).await;
+    intake.erase(&unit("erased")).await.expect("erases");
+    drop((intake, archive));
+
+    let (intake, archive) = open(folder.path());
+    let kept = async || {
+        let kept = archive.markers().await.expect("reads").into_iter();
+        let mut kept: Vec<_> = kept.map(|(of, at)| (of.to_string(), at.map(|at| at.time))).collect();
+        kept.sort();
+        kept
+    };
+    let at = |seconds: i64| Some(NOW.plus_ms(seconds * 1000));
+    let expected = |chosen, imported| {
+        [("chosen", chosen), ("imported", imported), ("only", None)].map(|(of, at)| (of.to_owned(), at))
+    };
+    assert_eq!(kept().await, expected(at(10), at(15)));
+    intake.drop_before(NOW.plus_ms(12_000)).await.expect("drops");
+    assert_eq!(kept().await, expected(None, at(15)), "that history does not tell it stays true");
 }

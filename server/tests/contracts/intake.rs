@@ -3,8 +3,8 @@
 use crate::{contract, contract_of_service, fix, queue::Queued, redis::Base, unit};
 use async_trait::async_trait;
 use futures::{TryStreamExt, future::join_all};
-use sentinel_model::{Fix, RoutePoint};
-use sentinel_server::ports::{Archive, Intake, IntakeError, Receipt, TimeRange};
+use sentinel_model::{Fix, Location, RoutePoint};
+use sentinel_server::ports::{Archive, Intake, IntakeError, Marker, Receipt, TimeRange};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// A place that keeps history while no engine is open on it.
@@ -62,6 +62,7 @@ macro_rules! every_engine {
 every_engine!(
     what_is_accepted_is_there_when_the_answer_comes
     what_is_accepted_is_there_after_reopening
+    what_becomes_of_a_marker_changes_nothing_of_what_is_stored
     a_fix_is_the_same_by_unit_time_and_uuid
     the_first_of_two_that_are_the_same_stays
     the_same_fix_twice_in_one_submission_is_one_and_a_duplicate
@@ -107,6 +108,26 @@ async fn what_is_accepted_is_there_after_reopening(history: &impl History) {
         assert_eq!(receipt(&*intake, "a", (0..=n).map(fix).collect()).await, again);
         history.settled().await;
     }
+}
+
+async fn what_becomes_of_a_marker_changes_nothing_of_what_is_stored(history: &impl History) {
+    let (intake, archive) = history.open(ROOM).await;
+    let to = Location::of(unit("a"), None, &fix(1));
+    let markers = [
+        Marker::Follows(None),
+        Marker::Follows(Some(to.clone())),
+        Marker::Chosen { to: to.clone(), if_new: false },
+        Marker::Stays,
+        Marker::Chosen { to, if_new: true },
+    ];
+    for (n, marker) in (0..).zip(markers) {
+        let fixes = vec![fix(n), fix(n + 100)];
+        let Receipt { accepted, duplicates } =
+            intake.accept_marked(&unit("a"), fixes, marker).await.expect("accepted");
+        assert_eq!((accepted, duplicates), (2, 0));
+    }
+    history.settled().await;
+    assert_eq!(seconds(&*archive, "a").await, (0..5).chain(100..105).collect::<Vec<_>>());
 }
 
 async fn a_fix_is_the_same_by_unit_time_and_uuid(history: &impl History) {

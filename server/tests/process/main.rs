@@ -2,6 +2,7 @@
 
 mod certificates;
 mod crash;
+mod data;
 mod https;
 mod mongo_tls;
 mod program;

@@ -107,7 +107,7 @@ impl Drop for Process {
 }
 
 /// One station with units `PC-0` and up; answers their tokens and a key that reads all
-/// and runs patrols.
+/// runs patrols and manages all.
 pub async fn make_fleet(data: &Path, units: usize) -> (Vec<String>, String) {
     let registry = SqliteRegistry::open(&data.join("records.db")).expect("opens");
     let now = Clock::system().now();
@@ -151,7 +151,7 @@ pub async fn make_fleet(data: &Path, units: usize) -> (Vec<String>, String) {
         id: "reader".into(),
         name: "reader".into(),
         scope: district,
-        permissions: vec![Permission::Read, Permission::Dispatch],
+        permissions: vec![Permission::Read, Permission::Dispatch, Permission::Manage],
         hash: key.hash,
         created_at: now,
         expires_at: None,
