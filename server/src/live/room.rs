@@ -115,7 +115,7 @@ impl Room {
     /// Takes the next event of the scope's stream.
     pub fn event(&self, epoch: &Arc<str>, event: Arc<Event>) -> Heard {
         let mut state = self.state.lock();
-        let heard = state.hear(epoch, event);
+        let heard = state.hear(self.scope, epoch, event);
         if heard == Heard::Applied {
             self.head.send_replace(state.head());
         }
