@@ -4,9 +4,8 @@
 //! carry an id, `scope/epoch:offset`, and who comes back with the last one as `Last-Event-ID` gets
 //! what it missed, or begins anew with a snapshot. The scope stands in it because a stream may
 //! name none, and what is then the caller's own may be another by the time it comes back. What
-//! is refused is refused as any request
-//! is, before the stream begins. It ends with an event `close`, whose code and reason are
-//! those of the WebSocket's close.
+//! is refused is refused as any request is, before the stream begins. It ends with an event
+//! `close`, whose code and reason are those of the WebSocket's close.
 //!
 //! The stream is its answer's body: the connection asks for the next frames when it has room
 //! for them, so for a slow reader positions conflate, and nothing else runs beside it.

@@ -19,7 +19,7 @@ use super::{
     frame::{self, EncodedEvent, EncodedUnit, Frame},
 };
 use crate::ports::{RoomMember, StreamPosition};
-use lane::{Lane, positions_of};
+use lane::{Lanes, positions_of};
 use parking_lot::Mutex;
 use sentinel_model::{
     Location, PatrolId, Scope, UnitStatus,
@@ -41,7 +41,7 @@ pub use state::{Cursor, Head, Heard, Mending};
 pub struct Room {
     pub scope: Scope,
     state: Mutex<State>,
-    lanes: Mutex<Vec<Arc<Lane>>>,
+    lanes: Mutex<Lanes>,
     /// The newest event, for whoever waits.
     head: watch::Sender<Head>,
     pub sessions: AtomicUsize,
@@ -106,9 +106,7 @@ impl Room {
     pub fn position(&self, patrol: PatrolId, unit: Arc<EncodedUnit>) {
         let changed = self.state.lock().advance(patrol, unit.clone());
         if changed {
-            for lane in self.lanes.lock().iter() {
-                lane.touch(&unit);
-            }
+            self.lanes.lock().touch(&unit);
         }
     }
 

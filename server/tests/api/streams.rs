@@ -12,7 +12,7 @@ use sentinel_model::{
     live::{Event, ServerFrame, Snapshot, StatusChanged, close},
 };
 use sentinel_server::{config::ServeArgs, ports::EVENT_HISTORY};
-use std::{io::Write as _, time::Duration};
+use std::{collections::BTreeSet, io::Write as _, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -237,6 +237,41 @@ async fn filters_narrow_what_is_shown() {
                 break;
             }
             frame => panic!("{frame:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_of_many_filtered_streams_is_told_of_its_own_units_alone() {
+    let server = Server::start().await;
+    let zone3 = server.sign_in("zone3").await;
+    let mut tokens = Vec::new();
+    for n in 0..6 {
+        let token = server.unit(&format!("PC-{n}"), 5).await;
+        server.fixes(&token, &[fix(at(0), 9.9, 76.2)]).await;
+        tokens.push(token);
+    }
+    // Some of the same units, some of others, and one gone again.
+    let mut streams = Vec::new();
+    for units in [&[0, 1][..], &[1, 2], &[1, 2], &[5], &[3, 4, 5]] {
+        let names: Vec<String> = units.iter().map(|n| format!("PC-{n}")).collect();
+        let mut events = open(&server, &zone3, &format!("units={}", names.join(","))).await;
+        snapshot(&mut events).await;
+        streams.push((names, events));
+    }
+    streams.remove(3);
+    for round in 1..4 {
+        for token in &tokens {
+            server.fixes(token, &[fix(at(round), 9.9 + round as f64 / 100.0, 76.2)]).await;
+        }
+        for (names, events) in &mut streams {
+            let mut moved = BTreeSet::new();
+            while moved.len() < names.len() {
+                let ServerFrame::Positions(positions) = frame(events).await else { panic!("they only move") };
+                let units = positions.units.iter().filter(|unit| unit.time == Some(at(round)));
+                moved.extend(units.map(|unit| unit.id.to_string()));
+            }
+            assert!(moved.iter().eq(&*names), "{moved:?} is not {names:?}");
         }
     }
 }
