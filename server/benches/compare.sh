@@ -98,7 +98,7 @@ if [ -n "${SCALED_OUT:-}" ]; then
 fi
 serve() {
   taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$sentinel_port "${where[@]}" \
-    --unit-rate-limit off "$@" >>"$work/sentinel.log" 2>&1 &
+    --unit-rate-limit off --streams-per-credential off "$@" >>"$work/sentinel.log" 2>&1 &
   sentinel_pid=$!
   wait_for "Sentinel" "$sentinel_url/readyz"
 }

@@ -37,7 +37,7 @@ cleanup() {
 trap cleanup EXIT
 
 serve() { # more flags
-  taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$port --data "$work/data" --unit-rate-limit off "$@" \
+  taskset -c 0 "$sentinel" serve --listen 127.0.0.1:$port --data "$work/data" --unit-rate-limit off --streams-per-credential off "$@" \
     >>"$work/sentinel.log" 2>&1 &
   server=$!
   for _ in $(seq 600); do

@@ -99,7 +99,7 @@ ready() { # name, port
 node() { # number, more flags
   local number=$1
   shift
-  start "node$number" serve --listen 127.0.0.1:740$number --unit-rate-limit off "$@"
+  start "node$number" serve --listen 127.0.0.1:740$number --unit-rate-limit off --streams-per-credential off "$@"
   ready "node$number" 740"$number"
 }
 

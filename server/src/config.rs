@@ -8,7 +8,7 @@ pub use place::{Place, PlaceArgs};
 pub use shared::{Given, MongoUri, POSITION_TTL, Shared};
 
 use crate::{
-    auth::proxies::Proxies,
+    auth::{Most, proxies::Proxies},
     ingest::limits::UnitRate,
     live::status::Silence,
     tls::TlsFiles,
@@ -19,9 +19,14 @@ use sentinel_model::page::MapSettings;
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
+
+/// Live streams of one person or key at a node, unless set: a control room's pages and walls.
+const STREAMS_EACH: Most = Most(NonZeroU32::new(64));
 
 /// What `sentinel serve` takes. Each name is also a key of the TOML file (`listen = "…"`).
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
@@ -79,8 +84,13 @@ pub struct ServeArgs {
 
     /// Fixes per second that a unit may post, sustained, or "off" [default: 10]
     #[arg(long, env = "SENTINEL_UNIT_RATE_LIMIT", value_name = "FIXES|off")]
-    #[serde(deserialize_with = "rate")]
+    #[serde(deserialize_with = "number_or_off")]
     pub unit_rate_limit: Option<UnitRate>,
+
+    /// Live streams that one person or API key may have open at this node, or "off" [default: 64]
+    #[arg(long, env = "SENTINEL_STREAMS_PER_CREDENTIAL", value_name = "STREAMS|off")]
+    #[serde(deserialize_with = "number_or_off")]
+    pub streams_per_credential: Option<Most>,
 
     /// Whether the first fix of a unit that only ever posts positions starts its patrol [default: true]
     #[arg(long, env = "SENTINEL_PATROL_BY_FIX", value_name = "true|false")]
@@ -137,16 +147,20 @@ fn listening_in_file<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<So
     listening(&String::deserialize(d)?).map(Some).map_err(serde::de::Error::custom)
 }
 
-fn rate<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<UnitRate>, D::Error> {
+fn number_or_off<'de, D, T>(d: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: FromStr<Err = String>,
+{
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Rate {
+    enum Given {
         Number(u32),
         Text(String),
     }
-    let text = match Rate::deserialize(d)? {
-        Rate::Number(n) => n.to_string(),
-        Rate::Text(text) => text,
+    let text = match Given::deserialize(d)? {
+        Given::Number(n) => n.to_string(),
+        Given::Text(text) => text,
     };
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
@@ -162,6 +176,8 @@ pub struct Config {
     pub retention: Option<Duration>,
     pub demo: bool,
     pub unit_rate: UnitRate,
+    /// Live streams of one caller.
+    pub streams_each: Most,
     pub patrol_by_fix: bool,
     pub silence: Silence,
     /// How long a room stays open after its last subscriber left.
@@ -212,6 +228,7 @@ impl ServeArgs {
             retention: retention_days.map(shared::days),
             demo: self.demo.or(file.demo).unwrap_or(false),
             unit_rate: self.unit_rate_limit.or(file.unit_rate_limit).unwrap_or_default(),
+            streams_each: self.streams_per_credential.or(file.streams_per_credential).unwrap_or(STREAMS_EACH),
             patrol_by_fix: self.patrol_by_fix.or(file.patrol_by_fix).unwrap_or(true),
             silence: silence(
                 self.stale_after.or(file.stale_after),
@@ -281,7 +298,7 @@ mod tests {
     fn a_file_gives_what_flags_do_not() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("s.toml");
-        std::fs::write(&path, "listen = \"127.0.0.1:4000\"\nunit-rate-limit = 3\nstale-after = 5\ntrusted-proxy = [\"10.0.0.1\"]\n")
+        std::fs::write(&path, "listen = \"127.0.0.1:4000\"\nunit-rate-limit = 3\nstreams-per-credential = \"off\"\nstale-after = 5\ntrusted-proxy = [\"10.0.0.1\"]\n")
             .expect("writes");
         let args = ServeArgs {
             config: Some(path.clone()),
@@ -291,6 +308,7 @@ mod tests {
         let config = args.settle().expect("settles");
         assert_eq!(config.listen.port(), 4000);
         assert_eq!(config.unit_rate, UnitRate(None), "a flag goes before the file");
+        assert_eq!(config.streams_each, Most(None));
         assert_eq!(config.silence.stale_after, Duration::from_secs(5));
         assert_eq!(Ok(config.trusted_proxies), "10.0.0.1".parse());
         assert_eq!(config.data, PathBuf::from("data"));

@@ -235,7 +235,7 @@ pub fn member(entry: &UnitEntry, patrol: PatrolId, path: ScopePath) -> RoomMembe
     RoomMember { patrol, unit: entry.record.id.clone(), path }
 }
 
-fn patrol_of(entry: &UnitEntry, active: ActivePatrol, ended_at: Option<Time>) -> Patrol {
+pub fn patrol_of(entry: &UnitEntry, active: ActivePatrol, ended_at: Option<Time>) -> Patrol {
     let ActivePatrol { id, path, started_at } = active;
     Patrol { id, unit_id: entry.record.id.clone(), station: path.station(), started_at, ended_at }
 }

@@ -1,7 +1,7 @@
 //! The parts of a running Sentinel, as handlers get them.
 
 use crate::{
-    auth::Access,
+    auth::{Access, Shares},
     clock::Clock,
     directory::Directory,
     ingest::Ingest,
@@ -39,11 +39,14 @@ pub struct Sentinel {
     pub erasure: Arc<dyn Erasure>,
     pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,
-    /// Files that may be sent at once.
+    /// Files that may be sent at once, and to one caller.
     pub exports: Arc<Semaphore>,
+    pub exports_each: Arc<Shares>,
     /// Files that may be read at once.
     pub imports: Arc<Semaphore>,
     pub sockets_open: Arc<AtomicU64>,
+    /// Live streams of each caller.
+    pub streams_each: Arc<Shares>,
     pub started: Instant,
     /// Cancelled when the process is asked to stop.
     pub stop: CancellationToken,

@@ -13,7 +13,7 @@ pub use offline::Offline;
 pub use worker::work;
 
 use crate::{
-    auth::{Access, AccessConfig},
+    auth::{Access, AccessConfig, Most, Shares},
     clock::Clock,
     config::Config,
     data_folder::DataFolder,
@@ -31,6 +31,7 @@ use duty::{LOOK_EVERY, live_chores};
 use engines::Engines;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -39,6 +40,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Files of history that are sent at once: each keeps a core busy for as long as its reader is fast.
 const EXPORTS_AT_ONCE: usize = 4;
+/// Of them, those that go to one caller: nobody waits for one that takes its time with all of them.
+const EXPORTS_EACH: Most = Most(NonZeroU32::new(2));
 /// Files of positions that are read in at once, beside what devices post.
 const IMPORTS_AT_ONCE: usize = 2;
 
@@ -178,7 +181,9 @@ pub async fn start(
         metrics,
         imports: Arc::new(Semaphore::new(IMPORTS_AT_ONCE)),
         exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
+        exports_each: Shares::of(EXPORTS_EACH),
         sockets_open: Arc::default(),
+        streams_each: Shares::of(config.streams_each),
         started: Instant::now(),
         stop: stop.clone(),
     });

@@ -9,10 +9,51 @@ use crate::{
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        RefOr, Schema, SchemaFormat,
-        schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Type},
+        Discriminator, Ref, RefOr, Schema, SchemaFormat,
+        schema::{AllOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, Type},
     },
 };
+
+/// An enum of the live protocol, whose JSON says in `tag` which variant it is, beside what that holds.
+pub(crate) fn tagged(tag: &str, name: &str, variants: &[&str], words: &str) -> RefOr<Schema> {
+    let reference = |variant: &&str| Ref::from_schema_name(variant_name(name, variant));
+    let said = variants.iter().map(|variant| (snake_case(variant), reference(variant).ref_location));
+    let all = variants.iter().map(reference).fold(OneOfBuilder::new(), OneOfBuilder::item);
+    let by_tag = Discriminator::with_mapping(tag, said);
+    all.discriminator(Some(by_tag)).description(Some(words.trim())).into()
+}
+
+/// One variant under a name of its own, with all that it refers to.
+pub(crate) fn add_variant<T: ToSchema>(
+    schemas: &mut Vec<(String, RefOr<Schema>)>,
+    tag: &str,
+    name: &str,
+    variant: &str,
+) {
+    let said = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([snake_case(variant)]));
+    let says = ObjectBuilder::new().schema_type(Type::Object).property(tag, said).required(tag);
+    let holds = Ref::from_schema_name(T::name());
+    let flat = AllOfBuilder::new().item(says).item(holds);
+    schemas.push((variant_name(name, variant), flat.into()));
+    schemas.push((T::name().into(), T::schema()));
+    T::schemas(schemas);
+}
+
+fn variant_name(name: &str, variant: &str) -> String {
+    format!("{name}_{variant}")
+}
+
+/// As serde's `rename_all` has it.
+fn snake_case(variant: &str) -> String {
+    let mut snake = String::new();
+    for (n, letter) in variant.char_indices() {
+        if letter.is_uppercase() && n > 0 {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
 
 macro_rules! text_schemas {
     ($($name:ident $([$format:expr])?, $pattern:expr, $example:literal, $words:literal;)*) => {$(

@@ -7,12 +7,12 @@
 
 macro_rules! wire_enum {
     (
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])*
         pub enum $name:ident tagged $tag:literal {
             $( $(#[$vdoc:meta])* $variant:ident($payload:ty), )*
         }
     ) => {
-        $(#[$doc])*
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq)]
         pub enum $name {
             $( $(#[$vdoc])* $variant($payload), )*
@@ -28,20 +28,21 @@ macro_rules! wire_enum {
 
             #[derive(serde::Deserialize)]
             #[serde(tag = $tag, rename_all = "snake_case")]
-            #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
             enum Tagged { $( $variant($payload), )* }
 
             // The document tells of the JSON form.
             #[cfg(feature = "openapi")]
             impl utoipa::PartialSchema for $name {
                 fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                    Tagged::schema()
+                    let variants = [$( stringify!($variant) ),*];
+                    crate::openapi::tagged($tag, stringify!($name), &variants, concat!($($doc),*))
                 }
             }
             #[cfg(feature = "openapi")]
             impl utoipa::ToSchema for $name {
                 fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
-                    Tagged::schemas(schemas);
+                    let name = stringify!($name);
+                    $( crate::openapi::add_variant::<$payload>(schemas, $tag, name, stringify!($variant)); )*
                 }
             }
 

@@ -12,6 +12,7 @@
 //! - [`key_uses`]: when each key was last used
 //! - [`proxies`]: whose request it is when a proxy stands in front
 //! - [`throttle`]: how often a password may be tried
+//! - [`shares`]: how much one caller may hold at once
 //! - [`origin`]: whether a browser's request comes from our own pages
 //! - [`extract`]: callers as axum hands them to handlers
 
@@ -27,6 +28,7 @@ pub mod policy;
 pub mod proxies;
 pub mod secret;
 pub mod session;
+mod shares;
 pub mod throttle;
 
 #[cfg(test)]
@@ -36,3 +38,4 @@ pub use access::{Access, AccessConfig, SignInError, SignedIn};
 pub use extract::{MaybeSigned, Signed};
 pub use key_uses::KeyUses;
 pub use policy::{Caller, Denied, ScopeGrant};
+pub use shares::{Most, Share, Shares};

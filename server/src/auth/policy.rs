@@ -141,7 +141,7 @@ impl From<Denied> for ApiError {
 }
 
 impl fmt::Display for Caller {
-    /// For logs: `user:chief5`, `key:1f…`, `unit:PC-001`.
+    /// For logs, and to tell callers apart: `user:chief5`, `key:1f…`, `unit:PC-001`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(user) => write!(f, "user:{}", user.record.username),

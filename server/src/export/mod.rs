@@ -16,7 +16,7 @@ mod xml;
 pub use csv::plain;
 
 use crate::{
-    auth::ScopeGrant,
+    auth::{ScopeGrant, Share},
     clock::Clock,
     ports::{EngineError, TimeRange},
 };
@@ -125,6 +125,7 @@ pub struct Leave {
     pub grant: ScopeGrant,
     pub clock: Clock,
     pub turn: OwnedSemaphorePermit,
+    pub share: Share,
 }
 
 impl Leave {

@@ -1,10 +1,11 @@
 //! `GET /api/v1/stream`: the live protocol as server-sent events.
 //!
 //! A message's event is a frame's type, its data the frame's JSON; snapshots and events
-//! carry an id, `epoch:offset`, and who comes back with the last one as `Last-Event-ID` gets
-//! what it missed, or begins anew with a snapshot. What is refused is refused as any request
-//! is, before the stream begins. It ends with an event `close`, whose code and reason are
-//! those of the WebSocket's close.
+//! carry an id, `scope/epoch:offset`, and who comes back with the last one as `Last-Event-ID` gets
+//! what it missed, or begins anew with a snapshot. The scope stands in it because a stream may
+//! name none, and what is then the caller's own may be another by the time it comes back. What
+//! is refused is refused as any request is, before the stream begins. It ends with an event
+//! `close`, whose code and reason are those of the WebSocket's close.
 //!
 //! The stream is its answer's body: the connection asks for the next frames when it has room
 //! for them, so for a slow reader positions conflate, and nothing else runs beside it.
@@ -30,9 +31,9 @@ use sentinel_model::{
     Scope, UnitId,
     live::{Event, Subscribe},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Units that one stream may be narrowed to.
@@ -41,9 +42,24 @@ const UNITS_MAX: usize = 1000;
 const BEGIN: &[u8] = b"retry: 1000\n\n";
 /// A comment, which readers pass over.
 const BEAT: &[u8] = b":\n\n";
+/// For the document.
+const EXAMPLE: &str = "retry: 1000\n\nevent: snapshot\nid: station:5/5f1c9e0a:17\ndata: \
+    {\"type\":\"snapshot\",\"scope\":\"station:5\",\"epoch\":\"5f1c9e0a\",\"offset\":17,\"units\":[]}\n\n";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Nginx keeps answers back until it has enough of them, unless told so.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// What ends a stream, as `event: close`: a WebSocket says the same as it closes.
+#[derive(Serialize, ToSchema)]
+pub struct StreamClose {
+    #[serde(rename = "type")]
+    #[schema(pattern = "^close$", example = "close")]
+    kind: &'static str,
+    /// Below 4100 it asks to come back.
+    #[schema(minimum = 4000, maximum = 4999, example = 4000)]
+    code: u16,
+    reason: &'static str,
+}
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -69,12 +85,16 @@ pub struct Query {
 /// A message's `event` is a frame's type (`snapshot`, `positions`, `event`), its `data` the frame as `ServerFrame` of
 /// this document. Who comes back with the last `id` gets what it missed, or a new snapshot; a browser's `EventSource`
 /// does so by itself. Filters narrow what the credential may see, and never widen it. A comment every 25 seconds says
-/// that the stream is there; `event: close` ends it, with a code: below 4100 it asks to come back.
+/// that the stream is there; `event: close` ends it, with a `StreamClose`: a code below 4100 asks to come back.
 #[utoipa::path(get, path = "/api/v1/stream", operation_id = "open_stream", tag = "Live",
     params(Query,
         ("Last-Event-ID" = Option<String>, Header, description = "The last `id` that was read, to go on from there")),
     security(("session" = []), ("bearer" = []), ("api_key" = []), ("token" = [])),
-    responses((status = 200, description = "The stream", body = String, content_type = "text/event-stream")))]
+    responses(
+        (status = 200, description = "The stream", body = String, content_type = "text/event-stream",
+            example = json!(EXAMPLE)),
+        (status = 429, description = "This person or key has as many streams open at this node as it may"),
+    ))]
 pub async fn open(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -83,7 +103,7 @@ pub async fn open(
 ) -> Result<Response, ApiError> {
     let scope = asked.scope.unwrap_or_else(|| caller.home_scope());
     let wanted = asked.wanted(scope, &headers)?;
-    let mut subscriber = Subscriber::new(sentinel, caller);
+    let mut subscriber = Subscriber::new(sentinel, caller)?;
     subscriber.subscribe(scope, wanted).await?;
     let gzip = Gzip::is_asked_for(&headers).then(Gzip::default);
     let mut answer = [
@@ -110,7 +130,7 @@ impl Query {
         // A browser that comes back sends the header; its address is the one it began with.
         let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
         // An id that is none of ours is nothing to go on from: it begins anew.
-        let last = last.or(self.last_event_id.as_deref()).and_then(position);
+        let last = last.or(self.last_event_id.as_deref()).and_then(|id| position(scope, id));
         let (epoch, offset) = last.map(|(epoch, offset)| (epoch.to_owned(), offset)).unzip();
         let subscribe = Subscribe { scope, interval_ms: self.interval_ms, epoch, offset };
         let mut wanted = Wanted::of(&subscribe, Encoding::Sse);
@@ -122,8 +142,15 @@ impl Query {
     }
 }
 
-fn position(id: &str) -> Option<(&str, u64)> {
-    let (epoch, offset) = id.trim().rsplit_once(':')?;
+/// Epoch and offset of an id. None where it is of another scope's stream; one that names no
+/// scope is of this one's, as ids once were.
+fn position(scope: Scope, id: &str) -> Option<(&str, u64)> {
+    let id = id.trim();
+    let (of, place) = id.split_once('/').map_or((None, id), |(of, place)| (Some(of), place));
+    if of.is_some_and(|of| of.parse() != Ok(scope)) {
+        return None;
+    }
+    let (epoch, offset) = place.rsplit_once(':')?;
     Some((epoch, offset.parse().ok()?))
 }
 
@@ -183,7 +210,8 @@ impl Stream {
     }
 
     fn last(mut self, End { code, reason }: End) -> Bytes {
-        let data = serde_json::json!({"type": "close", "code": code, "reason": reason});
+        let close = StreamClose { kind: "close", code, reason };
+        let data = serde_json::to_string(&close).expect("a number and texts always encode");
         let mut last = self.pack(format!("event: close\ndata: {data}\n\n").into()).to_vec();
         last.extend(self.gzip.map(Gzip::finish).unwrap_or_default());
         last.into()

@@ -1,7 +1,7 @@
 //! A live stream, whatever carries it: whose it is, what it gets next, and what ends it.
 
 use crate::{
-    auth::{Caller, Denied},
+    auth::{Caller, Denied, Share},
     http::error::ApiError,
     live::{Ending, Frame, JoinError, Session, Wanted},
     state::Sentinel,
@@ -21,6 +21,9 @@ use tokio::{
 
 /// How often the server says that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(25);
+const TOO_MANY: &str = "this sign-in or key has as many live streams open here as it may; close some, or come \
+    back (the operator sets how many: --streams-per-credential)";
+const TOO_MANY_WAIT_S: u32 = 10;
 const STOPPING: End = End { code: close::RESTART, reason: "the server is going down; come back" };
 const SEES_NOTHING: End =
     End { code: close::RESTART, reason: "this server is cut off from what moves; come back" };
@@ -70,14 +73,21 @@ pub struct Subscriber {
     blind: watch::Receiver<bool>,
     behind: watch::Receiver<bool>,
     _counted: Counted,
+    _share: Share,
 }
 
 impl Subscriber {
-    pub fn new(sentinel: Arc<Sentinel>, caller: Caller) -> Self {
+    /// Before anything is promised to the client: one that has as many streams as it may is
+    /// told to come back.
+    pub fn new(sentinel: Arc<Sentinel>, caller: Caller) -> Result<Self, ApiError> {
+        let Some(_share) = sentinel.streams_each.take(&caller) else {
+            metrics::counter!("sentinel_streams_refused_total").increment(1);
+            return Err(ApiError::too_many(TOO_MANY, TOO_MANY_WAIT_S));
+        };
         let _counted = Counted::one(&sentinel.sockets_open);
         let (blind, behind) = (sentinel.hub.blind(), sentinel.directory.behind());
         let heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-        Self { sentinel, caller, session: None, heartbeat, blind, behind, _counted }
+        Ok(Self { sentinel, caller, session: None, heartbeat, blind, behind, _counted, _share })
     }
 
     /// Subscribes to a scope, if the caller may see it. One subscription at a time: the new

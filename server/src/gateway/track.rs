@@ -44,6 +44,7 @@ struct Update<'a> {
         (status = 400, description = "No WebSocket was asked for"),
         (status = 404, description = "No unit of that id that you may see"),
         (status = 426, description = "This connection cannot become a WebSocket"),
+        (status = 429, description = "This person or key has as many streams open at this node as it may"),
     ))]
 pub async fn open(
     State(sentinel): State<Arc<Sentinel>>,
@@ -65,7 +66,7 @@ pub async fn open(
         units: Some(Arc::new([unit.record.id.clone()].into())),
         kinds: Some(Arc::new(["unit_joined"].into())),
     };
-    let mut subscriber = Subscriber::new(sentinel, caller);
+    let mut subscriber = Subscriber::new(sentinel, caller)?;
     subscriber.subscribe(scope, wanted).await?;
     Ok(within_limits(upgrade).on_upgrade(async move |socket| {
         Tracking { subscriber, line: Line::new(socket), sent: None }.run().await;

@@ -42,6 +42,7 @@ const FRAMES: &str = "the types are subscribe, unsubscribe and ping, \
         (status = 101, description = "The socket is open"),
         (status = 400, description = "No WebSocket was asked for"),
         (status = 426, description = "This connection cannot become a WebSocket"),
+        (status = 429, description = "This person or key has as many streams open at this node as it may"),
     ))]
 pub async fn open(
     State(sentinel): State<Arc<Sentinel>>,
@@ -54,8 +55,8 @@ pub async fn open(
         // Who names none speaks JSON: wscat and the like.
         _ => Encoding::Json,
     };
+    let subscriber = Subscriber::new(sentinel, caller)?;
     Ok(upgrade.on_upgrade(async move |socket| {
-        let subscriber = Subscriber::new(sentinel, caller);
         Conversation { subscriber, line: Line::new(socket), encoding }.run().await;
     }))
 }

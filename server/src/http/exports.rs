@@ -41,14 +41,19 @@ struct Wanted {
 
 /// All positions of a scope's units, as a file.
 ///
-/// Sent as it is read, however large; one that breaks off in the middle is not whole. Each unit's positions are those
+/// Sent as it is read, however large; one that breaks off in the middle is not whole. Two at once for one caller, four for
+/// all of a server's; a reader that takes nothing for half a minute is cut off. Each unit's positions are those
 /// of the times at which it was under the scope.
 #[utoipa::path(get, path = "/api/v1/history/export", operation_id = "export_history", tag = "Data in and out",
     params(Wanted),
-    responses((status = 200, description = "The file", content(
-        (String = "text/csv; charset=utf-8; header=present"), (Object = "application/geo+json"),
-        (String = "application/gpx+xml"), (String = "application/vnd.google-earth.kml+xml"),
-    ))))]
+    responses(
+        (status = 200, description = "The file", content(
+            (String = "text/csv; charset=utf-8; header=present"), (Object = "application/geo+json"),
+            (String = "application/gpx+xml"), (String = "application/vnd.google-earth.kml+xml"),
+        )),
+        (status = 429, description = "Two files are on their way to you already"),
+        (status = 503, description = "As many files as this server sends at once are on their way, or a database is away"),
+    ))]
 async fn of_scope(
     State(sentinel): State<Arc<Sentinel>>,
     Signed(caller): Signed,
@@ -92,6 +97,9 @@ async fn file(
     pieces: Pieces,
     grant: ScopeGrant,
 ) -> Result<Response, ApiError> {
+    let Some(share) = sentinel.exports_each.take(caller) else {
+        return Err(ApiError::too_many("as many files as you may take at once are on their way to you", 10));
+    };
     let Ok(turn) = sentinel.exports.clone().try_acquire_owned() else {
         return Err(ApiError::overloaded("as many files as this server sends at once are on their way", 10));
     };
@@ -99,7 +107,7 @@ async fn file(
     let told = audit::entry(&sentinel.clock, caller, "history_exported", of, grant.scope(), detail);
     sentinel.directory.put(vec![told]).await?;
     tracing::info!(by = %caller, of, from = %range.from, to = %range.to, "history is taken away");
-    let leave = Leave { grant, clock: sentinel.clock.clone(), turn };
+    let leave = Leave { grant, clock: sentinel.clock.clone(), turn, share };
     let name = format.file_name(of, range.from, range.to.plus_ms(-1));
     let mut response = Body::from_stream(export::body(format, pieces, leave)).into_response();
     let headers = response.headers_mut();

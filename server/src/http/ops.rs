@@ -141,6 +141,10 @@ pub fn describe() {
     metrics::describe_gauge!("sentinel_units", "Units that are known.");
     metrics::describe_gauge!("sentinel_patrols_active", "Units on patrol.");
     metrics::describe_gauge!("sentinel_sockets", "Live streams that are open.");
+    metrics::describe_counter!(
+        "sentinel_streams_refused_total",
+        "Live streams refused to who had as many as it may."
+    );
     metrics::describe_gauge!("sentinel_intake_queue", "Posts that wait for the next commit.");
     metrics::describe_gauge!("sentinel_intake_backlog", "Posts in Redis that wait for the archive.");
     metrics::describe_counter!(

@@ -3,11 +3,13 @@
 use super::{
     answer::Answer,
     error::ApiError,
-    input::{BODY_MAX_BYTES, Body},
+    input::{Asked, BODY_MAX_BYTES, Body, Paging},
+    units::no_unit,
 };
 use crate::{
     auth::Signed,
-    patrols::{PatrolError, Started},
+    patrols::{PatrolError, Started, patrol_of},
+    ports::TimeRange,
     state::Sentinel,
 };
 use axum::{
@@ -15,15 +17,15 @@ use axum::{
     http::StatusCode,
     routing::post,
 };
-use sentinel_model::{Patrol, PatrolId, Scope, UnitId};
+use sentinel_model::{Page, Patrol, PatrolId, Scope, UnitId};
 use serde::Deserialize;
 use std::sync::Arc;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
     OpenApiRouter::new()
-        .routes(routes!(start))
+        .routes(routes!(list, start))
         .route("/start_patrol", post(start))
         .routes(routes!(one))
         .routes(routes!(end))
@@ -63,6 +65,63 @@ impl Start {
         id.map(|id| Some(Scope::station(id)))
             .ok_or_else(|| ApiError::bad_request("station_id is the station's number, such as 5"))
     }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// All that you see, where it is left out.
+    scope: Option<Scope>,
+    /// Patrols of this unit, ended ones too.
+    unit_id: Option<UnitId>,
+    /// Only those that are active, or only those that have ended.
+    active: Option<bool>,
+    /// Items of a page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Patrols of a scope, by number: active ones, and of one unit those that have ended.
+///
+/// Without `unit_id` the patrols that are active now; with it those of the unit, back to its first. A patrol is seen by
+/// who sees the station that it is or was under.
+#[utoipa::path(get, path = "/api/v1/patrols", operation_id = "list_patrols", tag = "Patrols", params(Which),
+    responses(
+        (status = 200, description = "Patrols by number", body = Page<Patrol>),
+        (status = 404, description = "There is no such unit, or you see neither it nor a patrol of it"),
+    ))]
+async fn list(
+    State(sentinel): State<Arc<Sentinel>>,
+    Signed(caller): Signed,
+    Asked(which): Asked<Which>,
+) -> Result<Answer<Page<Patrol>>, ApiError> {
+    let directory = &sentinel.directory;
+    let grant = caller.view(directory, which.scope.unwrap_or_else(|| caller.home_scope()))?;
+    let covers = |station: Scope| directory.station_path(station.id).is_some_and(|path| grant.covers(&path));
+    let mut patrols = match &which.unit_id {
+        Some(unit) => {
+            let patrols = directory.registry().patrols_of(unit, TimeRange::ALL).await?;
+            let patrols: Vec<_> = patrols.into_iter().filter(|patrol| covers(patrol.station)).collect();
+            if patrols.is_empty() && sentinel.reads.visible(&caller, unit).is_none() {
+                return Err(no_unit(unit.as_str()));
+            }
+            patrols
+        }
+        None if which.active == Some(false) => {
+            return Err(ApiError::bad_request("ended patrols are listed a unit at a time: add unit_id"));
+        }
+        None => {
+            let units = directory.units(None, usize::MAX, |unit| grant.covers(&unit.path()));
+            units.iter().filter_map(|unit| Some(patrol_of(unit, unit.patrol?, None))).collect()
+        }
+    };
+    patrols.retain(|patrol| which.active.is_none_or(|active| active == patrol.ended_at.is_none()));
+    patrols.sort_by_key(|patrol| patrol.id);
+    let paging = Paging { limit: which.limit, cursor: which.cursor };
+    Ok(Answer(paging.page(patrols, |patrol| patrol.id, Clone::clone)?))
 }
 
 /// Starts a unit's patrol under a station.

@@ -136,6 +136,7 @@ struct Range {
             (String = "application/gpx+xml"), (String = "application/vnd.google-earth.kml+xml"),
         )),
         (status = 404, description = "No unit of that id that you may see"),
+        (status = 429, description = "Of files: two are on their way to you already"),
     ))]
 async fn route(
     State(sentinel): State<Arc<Sentinel>>,

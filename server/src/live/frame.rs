@@ -130,7 +130,7 @@ pub fn snapshot<'a>(
             Frame::text(out)
         }
         Encoding::Sse => {
-            let mut out = sse_head("snapshot", Some((epoch, offset)));
+            let mut out = sse_head("snapshot", Some((scope, epoch, offset)));
             out.reserve(120 + units.len() * 180);
             snapshot_json(scope, epoch, offset, units, &mut out);
             Frame::message(out)
@@ -145,8 +145,8 @@ pub fn snapshot<'a>(
 }
 
 /// The lines of a message before its JSON, which is one line.
-fn sse_head(kind: &str, id: Option<(&str, u64)>) -> Vec<u8> {
-    let id = id.map(|(epoch, offset)| format!("id: {epoch}:{offset}\n")).unwrap_or_default();
+fn sse_head(kind: &str, id: Option<(Scope, &str, u64)>) -> Vec<u8> {
+    let id = id.map(|(scope, epoch, offset)| format!("id: {scope}/{epoch}:{offset}\n")).unwrap_or_default();
     format!("event: {kind}\n{id}data: ").into_bytes()
 }
 
@@ -203,6 +203,7 @@ fn join_postcard<'a>(units: impl ExactSizeIterator<Item = &'a EncodedUnit>, out:
 /// An event of one scope's stream, in every form.
 #[derive(Debug)]
 pub struct EncodedEvent {
+    scope: Scope,
     epoch: Arc<str>,
     pub event: Arc<Event>,
     json: OnceLock<Frame>,
@@ -211,9 +212,9 @@ pub struct EncodedEvent {
 }
 
 impl EncodedEvent {
-    pub fn of(epoch: Arc<str>, event: Arc<Event>) -> Self {
+    pub fn of(scope: Scope, epoch: Arc<str>, event: Arc<Event>) -> Self {
         let (json, postcard, sse) = Default::default();
-        Self { epoch, event, json, postcard, sse }
+        Self { scope, epoch, event, json, postcard, sse }
     }
 
     pub fn frame(&self, encoding: Encoding) -> Frame {
@@ -230,7 +231,7 @@ impl EncodedEvent {
         if encoding != Encoding::Sse {
             return Frame::encode(encoding, &frame);
         }
-        let mut out = sse_head(kind(&frame), Some((&self.epoch, self.event.offset())));
+        let mut out = sse_head(kind(&frame), Some((self.scope, &self.epoch, self.event.offset())));
         out.extend_from_slice(live::to_json(&frame).expect("frames always encode").as_bytes());
         Frame::message(out)
     }
@@ -280,7 +281,7 @@ mod tests {
         let (scope, epoch) = (Scope::station(5), "abc".to_owned());
         let snapshot = ServerFrame::Snapshot(Snapshot { scope, epoch, offset: 300, units });
         let json = live::to_json(&snapshot).expect("encodes");
-        let message = format!("event: snapshot\nid: abc:300\ndata: {json}\n\n");
+        let message = format!("event: snapshot\nid: station:5/abc:300\ndata: {json}\n\n");
         let joined = super::snapshot(Encoding::Sse, scope, "abc", 300, encoded.iter());
         assert_eq!(joined, Frame::Text(message.into()));
     }

@@ -19,7 +19,7 @@ use super::{
     frame::{self, EncodedEvent, EncodedUnit, Frame},
 };
 use crate::ports::{RoomMember, StreamPosition};
-use lane::{Lane, positions_of};
+use lane::{Lanes, positions_of};
 use parking_lot::Mutex;
 use sentinel_model::{
     Location, PatrolId, Scope, UnitStatus,
@@ -41,7 +41,7 @@ pub use state::{Cursor, Head, Heard, Mending};
 pub struct Room {
     pub scope: Scope,
     state: Mutex<State>,
-    lanes: Mutex<Vec<Arc<Lane>>>,
+    lanes: Mutex<Lanes>,
     /// The newest event, for whoever waits.
     head: watch::Sender<Head>,
     pub sessions: AtomicUsize,
@@ -106,16 +106,14 @@ impl Room {
     pub fn position(&self, patrol: PatrolId, unit: Arc<EncodedUnit>) {
         let changed = self.state.lock().advance(patrol, unit.clone());
         if changed {
-            for lane in self.lanes.lock().iter() {
-                lane.touch(&unit);
-            }
+            self.lanes.lock().touch(&unit);
         }
     }
 
     /// Takes the next event of the scope's stream.
     pub fn event(&self, epoch: &Arc<str>, event: Arc<Event>) -> Heard {
         let mut state = self.state.lock();
-        let heard = state.hear(epoch, event);
+        let heard = state.hear(self.scope, epoch, event);
         if heard == Heard::Applied {
             self.head.send_replace(state.head());
         }

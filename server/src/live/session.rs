@@ -128,9 +128,9 @@ impl Session {
         // position: nobody moves before they are told to have joined, or after they left.
         let resumed = missed.and_then(|missed| {
             let (rest, cursor) = room.resume(&missed.until(), &view)?;
-            let epoch = missed.since.epoch;
+            let (scope, epoch) = (room.scope, missed.since.epoch);
             let told = missed.events.into_iter().filter(|event| view.filter.keeps_event(event));
-            let told = told.map(|event| EncodedEvent::of(epoch.clone(), event).frame(view.encoding));
+            let told = told.map(|event| EncodedEvent::of(scope, epoch.clone(), event).frame(view.encoding));
             Some((told.chain(rest).collect(), cursor))
         });
         let (first, cursor) = resumed.unwrap_or_else(|| {

@@ -1,6 +1,6 @@
 //! History taken away as files, read back by readers that are not ours.
 
-use crate::server::{Answer, DISTRICT, START, Server, at, eventually, fix, id, path, unit};
+use crate::server::{Answer, DEADLINE, DISTRICT, START, Server, at, eventually, fix, id, path, unit, within};
 use quick_xml::events::Event;
 use reqwest::{Method, StatusCode};
 use sentinel_model::{Fix, Patrol, PatrolId, Permission, RouteAnswer, Scope, Time};
@@ -314,4 +314,37 @@ async fn more_files_at_once_than_the_server_sends_are_refused_with_when_to_come_
     assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "10"));
     drop(all);
     assert_eq!(server.get(&chief, "/api/v1/units/PC-1/route?format=csv").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn one_caller_takes_no_more_files_at_once_than_its_share() {
+    let server = Server::start().await;
+    fill(&server, "PC-1", 150_000).await;
+    let (chief, viewer) = (server.sign_in("chief5").await, server.sign_in("viewer5").await);
+    let path = format!("/api/v1/history/export?{ALL}&format=gpx");
+    let begin = async |who: &str| server.request(Method::GET, who, &path).send().await.expect("it begins");
+    // As nobody reads on, they stay under way.
+    let mine = [begin(&chief).await, begin(&chief).await];
+    assert!(mine.iter().all(|file| file.status() == StatusCode::OK));
+    for more in [path.as_str(), "/api/v1/units/PC-1/route?format=csv"] {
+        let refused = server.get(&chief, more).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "10"));
+    }
+    assert_eq!(begin(&viewer).await.status(), StatusCode::OK, "there is room for others");
+    drop(mine);
+    eventually("who is over leaves room", async || begin(&chief).await.status() == StatusCode::OK).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_gives_its_place_back() {
+    let server = Server::start().await;
+    fill(&server, "PC-1", 150_000).await;
+    let chief = server.sign_in("chief5").await;
+    let path = format!("/api/v1/history/export?{ALL}&format=gpx");
+    let unread = server.request(Method::GET, &chief, &path).send().await.expect("it begins");
+    assert_eq!(server.sentinel.exports.available_permits(), 3);
+    // Half a minute, by the listener's patience.
+    let given_back = async || server.sentinel.exports.available_permits() == 4;
+    within(3 * DEADLINE, "its place is there again", given_back).await;
+    assert!(!rest(unread).await.1, "what it has not read, it does not get");
 }

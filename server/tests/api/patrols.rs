@@ -5,7 +5,7 @@ use crate::{
     socket::Socket,
 };
 use reqwest::{Method, StatusCode};
-use sentinel_model::{Patrol, PatrolId, Permission, Scope, UnitStatus, live::Event};
+use sentinel_model::{Page, Patrol, PatrolId, Permission, Scope, UnitStatus, live::Event};
 use sentinel_server::{auth::secret, config::ServeArgs, ports::Change};
 use serde_json::{Value, json};
 use std::{
@@ -38,6 +38,49 @@ async fn a_patrol_starts_once_and_ends_once() {
     assert_eq!(status(&server, &chief, "PC-1").await, UnitStatus::OffDuty);
     assert_eq!(server.post(&chief, &format!("{path}/end"), json!({})).await.status, StatusCode::NOT_FOUND);
     assert_eq!(server.get(&chief, &path).await.as_a::<Patrol>(), ended);
+}
+
+#[tokio::test]
+async fn patrols_are_listed_to_who_sees_the_station_they_are_or_were_under() {
+    let server = Server::start().await;
+    let (zone3, chief5) = (server.sign_in("zone3").await, server.sign_in("chief5").await);
+    for (unit, station) in [("PC-1", 5), ("PC-2", 5), ("PC-6", 6), ("PC-9", 9)] {
+        server.unit(unit, station).await;
+    }
+    let ended = server.start_patrol("PC-1", 5).await;
+    server.end_patrol(ended).await;
+    let lent = server.start_patrol("PC-1", 6).await;
+    let [second, sixth] = [server.start_patrol("PC-2", 5).await, server.start_patrol("PC-6", 6).await];
+    server.start_patrol("PC-9", 9).await;
+    let listed = async |who: &str, query: &str| -> Vec<PatrolId> {
+        let page: Page<Patrol> = server.get(who, &format!("/api/v1/patrols?{query}")).await.as_a();
+        page.items.iter().map(|patrol| patrol.id).collect()
+    };
+    assert_eq!(listed(&zone3, "").await, [lent, second, sixth]);
+    assert_eq!(listed(&zone3, "scope=station:5&active=true").await, [second]);
+    assert_eq!(listed(&zone3, "unit_id=PC-1").await, [ended, lent], "ended ones too");
+    assert_eq!(listed(&zone3, "unit_id=PC-1&active=false").await, [ended]);
+    assert_eq!(listed(&zone3, "unit_id=PC-1&scope=station:6").await, [lent]);
+    assert_eq!(listed(&chief5, "").await, [second]);
+    assert_eq!(listed(&chief5, "unit_id=PC-1").await, [ended], "not the one that it is lent for");
+
+    let first: Page<Patrol> = server.get(&zone3, "/api/v1/patrols?limit=2").await.as_a();
+    let next = first.next.expect("there is another page");
+    assert_eq!(listed(&zone3, &format!("limit=2&cursor={next}")).await, [sixth]);
+    let nobody = server.key(zone(3), &[Permission::Ingest]).await;
+    for (who, query, status) in [
+        (&zone3, "scope=zone:4", StatusCode::FORBIDDEN),
+        (&nobody, "", StatusCode::FORBIDDEN),
+        (&zone3, "unit_id=PC-9", StatusCode::NOT_FOUND),
+        (&zone3, "unit_id=PC-404", StatusCode::NOT_FOUND),
+        (&zone3, "active=false", StatusCode::BAD_REQUEST),
+        (&zone3, "station=5", StatusCode::BAD_REQUEST),
+        (&zone3, "cursor=x", StatusCode::BAD_REQUEST),
+    ] {
+        let answer = server.get(who, &format!("/api/v1/patrols?{query}")).await;
+        assert_eq!(answer.status, status, "{query}: {}", answer.text);
+    }
+    assert_eq!(server.get("", "/api/v1/patrols").await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

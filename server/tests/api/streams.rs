@@ -2,17 +2,17 @@
 //! a word now and then. What both have is told over both, in `live` and `live_rights`.
 
 use crate::{
-    server::{DISTRICT, Server, at, fix, id, zone},
-    socket::{EventSource, Heard},
+    server::{DISTRICT, Server, at, eventually, fix, id, send, zone},
+    socket::{EventSource, FORMS, Form, Heard, Socket},
 };
 use flate2::write::GzDecoder;
-use reqwest::Response;
+use reqwest::{Method, Response};
 use sentinel_model::{
     Permission, Scope, UnitStatus,
     live::{Event, ServerFrame, Snapshot, StatusChanged, close},
 };
-use sentinel_server::ports::EVENT_HISTORY;
-use std::{io::Write as _, time::Duration};
+use sentinel_server::{config::ServeArgs, ports::EVENT_HISTORY};
+use std::{collections::BTreeSet, io::Write as _, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -100,17 +100,20 @@ async fn who_comes_back_with_the_last_id_goes_on_where_it_was() {
     server.start_patrol("PC-1", 5).await;
     assert!(matches!(frame(&mut events).await, ServerFrame::Event(Event::UnitJoined(_))));
     let last = events.last_id.clone().expect("the event had an id");
-    assert_eq!(last, format!("{}:{}", begun.epoch, begun.offset + 1));
+    let bare = format!("{}:{}", begun.epoch, begun.offset + 1);
+    assert_eq!(last, format!("station:5/{bare}"));
     events.leave();
     server.start_patrol("PC-2", 5).await;
 
     // As a header, which a browser sends; in the address, for who cannot; the header counts,
     // as the address is the one that a browser began with.
-    let first = format!("{}:{}", begun.epoch, begun.offset);
+    let first = format!("station:5/{}:{}", begun.epoch, begun.offset);
     for (query, header) in [
         (String::new(), Some(last.as_str())),
         (format!("last_event_id={last}"), None),
         (format!("last_event_id={first}"), Some(last.as_str())),
+        // As ids were before they named a scope.
+        (String::new(), Some(bare.as_str())),
     ] {
         let headers: Vec<_> = header.into_iter().map(|id| ("last-event-id", id)).collect();
         events.open(&query, &headers).await;
@@ -119,10 +122,73 @@ async fn who_comes_back_with_the_last_id_goes_on_where_it_was() {
         };
         assert_eq!((joined.offset, joined.unit.id.as_str()), (begun.offset + 2, "PC-2"));
     }
-    for foreign in ["", "nonsense", "12", "elsewhere:1", &format!("{}:99999", begun.epoch)] {
+    let others = ["station:6/", "zone:3/", "nowhere/", "/"].map(|of| format!("{of}{bare}"));
+    let others = others.iter().map(String::as_str);
+    let ahead = format!("station:5/{}:99999", begun.epoch);
+    for foreign in ["", "nonsense", "12", "elsewhere:1", &ahead].into_iter().chain(others) {
         events.open("", &[("last-event-id", foreign)]).await;
         assert_eq!(names(&snapshot(&mut events).await), ["PC-1", "PC-2"], "{foreign:?} begins anew");
     }
+}
+
+#[tokio::test]
+async fn an_id_of_another_scope_s_stream_begins_anew() {
+    let server = Server::start().await;
+    let [zone3, zone4] = [server.sign_in("zone3").await, server.sign_in("zone4").await];
+    for (unit, station) in [("PC-1", 5), ("PC-9", 9)] {
+        server.unit(unit, station).await;
+    }
+    let mut events = open(&server, &zone3, "").await;
+    snapshot(&mut events).await;
+    let last = events.last_id.clone().expect("a snapshot has one");
+    // In each scope an event that would be taken for what was missed.
+    for (unit, station) in [("PC-1", 5), ("PC-9", 9)] {
+        server.start_patrol(unit, station).await;
+    }
+    let asked = [("last-event-id", last.as_str())];
+    // Named in the address; and where none is named, the own of somebody else, as one's own may
+    // have become.
+    events.open("scope=station:5", &asked).await;
+    assert_eq!(names(&snapshot(&mut events).await), ["PC-1"]);
+    let mut events = EventSource::of(format!("http://{}", server.address), &zone4);
+    events.open("", &asked).await;
+    assert_eq!(names(&snapshot(&mut events).await), ["PC-9"]);
+}
+
+#[tokio::test]
+async fn one_caller_has_no_more_streams_than_its_share_however_they_are_carried() {
+    let args = ServeArgs { streams_per_credential: "3".parse().ok(), ..ServeArgs::default() };
+    let server = Server::start_with(args).await;
+    server.unit("PC-1", 5).await;
+    let chief = server.sign_in("chief5").await;
+    let refused = async |credential: &str| {
+        let mut statuses = Vec::new();
+        for form in FORMS {
+            statuses.push(Socket::open_with(&server, credential, form, &[]).await.err());
+        }
+        let track = server.request(Method::GET, credential, "/ws/track/PC-1").header("connection", "upgrade");
+        let track = track.header("upgrade", "websocket").header("sec-websocket-version", "13");
+        let track = send(track.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")).await;
+        statuses.push(Some(track.status.as_u16()));
+        statuses
+    };
+    let mut events = open(&server, &chief, "").await;
+    snapshot(&mut events).await;
+    let (socket, _) = Socket::subscribed_as(Form::Postcard, &server, &chief, Scope::station(5)).await;
+    let _silent = Socket::open(&server, &chief, Form::Json).await;
+    assert_eq!(refused(&chief).await, [Some(429); 4]);
+    let told = server.get(&chief, "/api/v1/stream").await;
+    assert!(told.message().contains("--streams-per-credential"), "{}", told.text);
+    assert!(told.header("retry-after").parse::<u32>().is_ok_and(|wait| wait > 0));
+    assert_eq!(refused(&server.cookie("chief5").await).await, [Some(429); 4], "it is the same person");
+    let mut other = open(&server, &server.sign_in("viewer5").await, "").await;
+    snapshot(&mut other).await;
+    assert!(server.get(&chief, "/metrics").await.text.contains("sentinel_streams_refused_total"));
+    drop(socket);
+    eventually("who has left makes room", async || {
+        EventSource::of(format!("http://{}", server.address), &chief).ask("", &[]).await.status() == 200
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -171,6 +237,41 @@ async fn filters_narrow_what_is_shown() {
                 break;
             }
             frame => panic!("{frame:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_of_many_filtered_streams_is_told_of_its_own_units_alone() {
+    let server = Server::start().await;
+    let zone3 = server.sign_in("zone3").await;
+    let mut tokens = Vec::new();
+    for n in 0..6 {
+        let token = server.unit(&format!("PC-{n}"), 5).await;
+        server.fixes(&token, &[fix(at(0), 9.9, 76.2)]).await;
+        tokens.push(token);
+    }
+    // Some of the same units, some of others, and one gone again.
+    let mut streams = Vec::new();
+    for units in [&[0, 1][..], &[1, 2], &[1, 2], &[5], &[3, 4, 5]] {
+        let names: Vec<String> = units.iter().map(|n| format!("PC-{n}")).collect();
+        let mut events = open(&server, &zone3, &format!("units={}", names.join(","))).await;
+        snapshot(&mut events).await;
+        streams.push((names, events));
+    }
+    streams.remove(3);
+    for round in 1..4 {
+        for token in &tokens {
+            server.fixes(token, &[fix(at(round), 9.9 + round as f64 / 100.0, 76.2)]).await;
+        }
+        for (names, events) in &mut streams {
+            let mut moved = BTreeSet::new();
+            while moved.len() < names.len() {
+                let ServerFrame::Positions(positions) = frame(events).await else { panic!("they only move") };
+                let units = positions.units.iter().filter(|unit| unit.time == Some(at(round)));
+                moved.extend(units.map(|unit| unit.id.to_string()));
+            }
+            assert!(moved.iter().eq(&*names), "{moved:?} is not {names:?}");
         }
     }
 }

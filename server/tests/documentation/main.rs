@@ -9,3 +9,4 @@ mod recipes;
 #[path = "../shared/server.rs"]
 #[expect(dead_code, reason = "shared with tests that ask more of it")]
 mod server;
+mod told;

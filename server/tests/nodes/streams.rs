@@ -88,8 +88,16 @@ async fn who_comes_back_at_another_node_gets_what_it_missed_and_nothing_twice(mu
         let (ServerFrame::Positions(now), _) = frame(&mut events).await else { panic!("then where all are") };
         assert_eq!(now.units.len(), 2);
     }
+    // Of another scope, wherever: nothing to go on from.
+    for node in &town.nodes {
+        let mut events = EventSource::of(format!("http://{}", node.address), &key);
+        events.open("scope=station:6", &[("last-event-id", last.as_str())]).await;
+        let (ServerFrame::Snapshot(snapshot), _) = frame(&mut events).await else { panic!("it begins anew") };
+        assert_eq!(snapshot.units.len(), 1);
+    }
     // A WebSocket goes on from where an event stream was.
-    let (epoch, offset) = last.rsplit_once(':').expect("epoch and offset");
+    let place = last.strip_prefix("zone:3/").expect("the scope, then the place in its stream");
+    let (epoch, offset) = place.rsplit_once(':').expect("epoch and offset");
     let (epoch, offset) = (Some(epoch.to_owned()), offset.parse().ok());
     let mut socket = Socket::open(&town.nodes[1], &key, Form::Postcard).await;
     socket.say(ClientFrame::Subscribe(Subscribe { epoch, offset, ..subscribe_to(zone(3)) })).await;

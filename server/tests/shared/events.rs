@@ -82,7 +82,7 @@ impl EventSource {
             query += &format!("&interval_ms={interval}");
         }
         let last = subscribe.epoch.as_ref().zip(subscribe.offset);
-        let last = last.map(|(epoch, offset)| format!("{epoch}:{offset}"));
+        let last = last.map(|(epoch, offset)| format!("{}/{epoch}:{offset}", subscribe.scope));
         let headers: Vec<_> = last.iter().map(|id| ("last-event-id", id.as_str())).collect();
         self.open(&query, &headers).await;
     }
@@ -141,7 +141,7 @@ impl EventSource {
         let frame: ServerFrame = live::from_json(&data).expect("a frame of the protocol");
         match &frame {
             ServerFrame::Snapshot(snapshot) => {
-                assert_eq!(id, Some(format!("{}:{}", snapshot.epoch, snapshot.offset)));
+                assert_eq!(id, Some(format!("{}/{}:{}", snapshot.scope, snapshot.epoch, snapshot.offset)));
             }
             ServerFrame::Event(event) => {
                 let id = id.expect("an event has an id");

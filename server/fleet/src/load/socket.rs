@@ -73,9 +73,9 @@ impl Socket {
         let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
-        let (stream, _) = client_async_with_config(request, stream, Some(config))
-            .await
-            .context("the live socket was refused")?;
+        let (stream, _) = client_async_with_config(request, stream, Some(config)).await.context(
+            "the live socket was refused; with 429 start the server with --streams-per-credential off",
+        )?;
         let mut socket = Self { stream };
         let ask = Subscribe { scope, interval_ms: Some(options.interval_ms), epoch: None, offset: None };
         socket.send(options.protocol, &ClientFrame::Subscribe(ask)).await?;

@@ -8,6 +8,7 @@ use super::{
     password::{self, PasswordCost},
     policy::{Caller, Denied, Rights, ScopeGrant},
     secret::{self, Kind},
+    shares::{Most, Shares},
 };
 use crate::{
     clock::Clock,

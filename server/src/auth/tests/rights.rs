@@ -139,3 +139,24 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn one_caller_holds_no_more_than_its_share_and_takes_nobody_else_s() {
+    let world = World::small().await;
+    let chief = world.user("chief5", Role::Chief, Scope::station(5)).await;
+    // Another sign-in of the same person is no further share.
+    let sign_ins = [world.session(&chief).await, world.session(&chief).await];
+    let [first, again] = sign_ins.map(|cookie| world.caller("cookie", &cookie));
+    let (_, key) = world.key(Scope::station(5), &[Permission::Read]).await;
+    let key = world.caller("x-api-key", &key);
+    let shares = Shares::of("2".parse().expect("a number"));
+    let held = [shares.take(&first), shares.take(&again)];
+    assert!(held.iter().all(Option::is_some) && shares.take(&first).is_none());
+    assert!(shares.take(&key).is_some(), "somebody else's share is another");
+    drop(held);
+    assert!(shares.take(&again).is_some(), "what is given back is there again");
+    let endless = Shares::of("off".parse().expect("no limit"));
+    let many: Vec<_> = (0..1000).map(|_| endless.take(&first)).collect();
+    assert!(many.iter().all(Option::is_some));
+    assert!("0".parse::<Most>().is_err() && "many".parse::<Most>().is_err());
+}

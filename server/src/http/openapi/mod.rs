@@ -7,11 +7,12 @@
 mod files;
 mod positions;
 mod refusals;
+mod webhooks;
 
 pub use files::{FileFormat, RouteFormat};
 pub use positions::{DeviceAnswer, PositionParameters, PostedPositions, UnitPosition};
 
-use crate::{auth::session, state::Sentinel};
+use crate::{auth::session, gateway::sse::StreamClose, state::Sentinel};
 use axum::{
     Router,
     body::Bytes,
@@ -32,6 +33,7 @@ use utoipa::{
     },
 };
 use utoipa_axum::router::OpenApiRouter;
+use webhooks::{AlertTold, PatrolTold, PingTold, StatusTold, WebhookBody};
 
 /// What stands once in the document; the addresses are added by the routers.
 #[derive(OpenApi)]
@@ -39,7 +41,10 @@ use utoipa_axum::router::OpenApiRouter;
     info(title = "Sentinel", version = env!("CARGO_PKG_VERSION"), description = include_str!("about.md"),
         license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(positions::post_position_as_query),
-    components(schemas(ErrorBody, ServerFrame, ClientFrame)),
+    components(schemas(
+        ErrorBody, ServerFrame, ClientFrame, StreamClose, WebhookBody<PatrolTold>, WebhookBody<StatusTold>,
+        WebhookBody<AlertTold>, WebhookBody<PingTold>,
+    )),
     tags(
         (name = "Positions", description = "Positions in, from devices and from other systems."),
         (name = "Units", description = "Units, where they are and were."),
@@ -69,6 +74,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("/api/v1/drivers/{id}/route", "/api/v1/units/{id}/route"),
 ];
 
+/// Of these the one that only starts patrols, though what it means lists them as well.
+const POST_ALONE: &str = "/start_patrol";
+
 pub fn frame() -> Document {
     Frame::openapi()
 }
@@ -90,6 +98,7 @@ pub fn routes(mut document: Document) -> Router {
 }
 
 fn finish(document: &mut Document) {
+    document.webhooks = Some(webhooks::described());
     for (alias, meant) in ALIASES {
         add_alias(document, alias, meant);
     }
@@ -102,6 +111,7 @@ fn finish(document: &mut Document) {
 
 fn add_alias(document: &mut Document, alias: &str, meant: &str) {
     let Some(PathItem { get, post, .. }) = document.paths.paths.get(meant).cloned() else { return };
+    let get = get.filter(|_| alias != POST_ALONE);
     let at = document.paths.paths.entry(alias.to_owned()).or_default();
     for (at, meant_operation) in [(&mut at.get, get), (&mut at.post, post)] {
         // One of its own, such as an earlier system's other answer, stays.

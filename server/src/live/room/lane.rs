@@ -1,7 +1,8 @@
 //! Frames of positions, encoded once for all who asked for the same view and interval.
 
 use super::{Cursor, EncodedUnit, Frame, Room, View, frame};
-use std::{sync::Arc, time::Duration};
+use sentinel_model::UnitId;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -26,11 +27,54 @@ pub(super) struct Lane {
     dirty: Notify,
 }
 
-impl Lane {
+/// The lanes of a room, by the units that they show: a unit that moves concerns those that
+/// show it, however many streams there are of others.
+#[derive(Default)]
+pub(super) struct Lanes {
+    of_all: Vec<Arc<Lane>>,
+    of_unit: HashMap<UnitId, Vec<Arc<Lane>>>,
+}
+
+impl Lanes {
     /// Says that this unit has moved.
     pub fn touch(&self, unit: &EncodedUnit) {
-        if self.view.filter.keeps_unit(unit) {
-            self.dirty.notify_one();
+        let of_it = unit.id().and_then(|id| self.of_unit.get(id));
+        for lane in self.of_all.iter().chain(of_it.into_iter().flatten()) {
+            if lane.view.filter.keeps_unit(unit) {
+                lane.dirty.notify_one();
+            }
+        }
+    }
+
+    fn find(&self, view: &View, interval: Duration) -> Option<&Arc<Lane>> {
+        let among = match &view.filter.units {
+            None => &self.of_all,
+            Some(units) => self.of_unit.get(units.first()?)?,
+        };
+        among.iter().find(|lane| lane.view == *view && lane.interval == interval)
+    }
+
+    fn add(&mut self, lane: &Arc<Lane>) {
+        match &lane.view.filter.units {
+            None => self.of_all.push(lane.clone()),
+            Some(units) => {
+                for unit in &**units {
+                    self.of_unit.entry(unit.clone()).or_default().push(lane.clone());
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, lane: &Arc<Lane>) {
+        let others = |other: &Arc<Lane>| !Arc::ptr_eq(other, lane);
+        self.of_all.retain(others);
+        for unit in lane.view.filter.units.iter().flat_map(|units| units.iter()) {
+            if let Some(lanes) = self.of_unit.get_mut(unit) {
+                lanes.retain(others);
+                if lanes.is_empty() {
+                    self.of_unit.remove(unit);
+                }
+            }
         }
     }
 }
@@ -45,7 +89,7 @@ impl Room {
         stop: &CancellationToken,
     ) -> watch::Receiver<Arc<LaneFrame>> {
         let mut lanes = self.lanes.lock();
-        if let Some(lane) = lanes.iter().find(|l| l.view == *view && l.interval == interval) {
+        if let Some(lane) = lanes.find(view, interval) {
             return lane.frames.subscribe();
         }
         let to = self.state.lock().cursor();
@@ -53,7 +97,7 @@ impl Room {
         let (view, frames) = (view.clone(), watch::Sender::new(none));
         let lane = Arc::new(Lane { view, interval, frames, dirty: Notify::new() });
         let frames = lane.frames.subscribe();
-        lanes.push(lane.clone());
+        lanes.add(&lane);
         tasks.spawn(self.clone().run_lane(lane, to, stop.clone()));
         frames
     }
@@ -96,7 +140,7 @@ impl Room {
         if lane.frames.receiver_count() > 0 {
             return false;
         }
-        lanes.retain(|other| !Arc::ptr_eq(other, lane));
+        lanes.remove(lane);
         true
     }
 }

@@ -3,7 +3,7 @@
 use super::{EncodedEvent, EncodedUnit};
 use crate::ports::{EVENT_HISTORY, StreamPosition};
 use sentinel_model::{
-    PatrolId, UnitStatus,
+    PatrolId, Scope, UnitStatus,
     live::{Event, LiveUnit},
 };
 use std::{
@@ -165,7 +165,7 @@ impl State {
         }
     }
 
-    pub fn hear(&mut self, epoch: &Arc<str>, event: Arc<Event>) -> Heard {
+    pub fn hear(&mut self, scope: Scope, epoch: &Arc<str>, event: Arc<Event>) -> Heard {
         let same_stream = *epoch == self.epoch;
         if self.is_filled() && same_stream && event.offset() <= self.offset {
             return Heard::Known;
@@ -179,7 +179,7 @@ impl State {
         if self.events.len() == EVENT_HISTORY {
             self.events.pop_front();
         }
-        self.events.push_back(Arc::new(EncodedEvent::of(epoch.clone(), event)));
+        self.events.push_back(Arc::new(EncodedEvent::of(scope, epoch.clone(), event)));
         Heard::Applied
     }
 
