@@ -112,11 +112,13 @@ clippy-wasm:
 test: ## every check and every test; ends with their count
 	@end2end/build/test.sh
 
-.PHONY: rust-test e2e shots
+.PHONY: rust-test e2e fuzz shots
 rust-test:
 	@mkdir -p $(SITE)
 	cargo test $(NATIVE) --no-fail-fast
 e2e: ## only the browser tests of what is built; make e2e ARGS="-g search"
 	@cd end2end && npm exec -- playwright test $(ARGS)
+fuzz: setup-build ## ever new requests against the decoder; MINUTES=10 make fuzz
+	server/fuzz/run.sh
 shots: setup build ## pictures of all pages, sizes and themes, into SHOTS
 	@cd end2end && SENTINEL_SHOTS=$(abspath $(SHOTS)) npm exec -- playwright test --project shots

@@ -73,6 +73,15 @@ for (const { name, ...screen } of SIZES) {
         await whole('unit-asked');
         await page.getByRole('button', { name: 'End the old token, make a new one' }).click();
         await whole('unit-token');
+        const headers = { authorization: `Bearer ${await page.locator('#token').innerText()}` };
+        for (const latitude of [91, 92]) {
+          const coords = { latitude, longitude: 76.2997 };
+          await page.request.post('/api/v1/locations', { headers, data: { location: { timestamp: new Date().toISOString(), coords } } });
+        }
+        await page.reload();
+        await whole('done-already');
+        await page.goto('/admin/units/PC-001');
+        await whole('unit-set-aside');
         await page.goto('/admin/keys');
         await page.getByLabel('Revoke Depot export').first().click();
         await whole('keys');
@@ -84,6 +93,8 @@ for (const { name, ...screen } of SIZES) {
         await page.goto('/admin/new-unit');
         await whole('new-unit');
         await webhooks(page, admin, whole);
+        await openAs('chief5', '/admin/units/PC-005');
+        await whole('unit-of-a-chief');
         await openAs('chief5', '/admin/keys');
         await whole('no-permission');
       });
@@ -113,6 +124,7 @@ async function webhooks(page: Page, admin: Api, whole: (what: string) => Promise
     }).toPass();
   }
   await log.first().locator('summary').click();
+  await log.nth(1).locator('summary').click();
   await whole('webhook');
   await page.getByLabel('Make a new secret for Duty roster').click();
   await whole('webhook-asked');

@@ -20,9 +20,19 @@ pub fn entry(
         id,
         at,
         who: who.to_string(),
+        who_name: who.name().map(ToOwned::to_owned),
         action: action.into(),
         target: target.to_string(),
+        target_name: None,
         scope,
         detail,
     })
+}
+
+/// An entry whose target is called so.
+pub fn of_name(entry: Change, name: &str) -> Change {
+    match entry {
+        Change::Audit(entry) => Change::Audit(AuditEntry { target_name: Some(name.to_owned()), ..entry }),
+        other => other,
+    }
 }

@@ -1,6 +1,6 @@
 //! Webhook endpoints, what is sent to them, and the log of that.
 
-use crate::{Scope, Time};
+use crate::{Scope, Time, UnitId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 
@@ -211,10 +211,16 @@ pub struct Delivery {
     /// The same with every try: the header `webhook-id`.
     pub id: String,
     pub event: WebhookEvent,
+    /// Of which unit it tells; none of a `ping`.
+    pub unit_id: Option<UnitId>,
+    /// What is sent, to the letter.
+    pub body: String,
     pub created_at: Time,
     pub state: DeliveryState,
     /// Oldest first; of many the last.
     pub attempts: Vec<DeliveryAttempt>,
+    /// While it is pending. Where the endpoint is failing, when that is tried next: by this
+    /// delivery or by one that waits longer.
     pub next_attempt_at: Option<Time>,
 }
 

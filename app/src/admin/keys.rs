@@ -2,7 +2,7 @@
 
 use super::{
     Frame, ScopeChoice, Section, page,
-    parts::{State, confirmed, copied, message, moment, pager, scope_options, since, state},
+    parts::{State, confirmed, copied, message, moment, once, pager, scope_options, since, state},
 };
 use crate::components::icon::{Glyph, Icon};
 use leptos::prelude::*;
@@ -108,6 +108,7 @@ fn line(row: Row, now: Time) -> impl IntoView {
                 key.name
             ),
             format!("/admin/keys/{}/revoke", key.id),
+            None,
             "Revoke this key".into(),
             format!("Revoke {}", key.name),
         )
@@ -141,6 +142,8 @@ fn line(row: Row, now: Time) -> impl IntoView {
 /// What was typed into the form, to stand there again when it is refused.
 #[derive(Debug, Clone, Default)]
 pub struct Typed {
+    /// See [`once`].
+    pub once: String,
     pub name: String,
     pub scope: String,
     pub permissions: Vec<Permission>,
@@ -155,6 +158,7 @@ pub fn form(frame: &Frame, scopes: Vec<ScopeChoice>, typed: Typed, refusal: Opti
             <div class="admin-head"><h1>"Make a key"</h1></div>
             {refusal.map(|words| message(true, words))}
             <form class="admin-form" method="post" action="/admin/new-key">
+                {once(typed.once)}
                 <label class="field">
                     <span>"Name"</span>
                     <input name="name" required maxlength="100" value=typed.name autocomplete="off" placeholder="Which program it is for"/>

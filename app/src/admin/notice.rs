@@ -21,14 +21,32 @@ pub fn failed(frame: &Frame, section: Section, why: &str, request_id: &str) -> S
     notice(frame, section, Glyph::Warning, "This did not work", words)
 }
 
+/// A form was sent again whose answer showed a secret. `instead` is where to go on, and its words.
+pub fn done_already(frame: &Frame, section: Section, why: &str, instead: (&str, &'static str)) -> String {
+    let words = format!("{why} If nobody has copied it, make another in its place.");
+    leading(frame, section, Glyph::Done, "This was done already", words, instead)
+}
+
 fn notice(frame: &Frame, section: Section, glyph: Glyph, title: &'static str, words: String) -> String {
+    leading(frame, section, glyph, title, words, ("/admin/units", "See your units"))
+}
+
+fn leading(
+    frame: &Frame,
+    section: Section,
+    glyph: Glyph,
+    title: &'static str,
+    words: String,
+    (to, word): (&str, &'static str),
+) -> String {
+    let to = to.to_owned();
     page(frame, section, title, || {
         view! {
             <div class="notice-card admin-notice">
                 <Icon glyph/>
                 <h1>{title}</h1>
                 <p>{words}</p>
-                <a class="button primary" href="/admin/units">"See your units"</a>
+                <a class="button primary" href=to>{word}</a>
             </div>
         }
     })

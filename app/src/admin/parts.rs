@@ -96,11 +96,19 @@ pub fn message(bad: bool, words: String) -> impl IntoView {
     }
 }
 
-/// A step that cannot be taken back asks once more, without JavaScript too.
+/// What a form of something that happens once carries: sent again, by whoever loads its answer
+/// anew, it does nothing more.
+pub fn once(mark: String) -> impl IntoView {
+    view! { <input type="hidden" name="once" value=mark autocomplete="off"/> }
+}
+
+/// A step that cannot be taken back asks once more, without JavaScript too. Of one that makes
+/// something new, `mark` is as [`once`] has it.
 pub fn confirmed(
     ask: &str,
     why: String,
     action: String,
+    mark: Option<String>,
     button: String,
     label: String,
 ) -> impl IntoView + use<> {
@@ -108,6 +116,7 @@ pub fn confirmed(
         <details class="confirm">
             <summary class="button danger" aria-label=label>{ask.to_owned()}</summary>
             <form method="post" action=action>
+                {mark.map(once)}
                 <p>{why}</p>
                 <button class="button danger-solid">{button}</button>
             </form>

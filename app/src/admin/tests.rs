@@ -198,7 +198,14 @@ fn shown(webhook: Webhook, deliveries: Vec<Delivery>) -> String {
     let scope_name = "West".into();
     webhook::shown(
         &frame(),
-        webhook::Shown { webhook, scope_name, deliveries, is_first_page: true, done: None },
+        webhook::Shown {
+            webhook,
+            secret_mark: "0ld5ecret".into(),
+            scope_name,
+            deliveries,
+            is_first_page: true,
+            done: None,
+        },
     )
 }
 
@@ -206,6 +213,8 @@ fn delivery(id: &str, state: DeliveryState, attempts: Vec<DeliveryAttempt>) -> D
     Delivery {
         id: id.into(),
         event: WebhookEvent::AlertSos,
+        unit_id: Some(unit()),
+        body: r#"{"type":"alert.sos","data":{"unit_id":"PC-001"}}"#.into(),
         created_at: NOW.plus_ms(-60_000),
         state,
         attempts,
@@ -237,12 +246,13 @@ fn a_delivery_tells_each_attempt_and_what_comes_next() {
     );
     let said = words(&html);
     for part in [
-        "Waiting alert.sos 2 attempts 1 min ago",
+        "Waiting alert.sos PC-001 2 attempts 1 min ago",
+        "What is sent {\"type\":\"alert.sos\",\"data\":{\"unit_id\":\"PC-001\"}}",
         "2026-11-21 01:59:05 UTC answered 503 31 ms &lt;b&gt;busy&lt;/b&gt;",
         "the connection was refused 31 ms",
         "Next attempt 2026-11-21 02:05:00 UTC",
-        "Delivered alert.sos 1 attempt",
-        "Failed alert.sos 1 attempt",
+        "Delivered alert.sos PC-001 1 attempt",
+        "Failed alert.sos PC-001 1 attempt",
         "alert.sos, patrol.ended",
     ] {
         assert!(said.contains(part), "{part}: {said}");
@@ -252,6 +262,57 @@ fn a_delivery_tells_each_attempt_and_what_comes_next() {
         assert!(html.contains(&format!("action=\"/admin/webhooks/e1{address}\"")), "{address}");
     }
     assert!(html.contains("href=\"/admin/webhooks/e1?cursor=1-msg_0\""), "{html}");
+    assert_eq!(html.matches("name=\"once\" value=\"0ld5ecret\"").count(), 1, "with the new secret alone");
+}
+
+#[test]
+fn what_waits_behind_an_endpoint_that_fails_says_so() {
+    let failing = Webhook { failing_since: Some(NOW.plus_ms(-3_600_000)), ..endpoint() };
+    let said = words(&shown(failing, vec![delivery("msg_1", DeliveryState::Pending, Vec::new())]));
+    let next = "Waiting for the endpoint, which is tried next at 2026-11-21 02:05:00 UTC";
+    assert!(said.contains(next) && !said.contains("Next attempt"), "{said}");
+}
+
+fn unit_page(token_mark: Option<&str>, set_aside: Vec<unit::SetAside>) -> String {
+    let unit = sentinel_model::Unit {
+        id: unit(),
+        name: "PC-001".into(),
+        kind: "van".into(),
+        station: "station:5".parse().expect("a scope"),
+        status: sentinel_model::UnitStatus::OffDuty,
+        patrol_id: None,
+        location: None,
+    };
+    let shown = unit::Shown {
+        unit,
+        station_name: "Kadavanthra".into(),
+        server: "https://fleet.example".into(),
+        is_loopback: false,
+        token_mark: token_mark.map(Into::into),
+        fresh: None,
+        set_aside,
+    };
+    unit::shown(&frame(), shown)
+}
+
+#[test]
+fn a_phone_is_connected_by_who_may_give_it_a_token() {
+    let html = unit_page(Some("70ken"), Vec::new());
+    assert!(html.contains("Connect a phone") && html.contains("Traccar Client"), "{html}");
+    assert!(html.contains("name=\"once\" value=\"70ken\""), "{html}");
+    let html = unit_page(None, Vec::new());
+    for hidden in ["Connect a phone", "Traccar Client", "token"] {
+        assert!(!html.contains(hidden), "{hidden}: {html}");
+    }
+}
+
+#[test]
+fn a_units_page_tells_why_points_of_it_were_set_aside() {
+    let said = words(&unit_page(None, Vec::new()));
+    assert!(said.contains("Points set aside") && said.contains("None."), "{said}");
+    let reason = "latitude <91> is outside -90..90".into();
+    let said = words(&unit_page(None, vec![unit::SetAside { at: NOW, reason }]));
+    assert!(said.contains("2026-11-21 02:00:00 UTC latitude &lt;91&gt; is outside"), "{said}");
 }
 
 #[test]
@@ -276,6 +337,7 @@ fn a_refused_form_keeps_what_was_typed() {
     let scopes =
         vec![ScopeChoice { scope: "zone:3".parse().expect("a scope"), name: "West".into(), depth: 1 }];
     let typed = webhooks::Typed {
+        once: "0123456789abcdef".into(),
         name: "Control".into(),
         url: "http://10.0.0.1".into(),
         scope: "zone:3".into(),
@@ -289,6 +351,7 @@ fn a_refused_form_keeps_what_was_typed() {
         "{html}"
     );
     assert_eq!(html.matches(" checked").count(), 1, "{html}");
+    assert!(html.contains("type=\"hidden\" name=\"once\" value=\"0123456789abcdef\""), "{html}");
     let offered = WebhookEvent::OFFERED.map(WebhookEvent::as_str);
     for event in offered.iter().chain([&webhooks::ALL]) {
         assert!(html.contains(&format!("name=\"event.{event}\"")), "{event}");

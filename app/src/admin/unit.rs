@@ -4,7 +4,7 @@ use super::{
     Frame, Section,
     connect::{App, apps},
     page,
-    parts::{confirmed, copied, message, moment, since},
+    parts::{confirmed, copied, message, moment, second, since},
     qr::qr,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     format::{kind, status_word},
 };
 use leptos::prelude::*;
-use sentinel_model::Unit;
+use sentinel_model::{Time, Unit, UnitId};
 
 pub struct Shown {
     pub unit: Unit,
@@ -24,9 +24,19 @@ pub struct Shown {
     pub server: String,
     /// Whether `server` means the machine that asks.
     pub is_loopback: bool,
-    /// Whether the viewer may give it a new token.
-    pub may_renew: bool,
+    /// For who may give it a new token, and so connect a phone: tells its token from the next,
+    /// as [`once`](super::parts::once) has it.
+    pub token_mark: Option<String>,
     pub fresh: Option<Fresh>,
+    /// The newest first.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// A point that was not stored.
+pub struct SetAside {
+    /// When it came.
+    pub at: Time,
+    pub reason: String,
 }
 
 /// A token just made: the one time it is shown.
@@ -37,7 +47,7 @@ pub struct Fresh {
 }
 
 pub fn shown(frame: &Frame, shown: Shown) -> String {
-    let Shown { unit, station_name, server, is_loopback, may_renew, fresh } = shown;
+    let Shown { unit, station_name, server, is_loopback, token_mark, fresh, set_aside } = shown;
     let id = unit.id.clone();
     let token = fresh.as_ref().map(|fresh| fresh.token.clone());
     let done = fresh.as_ref().map(|fresh| {
@@ -47,8 +57,7 @@ pub fn shown(frame: &Frame, shown: Shown) -> String {
             "The new token is in force; the one before has ended. It is shown this once.".to_owned()
         }
     });
-    let apps = apps(&server, &id, token.as_deref());
-    let has_token = token.is_some();
+    let connects = token_mark.is_some().then(|| connect(&server, is_loopback, &unit.id, token, token_mark));
     let title = id.to_string();
     page(frame, Section::Units, &title, || {
         view! {
@@ -64,29 +73,78 @@ pub fn shown(frame: &Frame, shown: Shown) -> String {
             </div>
             {done.map(|words| message(false, words))}
             {facts(&unit, station_name, frame.now)}
-            <section aria-labelledby="connect-title">
-                <h2 id="connect-title">"Connect a phone"</h2>
-                {is_loopback.then(|| message(true, format!("Phones cannot reach {server}: it means this computer. Open this page by the address that phones use.")))}
-                {match token {
-                    Some(token) => view! {
-                        <div class="secret">
-                            <h3>"Its token"</h3>
-                            {copied("token".into(), "the token", token)}
-                            <p class="faint">"Only its hash is kept. Whoever holds it posts positions as this unit and can do nothing else."</p>
-                        </div>
-                    }
-                        .into_any(),
-                    None => no_token(id.as_str(), may_renew).into_any(),
-                }}
-                <div class="apps">
-                    {apps.into_iter().enumerate().map(|(at, app)| card(at, app, has_token)).collect_view()}
-                </div>
-            </section>
+            {connects}
+            {refusals(set_aside)}
         }
     })
 }
 
-fn facts(unit: &Unit, station_name: String, now: sentinel_model::Time) -> impl IntoView + use<> {
+/// How a phone becomes the unit, with its token where that was made just now.
+fn connect(
+    server: &str,
+    is_loopback: bool,
+    unit: &UnitId,
+    token: Option<String>,
+    token_mark: Option<String>,
+) -> impl IntoView + use<> {
+    let apps = apps(server, unit, token.as_deref());
+    let has_token = token.is_some();
+    let unreachable = format!(
+        "Phones cannot reach {server}: it means this computer. Open this page by the address that phones use."
+    );
+    let id = unit.to_string();
+    view! {
+        <section aria-labelledby="connect-title">
+            <h2 id="connect-title">"Connect a phone"</h2>
+            {is_loopback.then(|| message(true, unreachable))}
+            {match token {
+                Some(token) => view! {
+                    <div class="secret">
+                        <h3>"Its token"</h3>
+                        {copied("token".into(), "the token", token)}
+                        <p class="faint">"Only its hash is kept. Whoever holds it posts positions as this unit and can do nothing else."</p>
+                    </div>
+                }
+                    .into_any(),
+                None => view! {
+                    <div class="token-ask">
+                        <p>"The token was shown when it was made and is kept as a hash only. A new one fills in the settings below and gives codes to scan."</p>
+                        {confirmed(
+                            "Make a new token",
+                            format!("The token that {id} uses now ends at once: a phone that posts with it is refused until it has the new one."),
+                            format!("/admin/units/{id}/token"),
+                            token_mark,
+                            "End the old token, make a new one".into(),
+                            format!("Make a new token for {id}"),
+                        )}
+                    </div>
+                }
+                    .into_any(),
+            }}
+            <div class="apps">
+                {apps.into_iter().enumerate().map(|(at, app)| card(at, app, has_token)).collect_view()}
+            </div>
+        </section>
+    }
+}
+
+/// Why a phone that posts is not seen: most apps do not show what they are answered.
+fn refusals(set_aside: Vec<SetAside>) -> impl IntoView {
+    view! {
+        <section aria-labelledby="aside-title">
+            <h2 id="aside-title">"Points set aside"</h2>
+            <p class="faint">"What could not be stored of what was posted for it: the last ten, as this server has seen them since it started."</p>
+            {if set_aside.is_empty() {
+                view! { <p>"None."</p> }.into_any()
+            } else {
+                let point = |SetAside { at, reason }| view! { <li>{second(at)} " " <span>{reason}</span></li> };
+                view! { <ol class="set-aside">{set_aside.into_iter().map(point).collect_view()}</ol> }.into_any()
+            }}
+        </section>
+    }
+}
+
+fn facts(unit: &Unit, station_name: String, now: Time) -> impl IntoView + use<> {
     let location = unit.location.clone();
     view! {
         <dl class="admin-facts">
@@ -108,29 +166,6 @@ fn facts(unit: &Unit, station_name: String, now: sentinel_model::Time) -> impl I
                 </dd>
             </div>
         </dl>
-    }
-}
-
-fn no_token(id: &str, may_renew: bool) -> impl IntoView + use<> {
-    if may_renew {
-        view! {
-            <div class="token-ask">
-                <p>"The token was shown when it was made and is kept as a hash only. A new one fills in the settings below and gives codes to scan."</p>
-                {confirmed(
-                    "Make a new token",
-                    format!("The token that {id} uses now ends at once: a phone that posts with it is refused until it has the new one."),
-                    format!("/admin/units/{id}/token"),
-                    "End the old token, make a new one".into(),
-                    format!("Make a new token for {id}"),
-                )}
-            </div>
-        }
-        .into_any()
-    } else {
-        view! {
-            <p class="token-ask">"The settings need the unit's token. Somebody who administers your area can make a new one."</p>
-        }
-        .into_any()
     }
 }
 

@@ -32,12 +32,14 @@ pub fn list(frame: &Frame, list: List) -> String {
     let first = (!is_first_page).then(|| format!("/admin/units?{query}"));
     let next = next.map(|cursor| format!("/admin/units?{query}cursor={}", encoded(&cursor)));
     let now = frame.now;
+    let opened = if frame.may_manage { " Open one to connect a phone." } else { "" };
+    let whose = format!("Vehicles, drivers and people of {}.{opened}", frame.scope_name);
     page(frame, Section::Units, "Units", || {
         view! {
             <div class="admin-head">
                 <div>
                     <h1>"Units"</h1>
-                    <p class="faint">{format!("Vehicles, drivers and people of {}. Open one to connect a phone.", frame.scope_name)}</p>
+                    <p class="faint">{whose}</p>
                 </div>
                 {frame.may_manage.then(|| view! {
                     <a class="button primary" href="/admin/new-unit"><Icon glyph=Glyph::Plus/>"Add a unit"</a>

@@ -17,6 +17,8 @@ use sentinel_model::{
 
 pub struct Shown {
     pub webhook: Webhook,
+    /// Tells its secret from the next: see [`once`](super::parts::once).
+    pub secret_mark: String,
     pub scope_name: String,
     /// Newest first.
     pub deliveries: Page<Delivery>,
@@ -26,12 +28,13 @@ pub struct Shown {
 }
 
 pub fn shown(frame: &Frame, shown: Shown) -> String {
-    let Shown { webhook, scope_name, deliveries: Page { items, next }, is_first_page, done } = shown;
+    let Shown { webhook, secret_mark, scope_name, deliveries: Page { items, next }, is_first_page, done } =
+        shown;
     let to = format!("/admin/webhooks/{}", webhook.id);
     let first = (!is_first_page).then(|| to.clone());
     let next = next.map(|cursor| format!("{to}?cursor={cursor}"));
     let title = webhook.name.clone();
-    let (now, enabled) = (frame.now, webhook.enabled);
+    let now = frame.now;
     page(frame, Section::Webhooks, &title, || {
         view! {
             <nav class="admin-path" aria-label="Where this page is">
@@ -46,7 +49,7 @@ pub fn shown(frame: &Frame, shown: Shown) -> String {
             {done.map(|words| message(false, words.into()))}
             {trouble(&webhook).map(|words| message(true, words))}
             {facts(&webhook, scope_name, now)}
-            {actions(&webhook, &to)}
+            {actions(&webhook, &to, secret_mark)}
             <div class="admin-head log-head">
                 <h2>"Deliveries"</h2>
                 <a class="button" href=to.clone()><Icon glyph=Glyph::Retry/>"Look again"</a>
@@ -60,7 +63,7 @@ pub fn shown(frame: &Frame, shown: Shown) -> String {
                 }
                     .into_any()
             } else {
-                view! { <ol class="deliveries">{items.into_iter().map(|it| delivery(it, &to, enabled, now)).collect_view()}</ol> }
+                view! { <ol class="deliveries">{items.into_iter().map(|it| delivery(it, &to, &webhook, now)).collect_view()}</ol> }
                     .into_any()
             }}
             {pager(first, next)}
@@ -80,7 +83,7 @@ fn facts(webhook: &Webhook, scope_name: String, now: Time) -> impl IntoView + us
     }
 }
 
-fn actions(webhook: &Webhook, to: &str) -> impl IntoView + use<> {
+fn actions(webhook: &Webhook, to: &str, secret_mark: String) -> impl IntoView + use<> {
     let (switch, enabled) = if webhook.enabled { ("Switch off", "false") } else { ("Switch on", "true") };
     view! {
         <div class="actions">
@@ -97,6 +100,7 @@ fn actions(webhook: &Webhook, to: &str) -> impl IntoView + use<> {
                 "New secret",
                 "For a day what is sent is signed with the old secret too. Give the receiver the new one before that ends.".into(),
                 format!("{to}/rotate-secret"),
+                Some(secret_mark),
                 "Make a new secret".into(),
                 format!("Make a new secret for {}", webhook.name),
             )}
@@ -104,6 +108,7 @@ fn actions(webhook: &Webhook, to: &str) -> impl IntoView + use<> {
                 "Remove",
                 format!("\u{201c}{}\u{201d} is told nothing more. What waits for it is dropped, and so is this log.", webhook.name),
                 format!("{to}/remove"),
+                None,
                 "Remove the endpoint".into(),
                 format!("Remove {}", webhook.name),
             )}
@@ -111,28 +116,33 @@ fn actions(webhook: &Webhook, to: &str) -> impl IntoView + use<> {
     }
 }
 
-/// `enabled` tells whether it can be sent again.
-fn delivery(delivery: Delivery, to: &str, enabled: bool, now: Time) -> impl IntoView + use<> {
+fn delivery(delivery: Delivery, to: &str, webhook: &Webhook, now: Time) -> impl IntoView + use<> {
     let (how, word) = match delivery.state {
         DeliveryState::Pending => (State::Waiting, "Waiting"),
         DeliveryState::Delivered => (State::Good, "Delivered"),
         DeliveryState::Failed => (State::Bad, "Failed"),
     };
     let tries = plural(delivery.attempts.len(), "attempt", "attempts");
-    let again = enabled.then(|| format!("{to}/deliveries/{}/redeliver", delivery.id));
+    let next = next_attempt(&delivery, webhook);
+    let again = webhook.enabled.then(|| format!("{to}/deliveries/{}/redeliver", delivery.id));
     view! {
         <li>
             <details class="delivery">
                 <summary>
                     <Icon glyph=Glyph::ChevronRight/>
                     {state(how, word)}
-                    <span class="delivery-event">{delivery.event.as_str()}</span>
+                    <span class="delivery-event">
+                        {delivery.event.as_str()}
+                        {delivery.unit_id.map(|unit| view! { " " <span class="delivery-unit">{unit.to_string()}</span> })}
+                    </span>
                     <span class="faint">{tries}</span>
                     {since(delivery.created_at, now)}
                 </summary>
                 <div class="delivery-body">
                     <p class="faint">"Id " <code>{delivery.id}</code></p>
-                    {delivery.next_attempt_at.map(|at| view! { <p>"Next attempt " {second(at)}</p> })}
+                    {next}
+                    <p class="faint">"What is sent"</p>
+                    <pre class="delivery-sent" tabindex="0" aria-label="What is sent">{delivery.body}</pre>
                     <ol class="attempts">{delivery.attempts.into_iter().map(attempt).collect_view()}</ol>
                     {again
                         .map(|again| view! {
@@ -144,6 +154,17 @@ fn delivery(delivery: Delivery, to: &str, enabled: bool, now: Time) -> impl Into
             </details>
         </li>
     }
+}
+
+/// Behind an endpoint that is failing many wait for one that is tried.
+fn next_attempt(delivery: &Delivery, webhook: &Webhook) -> Option<AnyView> {
+    let at = delivery.next_attempt_at?;
+    Some(match webhook.failing_since {
+        Some(_) => {
+            view! { <p>"Waiting for the endpoint, which is tried next at " {second(at)}</p> }.into_any()
+        }
+        None => view! { <p>"Next attempt " {second(at)}</p> }.into_any(),
+    })
 }
 
 fn attempt(attempt: DeliveryAttempt) -> impl IntoView {

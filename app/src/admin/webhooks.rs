@@ -2,7 +2,7 @@
 
 use super::{
     Frame, ScopeChoice, Section, page,
-    parts::{State, copied, message, minute, scope_options, state},
+    parts::{State, copied, message, minute, once, scope_options, state},
 };
 use crate::components::icon::{Glyph, Icon};
 use leptos::prelude::*;
@@ -130,6 +130,8 @@ fn choices() -> Vec<(&'static str, &'static str, &'static str)> {
 /// What was typed into the form, to stand there again when it is refused.
 #[derive(Debug, Clone, Default)]
 pub struct Typed {
+    /// Of a new endpoint: see [`once`].
+    pub once: String,
     pub name: String,
     pub url: String,
     pub scope: String,
@@ -166,6 +168,7 @@ pub fn form(
             <div class="admin-head"><h1>{title}</h1></div>
             {refusal.map(|words| message(true, words))}
             <form class="admin-form" method="post" action=action>
+                {id.is_none().then(|| once(typed.once))}
                 <label class="field">
                     <span>"Name"</span>
                     <input name="name" required maxlength="100" value=typed.name autocomplete="off" placeholder="Which system it is"/>

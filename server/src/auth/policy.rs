@@ -243,6 +243,15 @@ impl Caller {
         self.may_manage(directory, scope) && rights.within(self.rights())
     }
 
+    /// What people call whoever asks; none for devices.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::User(user) => Some(&user.record.name),
+            Self::Key(key) => Some(&key.record.name),
+            Self::Unit(_) => None,
+        }
+    }
+
     /// The signed-in person; none for programs and devices.
     pub fn user(&self) -> Option<User> {
         match self {

@@ -67,13 +67,25 @@ pub(super) async fn make(
     Signed(caller): Signed,
     Body(new): Body<NewApiKey>,
 ) -> Result<(StatusCode, Json<NewApiKeyAnswer>), ApiError> {
+    let made = make_once(state, caller, new, secret::random_id()).await?;
+    let made = made.ok_or_else(|| ApiError::conflict("there is a key of this id already; send it again"))?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Makes a key of this id; none where there is one already.
+pub(super) async fn make_once(
+    state: Arc<Sentinel>,
+    caller: Caller,
+    new: NewApiKey,
+    id: String,
+) -> Result<Option<NewApiKeyAnswer>, ApiError> {
     let name = input::name(&new.name)?;
     let permissions = distinct(&new.permissions)?;
     let now = state.clock.now();
     check_expiry(new.expires_at, now)?;
     let made = secret::mint(Kind::Key);
     let record = KeyRecord {
-        id: secret::random_id(),
+        id,
         name,
         scope: new.scope,
         permissions,
@@ -83,11 +95,14 @@ pub(super) async fn make(
         revoked: false,
     };
     let id = record.id.clone();
-    to_its_end(async move {
-        state
+    let is_new = to_its_end(async move {
+        let is_new = state
             .directory
             .change(|| {
                 may_make(&state.directory, &caller, &record)?;
+                if state.directory.key(&record.id).is_some() {
+                    return Ok((Vec::new(), false));
+                }
                 let told = audit::entry(
                     &state.clock,
                     &caller,
@@ -96,14 +111,17 @@ pub(super) async fn make(
                     record.scope,
                     Some(rights(&record)),
                 );
-                Ok::<_, ApiError>((vec![Change::PutKey(record.clone()), told], ()))
+                let told = audit::of_name(told, &record.name);
+                Ok::<_, ApiError>((vec![Change::PutKey(record.clone()), told], true))
             })
             .await?;
-        tracing::info!(by = %caller, key = record.id, "an API key was made");
-        Ok::<_, ApiError>(())
+        if is_new {
+            tracing::info!(by = %caller, key = record.id, "an API key was made");
+        }
+        Ok::<_, ApiError>(is_new)
     })
     .await?;
-    Ok((StatusCode::CREATED, Json(NewApiKeyAnswer { id, key: made.text })))
+    Ok(is_new.then_some(NewApiKeyAnswer { id, key: made.text }))
 }
 
 /// Revokes a key: from the next request on it opens nothing, and its streams end.
@@ -128,6 +146,7 @@ pub(super) async fn revoke(
                     .ok_or_else(|| ApiError::not_found("no such key within what you manage"))?;
                 let after = KeyRecord { revoked: true, ..(*key).clone() };
                 let told = audit::entry(&state.clock, &caller, "key_revoked", &after.id, after.scope, None);
+                let told = audit::of_name(told, &after.name);
                 let changes =
                     if key.revoked { Vec::new() } else { vec![Change::PutKey(after.clone()), told] };
                 Ok::<_, ApiError>((changes, (after, !key.revoked)))

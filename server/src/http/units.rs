@@ -222,23 +222,44 @@ pub(super) async fn renew_token(
     Signed(caller): Signed,
     Path(id): Path<String>,
 ) -> Result<Json<NewUnitAnswer>, ApiError> {
+    let renewed = renew_once(sentinel, caller, id, None).await?;
+    Ok(Json(renewed.expect("any token was to be renewed")))
+}
+
+/// Makes a new token; where `instead_of` names the one to replace (by its mark) and the unit
+/// has another by now, none.
+pub(super) async fn renew_once(
+    sentinel: Arc<Sentinel>,
+    caller: Caller,
+    id: String,
+    instead_of: Option<String>,
+) -> Result<Option<NewUnitAnswer>, ApiError> {
     to_its_end(async move {
         let token = secret::mint(secret::Kind::Unit);
         let unit = (sentinel.directory)
             .change(|| {
                 let unit = managed(&sentinel, &caller, &id)?;
+                if instead_of.as_ref().is_some_and(|mark| *mark != token_mark(&unit)) {
+                    return Ok((Vec::new(), None));
+                }
                 let mut record = unit.record.clone();
                 record.token_hash = token.hash.clone();
                 let (id, station) = (&record.id, unit.home().station());
                 let told = audit::entry(&sentinel.clock, &caller, "unit_token_renewed", id, station, None);
-                Ok::<_, ApiError>((vec![Change::PutUnit(record), told], unit))
+                Ok::<_, ApiError>((vec![Change::PutUnit(record), told], Some(unit)))
             })
             .await?;
+        let Some(unit) = unit else { return Ok(None) };
         tracing::info!(by = %caller, unit = %unit.record.id, "a unit's token was renewed");
         let unit = as_known(&sentinel, &caller, &unit.record.id).await?;
-        Ok(Json(NewUnitAnswer { unit, ingest_token: token.text }))
+        Ok(Some(NewUnitAnswer { unit, ingest_token: token.text }))
     })
     .await
+}
+
+/// Tells a unit's token from its next.
+pub(super) fn token_mark(unit: &UnitEntry) -> String {
+    secret::mark_of(&unit.record.token_hash)
 }
 
 /// The unit of an address, if the caller may change it. Asked while the directory is

@@ -1,7 +1,11 @@
-//! Webhook endpoints and the log of what was sent there: `/api/v1/webhooks`.
+//! Webhook endpoints: `/api/v1/webhooks`; the log of what was sent there is in [`deliveries`].
 //!
 //! What somebody may not see does not exist for them. A secret is shown when it is made,
 //! and never again.
+
+mod deliveries;
+
+pub(super) use deliveries::{list as deliveries, redeliver, test};
 
 use super::{
     answer::Answer,
@@ -10,10 +14,10 @@ use super::{
 };
 use crate::{
     audit,
-    auth::{Caller, Denied, Signed, secret::random_id},
-    ports::{Change, Queued, WebhookRecord},
+    auth::{Caller, Denied, Signed, secret},
+    ports::{Change, WebhookRecord},
     state::Sentinel,
-    webhooks::{ENDPOINTS_MAX, address::AddressError, enqueue, sign},
+    webhooks::{address::AddressError, room, sign},
 };
 use axum::{
     extract::{DefaultBodyLimit, Path, State},
@@ -21,24 +25,17 @@ use axum::{
 };
 use sentinel_model::{
     Page, Time,
-    webhook::{
-        Delivery, DeliveryState, NewSecretAnswer, NewWebhook, NewWebhookAnswer, Webhook, WebhookPatch,
-    },
+    webhook::{NewSecretAnswer, NewWebhook, NewWebhookAnswer, Webhook, WebhookPatch},
 };
-use std::{str::FromStr, sync::Arc};
+use std::sync::Arc;
 use utoipa_axum::{router::OpenApiRouter, routes};
-
-/// Deliveries of a page: each may hold a good many answers.
-const LOG_MAX: usize = 100;
 
 pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
     OpenApiRouter::new()
         .routes(routes!(list, make))
         .routes(routes!(one, change, remove))
         .routes(routes!(rotate_secret))
-        .routes(routes!(test))
-        .routes(routes!(deliveries))
-        .routes(routes!(redeliver))
+        .merge(deliveries::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
@@ -70,20 +67,33 @@ pub(super) async fn list(
     })),
     responses(
         (status = 201, description = "The webhook, with its secret", body = NewWebhookAnswer),
-        (status = 400, description = "The body does not read, or its URL is not https or leads to an address that is not public"),
-        (status = 409, description = "There are as many webhooks as there can be"),
+        (status = 400, description = "The body does not read, or its URL is not https, leads to an address that is not public, or to none"),
+        (status = 409, description = "There are as many webhooks as this scope, one above it, or the installation can have"),
     ))]
 pub(super) async fn make(
     State(state): State<Arc<Sentinel>>,
     Signed(caller): Signed,
     Body(new): Body<NewWebhook>,
 ) -> Result<(StatusCode, Answer<NewWebhookAnswer>), ApiError> {
+    let made = make_once(state, caller, new, secret::random_id()).await?;
+    let made =
+        made.ok_or_else(|| ApiError::conflict("there is a webhook of this id already; send it again"))?;
+    Ok((StatusCode::CREATED, Answer(made)))
+}
+
+/// Makes a webhook of this id; none where there is one already.
+pub(super) async fn make_once(
+    state: Arc<Sentinel>,
+    caller: Caller,
+    new: NewWebhook,
+    id: String,
+) -> Result<Option<NewWebhookAnswer>, ApiError> {
     // Nobody else gets to know where names lead.
     if !caller.may_keep_webhooks(&state.directory, new.scope) {
         return Err(Denied::NotYours(new.scope).into());
     }
     let record = WebhookRecord {
-        id: random_id(),
+        id,
         name: input::name(&new.name)?,
         url: state.webhooks.guard.register(&new.url).await?.into(),
         scope: new.scope,
@@ -99,21 +109,22 @@ pub(super) async fn make(
             if !caller.may_keep_webhooks(&state.directory, record.scope) {
                 return Err(Denied::NotYours(record.scope).into());
             }
-            if state.directory.webhooks(|_| true).len() >= ENDPOINTS_MAX {
-                return Err(ApiError::conflict(format!(
-                    "there are {ENDPOINTS_MAX} webhooks, and there can be no more; delete one that is not needed"
-                )));
+            if state.directory.webhook(&record.id).is_some() {
+                return Ok((Vec::new(), false));
             }
-            let told =
-                audit::entry(&state.clock, &caller, "webhook_made", &record.id, record.scope, None);
-            Ok((vec![Change::PutWebhook(record.clone()), told], ()))
+            room::for_one_more(&state.directory, record.scope)
+                .map_err(|full| ApiError::conflict(full.to_string()))?;
+            let told = told(&state, &caller, "webhook_made", &record, None);
+            Ok::<_, ApiError>((vec![Change::PutWebhook(record.clone()), told], true))
         };
-        state.directory.change(put).await?;
+        if !state.directory.change(put).await? {
+            return Ok(None);
+        }
         tracing::info!(by = %caller, webhook = record.id, "a webhook was made");
         let secret = record.secrets[0].text.clone();
         let Webhook { id, name, url, scope, events, enabled, created_at, .. } = public(&record);
         let answer = NewWebhookAnswer { id, name, url, scope, events, enabled, created_at, secret };
-        Ok((StatusCode::CREATED, Answer(answer)))
+        Ok(Some(answer))
     })
     .await
 }
@@ -188,8 +199,8 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, ApiError> {
     to_its_end(async move {
         let drop_it = || {
-            let scope = own(&state, &caller, &id)?.scope;
-            let told = audit::entry(&state.clock, &caller, "webhook_deleted", &id, scope, None);
+            let webhook = own(&state, &caller, &id)?;
+            let told = told(&state, &caller, "webhook_deleted", &webhook, None);
             Ok::<_, ApiError>((vec![Change::DropWebhook { id: id.clone() }, told], ()))
         };
         state.directory.change(drop_it).await?;
@@ -216,82 +227,39 @@ pub(super) async fn rotate_secret(
     Signed(caller): Signed,
     Path(id): Path<String>,
 ) -> Result<Answer<NewSecretAnswer>, ApiError> {
+    let renewed = rotate_once(state, caller, id, None).await?;
+    Ok(Answer(renewed.expect("any secret was to be renewed")))
+}
+
+/// Makes a new secret; where `instead_of` names the one to replace (by its mark) and the webhook
+/// has another by now, none.
+pub(super) async fn rotate_once(
+    state: Arc<Sentinel>,
+    caller: Caller,
+    id: String,
+    instead_of: Option<String>,
+) -> Result<Option<NewSecretAnswer>, ApiError> {
     let (new, now) = (sign::new_secret(), state.clock.now());
     let secret = new.text.clone();
-    edit(state, caller, id, "webhook_secret_renewed", move |webhook, now| {
-        webhook.secrets = sign::rotated(&webhook.secrets, new.clone(), now);
+    let after = edit(state, caller, id, "webhook_secret_renewed", move |webhook, now| {
+        if instead_of.as_ref().is_none_or(|mark| *mark == secret_mark(webhook)) {
+            webhook.secrets = sign::rotated(&webhook.secrets, new.clone(), now);
+        }
     })
     .await?;
-    Ok(Answer(NewSecretAnswer { secret, previous_until: now.plus_ms(sign::OVERLAP_MS) }))
+    let is_renewed = after.secrets[0].text == secret;
+    let previous_until = now.plus_ms(sign::OVERLAP_MS);
+    Ok(is_renewed.then_some(NewSecretAnswer { secret, previous_until }))
 }
 
-/// Sends the webhook a `ping`, whatever it wants.
-#[utoipa::path(post, path = "/api/v1/webhooks/{id}/test", operation_id = "test_webhook", tag = "Webhooks",
-    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65")),
-    responses(
-        (status = 202, description = "It is on its way; its log tells what comes of it", body = Delivery),
-        (status = 404, description = "No such webhook that you may see"),
-        (status = 409, description = "The webhook is switched off"),
-    ))]
-pub(super) async fn test(
-    State(state): State<Arc<Sentinel>>,
-    Signed(caller): Signed,
-    Path(id): Path<String>,
-) -> Result<(StatusCode, Answer<Delivery>), ApiError> {
-    to_its_end(async move {
-        let now = state.clock.now();
-        let put = || {
-            let ping = enqueue::ping(&*enabled(&state, &caller, &id)?, now);
-            Ok::<_, ApiError>((vec![Change::PutDelivery(ping.clone())], ping))
-        };
-        let ping = state.directory.change(put).await?;
-        Ok((StatusCode::ACCEPTED, Answer(shown(Queued::new(ping)))))
-    })
-    .await
+/// A webhook, and what tells its signing secret from the next.
+pub(super) fn with_mark(state: &Sentinel, caller: &Caller, id: &str) -> Result<(Webhook, String), ApiError> {
+    let webhook = own(state, caller, id)?;
+    Ok((public(&webhook), secret_mark(&webhook)))
 }
 
-/// What was sent and what is on its way, newest first, with each try. At most 100 a page.
-#[utoipa::path(get, path = "/api/v1/webhooks/{id}/deliveries", operation_id = "list_deliveries", tag = "Webhooks",
-    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65"), Paging),
-    responses(
-        (status = 200, description = "Deliveries", body = Page<Delivery>),
-        (status = 404, description = "No such webhook that you may see"),
-    ))]
-pub(super) async fn deliveries(
-    State(state): State<Arc<Sentinel>>,
-    Signed(caller): Signed,
-    Path(id): Path<String>,
-    paging: Paging,
-) -> Result<Answer<Page<Delivery>>, ApiError> {
-    own(&state, &caller, &id)?;
-    let (limit, after) = (paging.limit().min(LOG_MAX), paging.after::<Behind>()?);
-    let mut found = state.outbox.log(&id, after.map(|Behind(at, id)| (at, id)), limit + 1).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(Behind::cursor);
-    Ok(Answer(Page { items: found.into_iter().map(shown).collect(), next }))
-}
-
-/// Sends a delivery again, under the same `webhook-id`.
-#[utoipa::path(post, path = "/api/v1/webhooks/{id}/deliveries/{delivery}/redeliver", operation_id = "redeliver",
-    tag = "Webhooks",
-    params(("id" = String, Path, description = "The webhook's id", example = "9f86d081884c7d65"),
-        ("delivery" = String, Path, description = "The delivery's id", example = "msg_2f1b9c0d7e5a4638")),
-    responses(
-        (status = 202, description = "It is on its way", body = Delivery),
-        (status = 404, description = "No such webhook that you may see, or it has no such delivery"),
-        (status = 409, description = "The webhook is switched off"),
-    ))]
-pub(super) async fn redeliver(
-    State(state): State<Arc<Sentinel>>,
-    Signed(caller): Signed,
-    Path((id, delivery)): Path<(String, String)>,
-) -> Result<(StatusCode, Answer<Delivery>), ApiError> {
-    enabled(&state, &caller, &id)?;
-    let again = state.outbox.redeliver(&id, &delivery, state.clock.now()).await?;
-    let again = again.ok_or_else(|| ApiError::not_found("this webhook has no such delivery"))?;
-    tracing::info!(by = %caller, webhook = id, delivery, "a delivery is sent again");
-    Ok((StatusCode::ACCEPTED, Answer(shown(again))))
+fn secret_mark(webhook: &WebhookRecord) -> String {
+    secret::mark_of(&webhook.secrets[0].text)
 }
 
 /// A webhook that the caller may see and change.
@@ -327,7 +295,7 @@ async fn edit(
             if after == *before {
                 return Ok((Vec::new(), after));
             }
-            let told = audit::entry(&state.clock, &caller, action, &id, after.scope, None);
+            let told = told(&state, &caller, action, &after, None);
             let changes = vec![Change::PutWebhook(after.clone()), told];
             Ok::<_, ApiError>((changes, after))
         };
@@ -336,6 +304,18 @@ async fn edit(
         Ok(after)
     })
     .await
+}
+
+/// What somebody did with a webhook.
+fn told(
+    state: &Sentinel,
+    caller: &Caller,
+    action: &str,
+    webhook: &WebhookRecord,
+    detail: Option<String>,
+) -> Change {
+    let entry = audit::entry(&state.clock, caller, action, &webhook.id, webhook.scope, detail);
+    audit::of_name(entry, &webhook.name)
 }
 
 fn public(webhook: &WebhookRecord) -> Webhook {
@@ -352,35 +332,6 @@ fn public(webhook: &WebhookRecord) -> Webhook {
         ..
     } = webhook.clone();
     Webhook { id, name, url, scope, events, enabled, disabled_because, failing_since, created_at }
-}
-
-fn shown(queued: Queued) -> Delivery {
-    let Queued { delivery, state, due, attempts, .. } = queued;
-    Delivery {
-        id: delivery.id,
-        event: delivery.event,
-        created_at: delivery.created_at,
-        state,
-        attempts,
-        next_attempt_at: Some(due).filter(|_| state == DeliveryState::Pending),
-    }
-}
-
-/// Where a page of the log ended: `1795226400000-msg_…`.
-struct Behind(Time, String);
-
-impl Behind {
-    fn cursor(last: &Queued) -> String {
-        format!("{}-{}", last.delivery.created_at.ms(), last.delivery.id)
-    }
-}
-
-impl FromStr for Behind {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (at, id) = text.split_once('-').ok_or(())?;
-        Ok(Self(Time(at.parse().map_err(|_| ())?), id.to_owned()))
-    }
 }
 
 impl From<AddressError> for ApiError {

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
     Collection,
-    bson::{DateTime, Document, doc},
+    bson::{Bson, DateTime, Document, doc},
 };
 use sentinel_model::{Time, webhook::WebhookEvent};
 use std::{
@@ -218,6 +218,38 @@ impl MongoRegistry {
         }
     }
 
+    async fn count_crowded(&self, more_than: u64) -> Result<Vec<(String, u64)>, LogError> {
+        self.move_deliveries().await?;
+        let docs = self.deliveries.docs.clone();
+        let counting = [
+            doc! { "$match": { "state": "pending" } },
+            doc! { "$group": { "_id": "$webhook", "waiting": { "$sum": 1_i64 } } },
+        ];
+        let counted: Vec<Document> =
+            within(LATER, async move { docs.aggregate(counting).await?.try_collect().await }).await?;
+        let read = |counted: &Document| {
+            let waiting = match counted.get("waiting")? {
+                Bson::Int32(waiting) => u64::try_from(*waiting).ok()?,
+                Bson::Int64(waiting) => u64::try_from(*waiting).ok()?,
+                _ => return None,
+            };
+            (waiting > more_than).then(|| Some((counted.get_str("_id").ok()?.to_owned(), waiting)))?
+        };
+        Ok(counted.iter().filter_map(read).collect())
+    }
+
+    async fn give_up_waiting(&self, given_up: Vec<(Time, Queued)>) -> Result<u64, LogError> {
+        let mut changed = 0;
+        for (due, after) in given_up {
+            let of = doc! { "_id": &after.delivery.id, "due": due.ms(), "state": "pending", "leased": false };
+            let set = doc! { "$set": DeliveryDoc::of(after)?.progress() };
+            let docs = self.deliveries.docs.clone();
+            let updated = within(SOON, async move { docs.update_one(of, set).await }).await?;
+            changed += updated.modified_count;
+        }
+        Ok(changed)
+    }
+
     async fn drop_deliveries(&self, of: Document) -> Result<(), MongoError> {
         let docs = self.deliveries.docs.clone();
         within(LATER, async move { docs.delete_many(of).await }).await.map(drop)
@@ -277,6 +309,25 @@ impl Outbox for MongoRegistry {
             self.deliveries.find(filter, doc! { "_id": 1 }, limit).await
         };
         reading.await.map_err(EngineError::during("reading deliveries that wait"))
+    }
+
+    async fn crowded(&self, more_than: u64) -> Result<Vec<(String, u64)>, EngineError> {
+        let counted = self.count_crowded(more_than).await;
+        counted.map_err(EngineError::during("counting deliveries that wait"))
+    }
+
+    async fn longest_waiting(&self, webhook: &str, limit: u64) -> Result<Vec<Queued>, EngineError> {
+        let reading = async {
+            self.move_deliveries().await?;
+            let filter = doc! { "webhook": webhook, "state": "pending", "leased": false };
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            self.deliveries.find(filter, doc! { "created_at": 1, "_id": 1 }, limit).await
+        };
+        reading.await.map_err(EngineError::during("looking for what has waited longest"))
+    }
+
+    async fn give_up(&self, given_up: Vec<(Time, Queued)>) -> Result<u64, EngineError> {
+        self.give_up_waiting(given_up).await.map_err(EngineError::during("giving deliveries up"))
     }
 
     async fn put(&self, deliveries: Vec<Queued>) -> Result<(), EngineError> {

@@ -44,6 +44,16 @@ pub trait Outbox: Send + Sync + 'static {
     /// Those that are not settled, by id, from behind one of them.
     async fn pending(&self, behind: Option<&str>, limit: usize) -> Result<Vec<Queued>, EngineError>;
 
+    /// Endpoints for which more than so many wait, and how many.
+    async fn crowded(&self, more_than: u64) -> Result<Vec<(String, u64)>, EngineError>;
+
+    /// Those that wait for an endpoint and are leased to nobody, oldest first.
+    async fn longest_waiting(&self, webhook: &str, limit: u64) -> Result<Vec<Queued>, EngineError>;
+
+    /// What becomes of some that nobody has leased, each with when it was due; where somebody
+    /// has it or had it since, nothing. Answers how many were changed.
+    async fn give_up(&self, given_up: Vec<(Time, Queued)>) -> Result<u64, EngineError>;
+
     /// Puts deliveries as they are, where there are none of their ids.
     async fn put(&self, deliveries: Vec<Queued>) -> Result<(), EngineError>;
 

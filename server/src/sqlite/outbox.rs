@@ -172,6 +172,53 @@ impl Outbox for SqliteRegistry {
         .await
     }
 
+    async fn crowded(&self, more_than: u64) -> Result<Vec<(String, u64)>, EngineError> {
+        self.read("counting deliveries that wait", move |db| {
+            let mut query = db.prepare_cached(
+                "SELECT webhook, COUNT(*) FROM delivery WHERE state = 'pending' GROUP BY webhook HAVING COUNT(*) > ?1",
+            )?;
+            let found = query.query_map([more_than.cast_signed()], |row| {
+                Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
+            })?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn longest_waiting(&self, webhook: &str, limit: u64) -> Result<Vec<Queued>, EngineError> {
+        let webhook = webhook.to_owned();
+        self.read("looking for what has waited longest", move |db| {
+            let condition =
+                "webhook = ?1 AND state = 'pending' AND NOT leased ORDER BY created_at, id LIMIT ?2";
+            find(db, condition, &[&webhook, &limit.cast_signed()])
+        })
+        .await
+    }
+
+    async fn give_up(&self, given_up: Vec<(Time, Queued)>) -> Result<u64, EngineError> {
+        self.run("giving deliveries up", move |db| {
+            let (tx, mut changed) = (db.transaction()?, 0);
+            for (due, after) in given_up {
+                changed += tx
+                    .prepare_cached(
+                        "UPDATE delivery SET state = ?3, due = ?4, tries = ?5, attempts = ?6
+                         WHERE id = ?1 AND due = ?2 AND state = 'pending' AND NOT leased",
+                    )?
+                    .execute(params![
+                        after.delivery.id,
+                        due.ms(),
+                        word(after.state),
+                        after.due.ms(),
+                        after.tries,
+                        serde_json::to_string(&after.attempts)?
+                    ])?;
+            }
+            tx.commit()?;
+            Ok(changed as u64)
+        })
+        .await
+    }
+
     async fn put(&self, deliveries: Vec<Queued>) -> Result<(), EngineError> {
         self.run("putting deliveries", move |db| {
             let tx = db.transaction()?;

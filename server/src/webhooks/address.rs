@@ -67,9 +67,10 @@ pub enum AddressError {
     NotHttps,
     #[error("a webhook's URL carries no user, no password and no fragment")]
     Extras,
-    #[error("{0} is at {1}, which is no public address; the operator can allow it (--webhook-allow {0})")]
-    NotPublic(String, IpAddr),
-    #[error("{0} has no address")]
+    /// Where exactly it leads is nothing that whoever asks may learn.
+    #[error("{0} leads to no public address; the operator can allow it (--webhook-allow {0})")]
+    NotPublic(String),
+    #[error("no address of {0} can be found; check how it is written, or try again later")]
     NoAddress(String),
 }
 
@@ -151,25 +152,27 @@ impl Guard {
             _ => return Err(no_url()),
         }
         match plain(host).parse::<IpAddr>() {
-            Ok(address) if !allowed && !is_public(address) => {
-                Err(AddressError::NotPublic(plain(host), address))
-            }
+            Ok(address) if !allowed && !is_public(address) => Err(AddressError::NotPublic(plain(host))),
             _ => Ok(url),
         }
     }
 
-    /// The same, and where its name leads now. A name that leads nowhere may do so later: that
-    /// is for each connection to find out.
+    /// The same, and its name leads to public addresses now. Where those that the operator
+    /// allows lead, and when, is the operator's.
     pub async fn register(&self, text: &str) -> Result<Url, AddressError> {
         let url = self.url(text)?;
         let host = url.host_str().unwrap_or_default();
+        if self.allowed.has(host) {
+            return Ok(url);
+        }
         let found = tokio::time::timeout(LOOK_UP_WITHIN, self.addresses(host)).await;
+        let no_address = || AddressError::NoAddress(plain(host));
         match found {
-            Ok(Err(error)) => match error.downcast::<AddressError>() {
-                Ok(refused) if matches!(*refused, AddressError::NotPublic(..)) => Err(*refused),
-                _ => Ok(url),
-            },
-            Ok(Ok(_)) | Err(_) => Ok(url),
+            Ok(Ok(_)) => Ok(url),
+            Ok(Err(error)) => {
+                Err(error.downcast::<AddressError>().map_or_else(|_| no_address(), |known| *known))
+            }
+            Err(_) => Err(no_address()),
         }
     }
 
@@ -180,14 +183,12 @@ impl Guard {
             Err(_) => (self.look_up)(host.to_owned()).await?,
         };
         if found.is_empty() {
-            return Err(AddressError::NoAddress(host.into()).into());
+            return Err(AddressError::NoAddress(plain(host)).into());
         }
-        match found.iter().find(|address| !is_public(**address)) {
-            Some(address) if !self.allowed.has(host) => {
-                Err(AddressError::NotPublic(plain(host), *address).into())
-            }
-            _ => Ok(found),
+        if found.iter().all(|address| is_public(*address)) || self.allowed.has(host) {
+            return Ok(found);
         }
+        Err(AddressError::NotPublic(plain(host)).into())
     }
 }
 
@@ -331,7 +332,12 @@ mod tests {
         for found in [&["10.0.0.1"] as &[_], &["8.8.8.8", "127.0.0.1"], &["::1"], &["::ffff:169.254.169.254"]]
         {
             let refused = guard(&[], found).register("https://hooks.example/").await.expect_err("refused");
-            assert!(refused.to_string().contains("--webhook-allow hooks.example"), "{refused}");
+            let said = refused.to_string();
+            assert!(said.contains("--webhook-allow hooks.example"), "{said}");
+            assert!(
+                !found.iter().any(|address| said.contains(address)),
+                "where it leads is not said: {said}"
+            );
             let name: Name = "hooks.example".parse().expect("a name");
             assert!(guard(&[], found).call(name.clone()).await.is_err(), "nor at a connection");
             let mut allowed = guard(&["hooks.example"], found);
@@ -339,7 +345,10 @@ mod tests {
             assert_eq!(allowed.call(name).await.map(Iterator::count).ok(), Some(found.len()));
         }
         guard(&[], &["8.8.8.8"]).register("https://hooks.example/").await.expect("it is public");
-        guard(&[], &[]).register("https://hooks.example/").await.expect("it may be there later");
+        let nowhere = guard(&[], &[]).register("https://hooks.example/").await;
+        assert_eq!(nowhere, Err(AddressError::NoAddress("hooks.example".into())));
+        let later = guard(&["hooks.example"], &[]).register("https://hooks.example/").await;
+        later.expect("the operator may know of one to come");
     }
 
     #[test]

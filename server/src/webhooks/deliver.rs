@@ -103,7 +103,12 @@ impl Deliverer {
         }
     }
 
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
+        let bounding = super::overflow::watch(self.outbox.clone(), self.clock.clone(), stop.clone());
+        tokio::join!(bounding, self.deliver(stop));
+    }
+
+    async fn deliver(mut self, stop: CancellationToken) {
         let mut told = self.directory.deliveries();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -233,7 +238,7 @@ impl Deliverer {
         let (clock, directory) = (self.clock.clone(), self.directory.clone());
         let (outbox, sender) = (self.outbox.clone(), self.sender.clone());
         let task =
-            self.in_flight.spawn(async move { deliver(queued, &clock, &directory, &*outbox, &sender).await });
+            self.in_flight.spawn(async move { tried(queued, &clock, &directory, &*outbox, &sender).await });
         self.under_way.insert(task.id(), of);
     }
 
@@ -310,7 +315,17 @@ impl Deliverer {
     }
 }
 
-async fn deliver(
+/// When a delivery is tried next: never in the past. One that is due may wait for its turn,
+/// and behind an endpoint that is failing all do.
+pub fn next_attempt(queued: &Queued, webhook: &WebhookRecord, now: Time) -> Option<Time> {
+    let turn = match webhook.failing_since {
+        Some(_) => Time((now.ms().div_euclid(PROBE_EVERY_MS) + 1) * PROBE_EVERY_MS),
+        None => now,
+    };
+    (queued.state == DeliveryState::Pending && webhook.enabled).then(|| queued.due.max(turn))
+}
+
+async fn tried(
     leased: Queued,
     clock: &Clock,
     directory: &Directory,

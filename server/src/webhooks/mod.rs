@@ -4,7 +4,8 @@
 //! - [`deliver`]: takes due deliveries, tries them, tries again, gives up
 //! - [`attempt`]: what a try says of a delivery: delivered, due again, given up
 //! - [`send`]: one signed request; [`sign`]: secrets and signatures
-//! - [`address`]: where requests may go
+//! - [`overflow`]: what waits for an endpoint is bounded
+//! - [`address`]: where requests may go; [`room`]: how many endpoints there may be
 //!
 //! An endpoint gets each event at least once, each time under the same id. What happens to
 //! one unit it gets one after the other; a delivery that has to be tried again lets later
@@ -15,12 +16,12 @@ pub mod address;
 mod attempt;
 mod deliver;
 pub mod enqueue;
+mod overflow;
+pub mod room;
 mod send;
 pub mod sign;
 
 pub use address::Guard;
-pub use deliver::Deliverer;
+pub use deliver::{Deliverer, next_attempt};
+pub use overflow::PENDING_MAX;
 pub use send::{Sender, TIMEOUT};
-
-/// Endpoints of an installation: each event is held against all of them.
-pub const ENDPOINTS_MAX: usize = 200;

@@ -55,7 +55,7 @@ async fn a_chief_sees_the_units_of_the_own_station_and_may_change_none() {
     assert!(!list.text.contains("/admin/new-unit") && !list.text.contains("/admin/keys"));
     let own = server.get(&chief, "/admin/units/PC-1").await;
     assert_eq!(own.status, StatusCode::OK);
-    assert!(!own.text.contains("/admin/units/PC-1/token"), "no button for what is refused");
+    assert!(!own.text.contains("Connect a phone"), "nothing of what is refused");
     let hidden = server.get(&chief, "/admin/units/PC-2").await;
     let missing = server.get(&chief, "/admin/units/PC-3").await;
     assert_eq!((hidden.status, missing.status), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
@@ -176,6 +176,69 @@ async fn a_new_units_phone_posts_with_the_token_that_is_shown_once() {
     let old = server.post(&first, "/api/v1/locations", json!({"location": fix(at(1), 9.9, 76.2)})).await;
     assert_eq!(old.status, StatusCode::UNAUTHORIZED);
     server.fixes(second, &[fix(at(1), 9.9, 76.2)]).await;
+    server.end().await;
+}
+
+#[tokio::test]
+async fn loading_the_answer_of_a_form_anew_makes_no_other_secret() {
+    let server = Server::start().await;
+    server.unit("PC-1", 5).await;
+    let admin = server.cookie("admin").await;
+    let once_of = async |page: &str| {
+        let text = server.get(&admin, page).await.text;
+        between(between(&text, "name=\"once\"", ">"), "value=\"", "\"").to_owned()
+    };
+    let done_already = |answer: &Answer, leads: &str| {
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+        let shows = |text: &str| answer.text.contains(text);
+        assert!(shows("This was done already") && shows(&format!("href=\"{leads}\"")), "{}", answer.text);
+        assert!(!shows("id=\"secret\"") && !shows("id=\"token\""), "no secret: {}", answer.text);
+    };
+
+    let once = once_of("/admin/new-key").await;
+    let fields = [("once", &*once), ("name", "depot"), ("scope", "zone:3"), ("read", "on")];
+    let first = form(&server, &admin, "/admin/new-key", &fields).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
+    let key = secret(&first, "secret");
+    done_already(&form(&server, &admin, "/admin/new-key", &fields).await, "/admin/keys");
+    assert_eq!(server.sentinel.directory.keys().len(), 1);
+    assert_eq!(server.get(key, "/api/v1/auth/me").await.status, StatusCode::OK, "the first one stays");
+    let odd = [("once", "../../x"), ("name", "depot"), ("scope", "zone:3"), ("read", "on")];
+    let odd = form(&server, &admin, "/admin/new-key", &odd).await;
+    assert!(odd.status == StatusCode::BAD_REQUEST && odd.text.contains("open it again"), "{}", odd.text);
+
+    let once = once_of("/admin/units/PC-1").await;
+    let renewed = form(&server, &admin, "/admin/units/PC-1/token", &[("once", &once)]).await;
+    let token = secret(&renewed, "token");
+    let again = form(&server, &admin, "/admin/units/PC-1/token", &[("once", &once)]).await;
+    done_already(&again, "/admin/units/PC-1");
+    server.fixes(token, &[fix(at(0), 9.9, 76.2)]).await;
+    assert_ne!(once_of("/admin/units/PC-1").await, once, "the page opened anew replaces the new one");
+
+    let fields = [("id", "PC-7"), ("name", ""), ("kind", ""), ("station", "station:5")];
+    let made = form(&server, &admin, "/admin/new-unit", &fields).await;
+    let token = secret(&made, "token");
+    let again = form(&server, &admin, "/admin/new-unit", &fields).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains("shown once"), "{}", again.text);
+    server.fixes(token, &[fix(at(0), 9.9, 76.2)]).await;
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_units_page_says_why_its_phone_is_not_seen() {
+    let server = Server::start().await;
+    let token = server.unit("PC-1", 5).await;
+    server.unit("PC-2", 5).await;
+    let chief = server.cookie(CHIEF).await;
+    let body = json!({"location": [fix(at(0), 91.0, 76.2), fix(at(1), 9.9, 76.2)]});
+    assert_eq!(server.post(&token, "/api/v1/locations", body).await.status, StatusCode::OK);
+    let page = server.get(&chief, "/admin/units/PC-1").await.text;
+    assert!(between(&page, "<ol class=\"set-aside\">", "</ol>").contains("latitude 91 is outside"), "{page}");
+    let rejected = server.get(&chief, "/api/v1/units/PC-1/rejected").await.json;
+    let reason = rejected["items"][0]["reason"].as_str().unwrap_or_default();
+    assert!(page.contains(reason) && !reason.is_empty(), "the same as programs read: {rejected}");
+    let other = server.get(&chief, "/admin/units/PC-2").await.text;
+    assert!(!other.contains("latitude 91") && !other.contains("set-aside\">"), "{other}");
     server.end().await;
 }
 

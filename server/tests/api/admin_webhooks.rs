@@ -60,6 +60,12 @@ async fn an_endpoint_is_added_tried_sent_to_again_given_a_new_secret_and_removed
     server.clock.turn(1);
     server.start_patrol("PC-1", 5).await;
     let log = until_newest_says(&server, &admin, &page, "1 attempt<").await;
+    assert!(between(&log, "<summary>", "</summary>").contains("PC-1"), "of which unit: {log}");
+    assert!(
+        log.contains("{&quot;type&quot;:&quot;patrol.started&quot;")
+            || log.contains("{\"type\":\"patrol.started\""),
+        "{log}"
+    );
     assert!(log.contains("Waiting") && log.contains("answered 503") && log.contains("Next attempt"), "{log}");
     receiver.answer_by(How::Status(200));
     let delivery = between(&log, &format!("action=\"{page}/"), "\"").to_owned();
@@ -79,6 +85,36 @@ async fn an_endpoint_is_added_tried_sent_to_again_given_a_new_secret_and_removed
     let removed = press(&server, &admin, &page, "remove").await;
     assert!(removed.contains("The endpoint is removed") && removed.contains("No endpoints yet"));
     assert_eq!(server.get(&admin, &page).await.status, StatusCode::NOT_FOUND);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn loading_the_answer_of_a_form_anew_adds_no_other_endpoint_and_makes_no_other_secret() {
+    let server = serve().await;
+    let admin = server.cookie("admin").await;
+    let receiver = Receiver::start().await;
+    let once_of = async |page: &str| {
+        let text = server.get(&admin, page).await.text;
+        between(between(&text, "name=\"once\"", ">"), "value=\"", "\"").to_owned()
+    };
+    let (once, url) = (once_of("/admin/new-webhook").await, receiver.url());
+    let fields =
+        [("once", &*once), ("name", "Roster"), ("url", &url), ("scope", "zone:3"), ("event.*", "on")];
+    let first = form(&server, &admin, "/admin/new-webhook", &fields).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
+    let again = form(&server, &admin, "/admin/new-webhook", &fields).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains("done already"), "{}", again.text);
+    assert_eq!(server.sentinel.directory.webhooks(|_| true).len(), 1);
+
+    let page = format!("/admin/webhooks/{once}");
+    let once = once_of(&page).await;
+    let rotate = format!("{page}/rotate-secret");
+    let rotated = form(&server, &admin, &rotate, &[("once", &once)]).await;
+    let second = secret(&rotated, "secret").to_owned();
+    let again = form(&server, &admin, &rotate, &[("once", &once)]).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains(&page), "{}", again.text);
+    let secrets = &server.sentinel.directory.webhooks(|_| true)[0].secrets;
+    assert_eq!((secrets.len(), &secrets[0].text), (2, &second), "the second stays");
     server.end().await;
 }
 

@@ -3,6 +3,7 @@
 use crate::server::{DISTRICT, START, Server, at, fix, zone};
 use reqwest::{Method, StatusCode};
 use sentinel_model::{Page, Permission, Role, Scope, audit::AuditEntry};
+use sentinel_server::config::ServeArgs;
 use serde_json::json;
 
 async fn told(server: &Server, who: &str, query: &str) -> Page<AuditEntry> {
@@ -15,7 +16,8 @@ fn actions(page: &Page<AuditEntry>) -> Vec<(&str, &str, &str)> {
 
 #[tokio::test]
 async fn changes_of_people_keys_scopes_and_units_and_exports_are_told_with_who_made_them() {
-    let server = Server::start().await;
+    let webhook_allow = Some(vec!["hooks.example".into()]);
+    let server = Server::start_with(ServeArgs { webhook_allow, ..ServeArgs::default() }).await;
     let admin = server.sign_in("admin").await;
     let made = async |path: &str, body| {
         let answer = server.post(&admin, path, body).await;
@@ -39,6 +41,12 @@ async fn changes_of_people_keys_scopes_and_units_and_exports_are_told_with_who_m
     let at_hook = format!("/api/v1/webhooks/{hook}");
     let rotated = server.post(&admin, &format!("{at_hook}/rotate-secret"), json!({})).await;
     assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
+    let ping = server.post(&admin, &format!("{at_hook}/test"), json!({})).await;
+    let ping = ping.json["id"].as_str().expect("an id").to_owned();
+    let again = server.post(&admin, &format!("{at_hook}/deliveries/{ping}/redeliver"), json!({})).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);
+    let missing = server.post(&admin, &format!("{at_hook}/deliveries/msg_0/redeliver"), json!({})).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
     let patch = server.request(Method::PATCH, &admin, &at_hook).json(&json!({"enabled": false}));
     assert_eq!(crate::server::send(patch).await.status, StatusCode::OK);
     let delete = server.request(Method::DELETE, &admin, &at_hook);
@@ -56,6 +64,8 @@ async fn changes_of_people_keys_scopes_and_units_and_exports_are_told_with_who_m
         ("user:zone3", "history_exported", "zone:3"),
         ("user:admin", "webhook_deleted", &*hook),
         ("user:admin", "webhook_changed", &hook),
+        ("user:admin", "webhook_redelivered", &hook),
+        ("user:admin", "webhook_tested", &hook),
         ("user:admin", "webhook_secret_renewed", &hook),
         ("user:admin", "webhook_made", &hook),
         ("user:admin", "key_revoked", &key),
@@ -66,7 +76,17 @@ async fn changes_of_people_keys_scopes_and_units_and_exports_are_told_with_who_m
         ("user:admin", "user_made", "new"),
     ];
     assert_eq!(actions(&all), expected);
-    assert_eq!(all.items[9].detail.as_deref(), Some("disabled"));
+    assert_eq!(all.items[11].detail.as_deref(), Some("disabled"));
+    for at in [3, 4] {
+        assert_eq!(all.items[at].detail.as_deref(), Some(&*ping), "which delivery");
+    }
+    let named = |at: usize| {
+        let one = &all.items[at];
+        (one.who_name.as_deref(), one.target_name.as_deref())
+    };
+    assert_eq!(named(1), (Some("admin"), Some("h")), "what has no name of its own is told by its name too");
+    assert_eq!(named(8), (Some("admin"), Some("k")));
+    assert_eq!(named(10).1, None);
     assert!(all.items.iter().all(|one| one.at >= START) && all.items.is_sorted_by(|a, b| a.id > b.id));
     // In pages, over a restart.
     let server = server.restart().await;
@@ -103,4 +123,18 @@ async fn who_manages_reads_of_their_own_scope_and_nobody_else_reads_at_all() {
     server.fixes(&token, &[fix(at(0), 1.0, 1.0)]).await;
     assert_eq!(server.get(&token, "/api/v1/audit").await.status, StatusCode::FORBIDDEN);
     assert_eq!(server.get("", "/api/v1/audit").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_key_is_told_by_the_name_that_it_had() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let body = json!({"name": "depot software", "scope": "district:1", "permissions": ["manage", "read"]});
+    let made = server.post(&admin, "/api/v1/api-keys", body).await.json;
+    let [id, key] = ["id", "key"].map(|field| made[field].as_str().expect("a text").to_owned());
+    let unit = json!({"id": "PC-1", "station": "station:5"});
+    assert_eq!(server.post(&key, "/api/v1/units", unit).await.status, StatusCode::CREATED);
+    let all = told(&server, &admin, "").await;
+    assert_eq!(all.items[0].who, format!("key:{id}"));
+    assert_eq!(all.items[0].who_name.as_deref(), Some("depot software"));
 }

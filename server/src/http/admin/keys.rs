@@ -1,12 +1,12 @@
 //! `/admin/keys`: which API keys there are, a new one, and the end of one.
 
-use super::{Posted, ROWS, Visit, name_of, scopes_of};
+use super::{Posted, ROWS, Visit, name_of, new_id, scopes_of};
 use crate::{
-    auth::{Denied, Signed},
+    auth::{Denied, Signed, secret},
     http::{
         api_keys as api,
         error::ApiError,
-        input::{Asked, Body, Paging},
+        input::{Asked, Paging},
         login::see_other,
     },
     state::Sentinel,
@@ -64,13 +64,16 @@ async fn form(State(state): State<Arc<Sentinel>>, visit: Visit) -> Response {
     if !visit.frame.may_manage {
         return visit.refused(Section::Keys, &Denied::NotAllowed("make API keys").into());
     }
-    let typed = pages::Typed { permissions: vec![Permission::Read], ..pages::Typed::default() };
+    let once = secret::random_id();
+    let typed = pages::Typed { once, permissions: vec![Permission::Read], ..pages::Typed::default() };
     visit.page(pages::form(&visit.frame, scopes_of(&state, &visit.caller, |_| true), typed, None))
 }
 
 /// A browser sends only the boxes that are ticked.
 #[derive(Deserialize)]
 struct Typed {
+    #[serde(default)]
+    once: String,
     name: String,
     scope: String,
     read: Option<String>,
@@ -92,6 +95,7 @@ impl Typed {
         let permissions = pages::PERMISSIONS.map(|(permission, ..)| permission);
         pages::Typed {
             permissions: permissions.into_iter().filter(ticked).collect(),
+            once: self.once,
             name: self.name,
             scope: self.scope,
             ends: self.ends,
@@ -123,12 +127,19 @@ async fn make(
         Ok(Posted(typed)) => typed.read(),
         Err(error) => return visit.refused(Section::Keys, &error),
     };
-    let made =
-        async { api::make(State(state.clone()), Signed(visit.caller.clone()), Body(new_key(&typed)?)).await };
+    let made = async {
+        let (new, id) = (new_key(&typed)?, new_id(&typed.once)?);
+        api::make_once(state.clone(), visit.caller.clone(), new, id).await
+    };
     match made.await {
-        Ok((status, Json(NewApiKeyAnswer { key, .. }))) => {
-            visit.page_as(status, pages::made(&visit.frame, typed.name.trim(), key))
+        Ok(Some(NewApiKeyAnswer { key, .. })) => {
+            visit.page_as(StatusCode::CREATED, pages::made(&visit.frame, typed.name.trim(), key))
         }
+        Ok(None) => visit.done_already(
+            Section::Keys,
+            "The key was made and shown once.",
+            ("/admin/keys", "See the keys"),
+        ),
         Err(error) if error.status() == StatusCode::BAD_REQUEST => {
             let scopes = scopes_of(&state, &visit.caller, |_| true);
             let why = Some(error.message().to_owned());

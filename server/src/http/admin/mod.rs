@@ -2,7 +2,9 @@
 //!
 //! Each asks the same functions as the JSON addresses do and draws what they answer; no rule
 //! stands here. A form's answer is a redirect to a page, but where a secret was made: it stands in
-//! the answer itself, so that it is kept nowhere in between.
+//! the answer itself, so that it is kept nowhere in between. Whoever loads that answer anew sends
+//! the form again; so it says which record it makes, or which secret it replaces ([`Once`]), and
+//! any node sees in the records that this is done.
 //!
 //! Who is not signed in goes to the sign-in page; a form from another site's page is refused
 //! with the cookie it brings (`auth::origin`).
@@ -19,7 +21,11 @@ use super::{
     input::BODY_MAX_BYTES,
     login::{encoded, see_other},
 };
-use crate::{auth::Caller, ports::ScopeRecord, state::Sentinel};
+use crate::{
+    auth::{Caller, secret},
+    ports::ScopeRecord,
+    state::Sentinel,
+};
 use axum::{
     Form, Router,
     extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Request},
@@ -100,6 +106,11 @@ impl Visit {
         (status, headers, html).into_response()
     }
 
+    /// To a form that was sent again after its secret was shown.
+    fn done_already(&self, section: Section, why: &str, instead: (&str, &'static str)) -> Response {
+        self.page_as(StatusCode::CONFLICT, notice::done_already(&self.frame, section, why, instead))
+    }
+
     /// A refusal as a page.
     fn refused(&self, section: Section, error: &ApiError) -> Response {
         let (status, why) = (error.status(), error.message());
@@ -128,6 +139,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
         let form = Form::<T>::from_request(request, state).await;
         form.map(|Form(form)| Self(form)).map_err(|rejection| ApiError::bad_request(rejection.body_text()))
     }
+}
+
+/// The field `once` of a form: the id of the record that it makes.
+fn new_id(once: &str) -> Result<String, ApiError> {
+    match once {
+        // Of a program, which loads no answer anew.
+        "" => Ok(secret::random_id()),
+        id if secret::is_id(id) => Ok(id.to_owned()),
+        _ => Err(ApiError::bad_request("this form was changed on its way; open it again")),
+    }
+}
+
+/// The same field where a secret is replaced: the mark of the one to replace.
+#[derive(serde::Deserialize)]
+struct Once {
+    once: Option<String>,
 }
 
 fn name_of(state: &Sentinel, scope: Scope) -> String {

@@ -1,6 +1,6 @@
 //! `/admin/units`: the fleet, one unit of it, a new one, a new token.
 
-use super::{Posted, ROWS, Visit, is_loopback, name_of, scopes_of, server_of};
+use super::{Once, Posted, ROWS, Visit, is_loopback, name_of, scopes_of, server_of};
 use crate::{
     auth::{Denied, Signed},
     http::{
@@ -70,12 +70,26 @@ async fn one(State(state): State<Arc<Sentinel>>, visit: Visit, Path(id): Path<St
 }
 
 /// Answers with the unit and its new token: there is no other time to show it.
-async fn renew(State(state): State<Arc<Sentinel>>, visit: Visit, Path(id): Path<String>) -> Response {
-    match api::renew_token(State(state.clone()), Signed(visit.caller.clone()), Path(id)).await {
-        Ok(Json(NewUnitAnswer { unit, ingest_token: token })) => {
+async fn renew(
+    State(state): State<Arc<Sentinel>>,
+    visit: Visit,
+    Path(id): Path<String>,
+    posted: Result<Posted<Once>, ApiError>,
+) -> Response {
+    let once = match posted {
+        Ok(Posted(Once { once })) => once,
+        Err(error) => return visit.refused(Section::Units, &error),
+    };
+    match api::renew_once(state.clone(), visit.caller.clone(), id.clone(), once).await {
+        Ok(Some(NewUnitAnswer { unit, ingest_token: token })) => {
             let fresh = unit_page::Fresh { token, with_unit: false };
             shown(&state, &visit, StatusCode::OK, unit, Some(fresh))
         }
+        Ok(None) => visit.done_already(
+            Section::Units,
+            "The new token was made and shown once.",
+            (&format!("/admin/units/{id}"), "See the unit"),
+        ),
         Err(error) => visit.refused(Section::Units, &error),
     }
 }
@@ -90,13 +104,18 @@ fn shown(
     let Some(server) = server_of(state, &visit.frame.parts) else {
         return ApiError::bad_request("the request names no host that phones could be given").into_response();
     };
+    let managed = api::managed(state, &visit.caller, unit.id.as_str());
+    let set_aside = state.ingest.aside.of(&unit.id).into_iter();
+    let set_aside =
+        set_aside.map(|point| unit_page::SetAside { at: point.at, reason: point.reason }).collect();
     let shown = unit_page::Shown {
         station_name: name_of(state, unit.station),
         is_loopback: is_loopback(&server),
-        may_renew: api::managed(state, &visit.caller, unit.id.as_str()).is_ok(),
+        token_mark: managed.ok().map(|unit| api::token_mark(&unit)),
         unit,
         server,
         fresh,
+        set_aside,
     };
     visit.page_as(status, unit_page::shown(&visit.frame, shown))
 }
@@ -149,8 +168,15 @@ async fn make(
         Err(error) if matches!(error.status(), StatusCode::BAD_REQUEST | StatusCode::CONFLICT) => {
             let Typed { id, name, kind, station } = typed;
             let typed = pages::Typed { id, name, kind, station };
-            let why = Some(error.message().to_owned());
-            visit.page_as(error.status(), pages::form(&visit.frame, stations(&state, &visit), typed, why))
+            // Whoever loads the answer anew sends the form again.
+            let made = "If you have made it just now: its token was shown once; open it for a new one.";
+            let is_there = error.status() == StatusCode::CONFLICT;
+            let why =
+                if is_there { format!("{}. {made}", error.message()) } else { error.message().to_owned() };
+            visit.page_as(
+                error.status(),
+                pages::form(&visit.frame, stations(&state, &visit), typed, Some(why)),
+            )
         }
         Err(error) => visit.refused(Section::Units, &error),
     }

@@ -1,6 +1,6 @@
 //! `/admin/webhooks/{id}`: one endpoint, its deliveries, and what is done with it by one button.
 
-use super::{Posted, ROWS, Visit, name_of};
+use super::{Once, Posted, ROWS, Visit, name_of};
 use crate::{
     auth::Signed,
     http::{
@@ -48,13 +48,13 @@ async fn one(
     let found = async {
         let Asked(Wanted { cursor, done }) = wanted?;
         let signed = || Signed(visit.caller.clone());
-        let Answer(webhook) = api::one(State(state.clone()), signed(), Path(id.clone())).await?;
+        let (webhook, secret_mark) = api::with_mark(&state, &visit.caller, &id)?;
         let is_first_page = cursor.is_none();
         let paging = Paging { limit: Some(ROWS), cursor };
         let Answer(deliveries) = api::deliveries(State(state.clone()), signed(), Path(id), paging).await?;
         let scope_name = name_of(&state, webhook.scope);
         let done = done.as_deref().and_then(words);
-        Ok::<_, ApiError>(pages::Shown { webhook, scope_name, deliveries, is_first_page, done })
+        Ok::<_, ApiError>(pages::Shown { webhook, secret_mark, scope_name, deliveries, is_first_page, done })
     };
     match found.await {
         Ok(shown) => visit.page(pages::shown(&visit.frame, shown)),
@@ -109,17 +109,27 @@ async fn enable(
 }
 
 /// Answers with the new secret: there is no other time to show it.
-async fn rotate_secret(State(state): State<Arc<Sentinel>>, visit: Visit, Path(id): Path<String>) -> Response {
-    let signed = || Signed(visit.caller.clone());
+async fn rotate_secret(
+    State(state): State<Arc<Sentinel>>,
+    visit: Visit,
+    Path(id): Path<String>,
+    posted: Result<Posted<Once>, ApiError>,
+) -> Response {
     let rotated = async {
-        let Answer(webhook) = api::one(State(state.clone()), signed(), Path(id.clone())).await?;
-        let Answer(new) = api::rotate_secret(State(state), signed(), Path(id)).await?;
+        let Posted(Once { once }) = posted?;
+        let (webhook, _) = api::with_mark(&state, &visit.caller, &id)?;
+        let new = api::rotate_once(state, visit.caller.clone(), id, once).await?;
         Ok::<_, ApiError>((webhook, new))
     };
     match rotated.await {
-        Ok((webhook, NewSecretAnswer { secret: new, previous_until })) => {
+        Ok((webhook, Some(NewSecretAnswer { secret: new, previous_until }))) => {
             visit.page(secret(&visit.frame, &webhook.name, &webhook.id, new, Some(previous_until)))
         }
+        Ok((webhook, None)) => visit.done_already(
+            Section::Webhooks,
+            "The new secret was made and shown once.",
+            (&format!("/admin/webhooks/{}", webhook.id), "See the endpoint"),
+        ),
         Err(error) => visit.refused(Section::Webhooks, &error),
     }
 }

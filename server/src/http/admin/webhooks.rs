@@ -1,8 +1,8 @@
 //! `/admin/webhooks`: which endpoints there are, a new one, another address or other events.
 
-use super::{Posted, Visit, name_of, scopes_of};
+use super::{Posted, Visit, name_of, new_id, scopes_of};
 use crate::{
-    auth::{Denied, Signed},
+    auth::{Denied, Signed, secret},
     http::{
         answer::Answer,
         error::ApiError,
@@ -11,7 +11,7 @@ use crate::{
         webhooks as api,
     },
     state::Sentinel,
-    webhooks::ENDPOINTS_MAX,
+    webhooks::room::ENDPOINTS_MAX,
 };
 use axum::{
     Router,
@@ -69,7 +69,7 @@ async fn form(State(state): State<Arc<Sentinel>>, visit: Visit) -> Response {
     if !visit.frame.may_keep_webhooks {
         return visit.refused(Section::Webhooks, &Denied::NotAllowed("make webhooks").into());
     }
-    let typed = Typed { events: vec![ALL.to_owned()], ..Typed::default() };
+    let typed = Typed { once: secret::random_id(), events: vec![ALL.to_owned()], ..Typed::default() };
     visit.page(pages::form(&visit.frame, None, scopes_of(&state, &visit.caller, |_| true), typed, None))
 }
 
@@ -78,6 +78,7 @@ fn typed(fields: Vec<(String, String)>) -> Typed {
     let mut typed = Typed::default();
     for (name, value) in fields {
         match name.as_str() {
+            "once" => typed.once = value,
             "name" => typed.name = value,
             "url" => typed.url = value,
             "scope" => typed.scope = value,
@@ -112,12 +113,17 @@ async fn make(
             scope: typed.scope.parse().map_err(|error| ApiError::bad_request(format!("{error}")))?,
             events: wanted_events(&typed)?,
         };
-        api::make(State(state.clone()), Signed(visit.caller.clone()), Body(new)).await
+        api::make_once(state.clone(), visit.caller.clone(), new, new_id(&typed.once)?).await
     };
     match made.await {
-        Ok((status, Answer(NewWebhookAnswer { id, name, secret, .. }))) => {
-            visit.page_as(status, pages::secret(&visit.frame, &name, &id, secret, None))
+        Ok(Some(NewWebhookAnswer { id, name, secret, .. })) => {
+            visit.page_as(StatusCode::CREATED, pages::secret(&visit.frame, &name, &id, secret, None))
         }
+        Ok(None) => visit.done_already(
+            Section::Webhooks,
+            "The endpoint was added and its secret shown once.",
+            ("/admin/webhooks", "See the endpoints"),
+        ),
         Err(error) => refused_form(&state, &visit, None, typed, &error),
     }
 }
@@ -125,7 +131,8 @@ async fn make(
 async fn change_form(State(state): State<Arc<Sentinel>>, visit: Visit, Path(id): Path<String>) -> Response {
     match api::one(State(state), Signed(visit.caller.clone()), Path(id)).await {
         Ok(Answer(Webhook { id, name, url, scope, events, .. })) => {
-            let typed = Typed { name, url, scope: scope.to_string(), events: events.into() };
+            let typed =
+                Typed { name, url, scope: scope.to_string(), events: events.into(), ..Typed::default() };
             visit.page(pages::form(&visit.frame, Some(&id), Vec::new(), typed, None))
         }
         Err(error) => visit.refused(Section::Webhooks, &error),

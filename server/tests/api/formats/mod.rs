@@ -5,11 +5,16 @@ mod alerts;
 mod every_client;
 mod gpslogger;
 mod identity;
+mod kept;
 mod osmand;
 mod overland;
 mod owntracks;
 mod packed;
 mod properties;
+#[path = "../../shared/request.rs"]
+mod request;
+#[path = "../../shared/sound.rs"]
+mod sound;
 mod traccar;
 mod transistorsoft;
 mod untold;

@@ -1,12 +1,9 @@
 //! Whatever arrives: decoding ends, with sound fixes or a refusal.
 
-#[path = "../../shared/sound.rs"]
-mod sound;
-
+use super::sound::{NOW, sound};
 use proptest::prelude::*;
 use sentinel_server::ingest::decode::{Format, Incoming};
 use serde_json::{Value, json};
-use sound::{NOW, sound};
 
 /// A value that a device may send where another belongs.
 fn value() -> impl Strategy<Value = Value> {

@@ -4,9 +4,12 @@ use super::*;
 use crate::receiver::How;
 use sentinel_model::{
     Scope,
-    webhook::{DeliveryState, WantedEvents},
+    webhook::{DeliveryState, WantedEvents, WebhookEvent},
 };
-use sentinel_server::ports::{Change, SigningSecret, WebhookRecord};
+use sentinel_server::{
+    ports::{Change, NewDelivery, Queued, SigningSecret, WebhookRecord},
+    webhooks::PENDING_MAX,
+};
 
 /// Seconds after which the second and the third try are due, pauses being a tenth longer.
 const SECOND_S: i64 = 6;
@@ -45,6 +48,9 @@ async fn what_fails_is_tried_again_under_the_same_id_until_it_is_taken() {
         got[2].header("webhook-timestamp"),
         "the time is the try's"
     );
+
+    assert_eq!(log[0].unit_id.as_ref().map(ToString::to_string).as_deref(), Some("PC-1"));
+    assert_eq!(log[0].body, got[0].text, "what was sent, to the letter");
 
     let again = format!("/api/v1/webhooks/{webhook}/deliveries/{}/redeliver", log[0].id);
     assert_eq!(server.post(&admin, &again, json!({})).await.status, StatusCode::ACCEPTED);
@@ -136,6 +142,16 @@ async fn one_that_keeps_failing_is_tried_by_one_probe_a_minute_until_it_is_well_
     })
     .await;
     let before = broken.got().len();
+    // By now their second tries would be due.
+    server.clock.turn(SECOND_S);
+    let now = server.clock.now();
+    for delivery in log(&server, &admin, &webhook).await {
+        let next = delivery.next_attempt_at.expect("it waits");
+        assert!(
+            next > now && next.ms_since(now) <= 60_000 + SECOND_S * 1000,
+            "{next} at {now}: {delivery:?}"
+        );
+    }
     for minute in 1..=3 {
         server.clock.turn(60);
         broken.until(before + minute).await;
@@ -159,6 +175,45 @@ async fn one_that_keeps_failing_is_tried_by_one_probe_a_minute_until_it_is_well_
         log.iter().all(|delivery| delivery.state == DeliveryState::Delivered)
     })
     .await;
+}
+
+#[tokio::test]
+async fn of_what_waits_for_one_that_takes_nothing_the_oldest_is_given_up_and_that_is_said() {
+    let server = serve().await;
+    let admin = server.sign_in("admin").await;
+    let receiver = Receiver::start().await;
+    let (webhook, _) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
+    let off = json!({"enabled": false});
+    assert!(patch(&server, &admin, &webhook, off).await.status.is_success());
+    // In an hour, so that none is tried meanwhile.
+    let now = server.clock.now();
+    let waiting = |n: i64| Queued {
+        due: now.plus_ms(3_600_000),
+        ..Queued::new(NewDelivery {
+            id: format!("msg_{n:05}"),
+            webhook: webhook.clone(),
+            event: WebhookEvent::UnitStale,
+            about: "PC-1".into(),
+            created_at: now.plus_ms(n - 1_000_000),
+            body: "{}".into(),
+        })
+    };
+    let most = i64::try_from(PENDING_MAX).expect("some");
+    server.sentinel.outbox.put((0..most + 700).map(waiting).collect()).await.expect("puts");
+    // They are counted once a minute, and at the start.
+    let server = server.restart().await;
+    let outbox = &server.sentinel.outbox;
+    within(Duration::from_secs(60), "the oldest are given up", || async {
+        outbox.crowded(PENDING_MAX).await.expect("counts").is_empty()
+    })
+    .await;
+    let behind = Some((now.plus_ms(702 - 1_000_000), String::new()));
+    let log = outbox.log(&webhook, behind, 1000).await.expect("reads");
+    let states: Vec<_> = log.iter().map(|queued| queued.state).collect();
+    assert_eq!(states[..2], [DeliveryState::Pending; 2]);
+    assert_eq!(states[2..], [DeliveryState::Failed; 700], "the oldest alone");
+    let why = log[2].attempts[0].error.as_deref();
+    assert_eq!(why, Some("10000 newer ones wait for this endpoint"));
 }
 
 #[tokio::test]

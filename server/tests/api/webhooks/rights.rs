@@ -3,6 +3,7 @@
 use super::*;
 use crate::server::{DISTRICT, zone};
 use sentinel_model::{Permission, Scope};
+use sentinel_server::ports::{Change, WebhookRecord};
 
 #[tokio::test]
 async fn a_webhook_is_its_scope_s_managers_and_for_all_others_not_there() {
@@ -87,7 +88,8 @@ async fn a_webhook_is_the_installation_s_and_outlives_the_rights_of_who_made_it(
 
 #[tokio::test]
 async fn where_a_webhook_may_not_go_is_refused_in_words() {
-    let server = Server::start().await;
+    let webhook_allow = Some(vec!["hooks.allowed".into()]);
+    let server = Server::start_with(ServeArgs { webhook_allow, ..ServeArgs::default() }).await;
     let admin = server.sign_in("admin").await;
     let try_url = |url: &str| {
         let body = json!({"name": "n", "url": url, "scope": "zone:3", "events": ["*"]});
@@ -111,11 +113,18 @@ async fn where_a_webhook_may_not_go_is_refused_in_words() {
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{url}");
         assert!(refused.message().contains(says), "{}", refused.message());
     }
-    let made = try_url("https://hooks.invalid/hook").await;
-    assert_eq!(made.status, StatusCode::CREATED, "a name may lead somewhere later: {}", made.text);
+    let inside = try_url("https://localhost/hook").await;
+    assert!(!inside.text.contains("127.0.0.1") && !inside.text.contains("::1"), "not where: {}", inside.text);
+    let nowhere = try_url("https://hooks.invalid/hook").await;
+    assert_eq!(nowhere.status, StatusCode::BAD_REQUEST, "{}", nowhere.text);
+    assert!(nowhere.message().contains("no address of hooks.invalid"), "{}", nowhere.message());
+    let made = try_url("https://hooks.allowed/hook").await;
+    assert_eq!(made.status, StatusCode::CREATED, "the operator may know of it: {}", made.text);
     let id = made.json["id"].as_str().expect("an id");
-    let moved = patch(&server, &admin, id, json!({"url": "https://192.168.1.1/"})).await;
-    assert_eq!(moved.status, StatusCode::BAD_REQUEST, "nor may it move there");
+    for url in ["https://192.168.1.1/", "https://hooks.invalid/"] {
+        let moved = patch(&server, &admin, id, json!({ "url": url })).await;
+        assert_eq!(moved.status, StatusCode::BAD_REQUEST, "nor may it move there");
+    }
     for (body, says) in [
         (json!({"name": "", "url": "https://hooks.invalid/", "scope": "zone:3", "events": ["*"]}), "empty"),
         (
@@ -131,4 +140,26 @@ async fn where_a_webhook_may_not_go_is_refused_in_words() {
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{says}");
         assert!(refused.message().contains(says), "{}", refused.message());
     }
+}
+
+#[tokio::test]
+async fn who_keeps_the_webhooks_of_one_area_leaves_room_for_those_of_others() {
+    let server = serve().await;
+    let [zone3, zone4] = [server.sign_in("zone3").await, server.sign_in("zone4").await];
+    let url = "http://127.0.0.1:1/";
+    let (first, _) = make(&server, &zone3, url, "station:5", &["*"]).await;
+    let record = (*server.sentinel.directory.webhook(&first).expect("it is there")).clone();
+    let others = (1..100).map(|n| WebhookRecord { id: format!("w{n}"), ..record.clone() });
+    server.change(others.map(Change::PutWebhook).collect()).await;
+    for scope in ["station:5", "zone:3"] {
+        let body = json!({"name": "n", "url": url, "scope": scope, "events": ["*"]});
+        let refused = server.post(&zone3, "/api/v1/webhooks", body).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{scope}: {}", refused.text);
+        assert!(refused.message().contains("has 100 webhooks"), "{}", refused.message());
+    }
+    make(&server, &zone4, url, "zone:4", &["*"]).await;
+    make(&server, &server.sign_in("admin").await, url, "district:1", &["*"]).await;
+    let gone = server.request(Method::DELETE, &zone3, "/api/v1/webhooks/w1");
+    assert_eq!(crate::server::send(gone).await.status, StatusCode::NO_CONTENT);
+    make(&server, &zone3, url, "zone:3", &["*"]).await;
 }

@@ -1,0 +1,2 @@
+#[path = "../../src/auth/secret.rs"]
+pub mod secret;

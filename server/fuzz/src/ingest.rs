@@ -1,0 +1,2 @@
+#[path = "../../src/ingest/decode/mod.rs"]
+pub mod decode;
