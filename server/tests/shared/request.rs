@@ -9,6 +9,8 @@ pub struct Request {
     pub user_agent: String,
     pub user: String,
     pub device: String,
+    /// Whether a unit's own token came along.
+    pub by_unit: bool,
     pub body: Vec<u8>,
 }
 
@@ -32,6 +34,7 @@ impl Request {
             match name.to_ascii_lowercase().as_str() {
                 "user-agent" => request.user_agent = value.to_owned(),
                 "x-limit-u" => request.user = value.to_owned(),
+                "authorization" => request.by_unit = true,
                 "x-limit-d" => request.device = value.to_owned(),
                 // The shape tells the format, not the content type.
                 _ => {}
@@ -41,7 +44,7 @@ impl Request {
     }
 
     pub fn incoming(&self) -> Incoming<'_> {
-        let Self { query, user_agent, user, device, body } = self;
-        Incoming { query, body, user_agent, user, device }
+        let Self { query, user_agent, user, device, by_unit, body } = self;
+        Incoming { query, body, user_agent, user, device, by_unit: *by_unit }
     }
 }
