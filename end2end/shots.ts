@@ -93,7 +93,9 @@ for (const { name, ...screen } of SIZES) {
         await page.goto('/admin/new-unit');
         await whole('new-unit');
         await webhooks(page, admin, whole);
-        await openAs('chief5', '/admin/units/PC-005');
+        await openAs('chief5', '/admin/units');
+        await page.getByRole('rowheader').filter({ hasText: /^PC-/ }).first().getByRole('link').click();
+        await expect(page.getByRole('region', { name: 'Points set aside' })).toBeVisible();
         await whole('unit-of-a-chief');
         await openAs('chief5', '/admin/keys');
         await whole('no-permission');
