@@ -25,7 +25,7 @@ use leptos_router::{
 };
 use sentinel_model::{
     Level, Role, Scope, Time, UnitId,
-    live::Alert,
+    alerts::Alert,
     people::User,
     scope::{ScopeCounts, ScopeNode},
 };
@@ -310,11 +310,12 @@ impl Console {
     }
 
     pub fn call_for_help(self, alert: &Alert) {
-        if self.calls.with_untracked(|calls| calls.iter().any(|call| call.id == alert.id)) {
+        if !alert.is_open() || self.calls.with_untracked(|calls| calls.iter().any(|call| call.id == alert.id))
+        {
             return;
         }
         self.calls.update(|calls| {
-            calls.push(Call { id: alert.id.clone(), unit: alert.unit.clone() });
+            calls.push(Call { id: alert.id.clone(), unit: alert.unit_id.clone() });
             calls.drain(..calls.len().saturating_sub(CALLS_MAX));
         });
     }

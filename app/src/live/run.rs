@@ -200,8 +200,8 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
                 Event::Status(e) => m.set_status(e.patrol, e.status),
                 Event::Alert(_) => {}
             });
-            if let Event::Alert(alert) = &event {
-                console.call_for_help(alert);
+            if let Event::Alert(told) = &event {
+                console.call_for_help(&told.alert);
             }
             beats.touch(console, shape);
             if let Event::UnitLeft(left) = &event

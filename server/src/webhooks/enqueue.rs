@@ -8,10 +8,10 @@
 use crate::{
     auth::secret::{hex, random_id},
     directory::{Directory, UnitEntry},
-    ports::{Change, NewDelivery, WebhookRecord},
+    ports::{AlertRecord, Change, NewDelivery, WebhookRecord},
 };
 use sentinel_model::{
-    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus, live::Alert, webhook::WebhookEvent,
+    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus, alerts::AlertPlace, webhook::WebhookEvent,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -55,12 +55,25 @@ struct OfStatus {
 
 #[derive(Serialize)]
 struct OfAlert<'a> {
-    /// As live streams tell it.
+    /// As live streams and the list of alerts have it.
     alert_id: &'a str,
-    latitude: f64,
-    longitude: f64,
+    unit_name: &'a str,
+    /// Where the unit was, or was last known to be.
+    #[serde(flatten)]
+    place: Option<Place>,
+    /// By the device's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence: Option<&'a str>,
     /// The device's clock.
     time: Time,
+}
+
+#[derive(Serialize)]
+struct Place {
+    latitude: f64,
+    longitude: f64,
+    /// When it was there.
+    place_time: Time,
 }
 
 /// Something that happened to a unit.
@@ -125,23 +138,30 @@ pub fn of_status(
     of(directory, &happened, OfStatus { status, heard_at })
 }
 
-/// That a unit calls for help, on duty or not. The same alert is told once, also where the
-/// unit has come on duty since.
-pub fn of_sos(directory: &Directory, alert: &Alert, path: ScopePath) -> Vec<Change> {
+/// That a unit calls for help or came to a fence, on duty or not. The same alert is told once,
+/// also where the unit has come on duty since.
+pub fn of_alert(directory: &Directory, AlertRecord { alert, path }: &AlertRecord) -> Vec<Change> {
     let happened = Happened {
-        event: WebhookEvent::AlertSos,
+        event: WebhookEvent::of_alert(alert.kind),
         at: alert.at,
-        unit: &alert.unit,
-        patrol: alert.patrol,
-        path,
+        unit: &alert.unit_id,
+        patrol: alert.patrol_id,
+        path: *path,
         mark: alert.id.clone(),
     };
-    let Alert { id, latitude, longitude, time, .. } = alert;
-    of(
-        directory,
-        &happened,
-        OfAlert { alert_id: id, latitude: *latitude, longitude: *longitude, time: *time },
-    )
+    let place = alert.place.map(|AlertPlace { latitude, longitude, time }| Place {
+        latitude,
+        longitude,
+        place_time: time,
+    });
+    let told = OfAlert {
+        alert_id: &alert.id,
+        unit_name: &alert.unit_name,
+        place,
+        fence: alert.fence.as_deref(),
+        time: alert.time,
+    };
+    of(directory, &happened, told)
 }
 
 /// A try of one endpoint, whatever it wants.

@@ -65,22 +65,29 @@ pub fn decode(incoming: &Incoming<'_>, text: &str, now: Time) -> Option<Result<P
         return Some(Err(DecodeError::TooMany(locations.len())));
     }
     let mut posted = nothing();
-    let mut names = Vec::new();
+    let (mut names, mut called) = (Vec::new(), Vec::new());
     for (index, feature) in locations.into_iter().chain(current).enumerate() {
         let (named, point) = point(feature);
+        let call = point.as_ref().ok().and_then(|point| point.call(index, named.clone(), now));
         match point.and_then(|point| point.check(now)) {
             Ok(fix) => {
                 posted.fixes.push(fix);
                 names.push((index, named));
             }
-            Err(reason) => posted.rejected.push(RejectedPoint { index, reason }),
+            Err(reason) => {
+                posted.rejected.push(RejectedPoint { index, reason });
+                if let Some(call) = call {
+                    posted.calls.push(call);
+                    called.extend(named);
+                }
+            }
         }
     }
-    let mut named = names.iter().filter_map(|(_, named)| named.as_ref());
-    match named.next().cloned() {
+    let mut all = names.iter().filter_map(|(_, named)| named.as_ref()).chain(&called);
+    match all.next().cloned() {
         None => {}
         // One phone's batch; those of its points that do not say so are its own too.
-        Some(one) if named.all(|other| *other == one) => posted.named = Some(one),
+        Some(one) if all.all(|other| *other == one) => posted.named = Some(one),
         Some(_) => posted.by_record = Some(names),
     }
     Some(Ok(posted))

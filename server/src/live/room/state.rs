@@ -4,7 +4,8 @@ use super::{EncodedEvent, EncodedUnit};
 use crate::ports::{EVENT_HISTORY, StreamPosition};
 use sentinel_model::{
     PatrolId, Scope, UnitStatus,
-    live::{Event, LiveUnit},
+    alerts::Alert,
+    live::{AlertEvent, Event, LiveUnit},
 };
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -23,6 +24,8 @@ pub(super) struct State {
     /// Recent changes, oldest first, so that "since version" need not look at every unit.
     changes: VecDeque<(u64, PatrolId)>,
     events: VecDeque<Arc<EncodedEvent>>,
+    /// Those that are open, by id.
+    alerts: HashMap<String, Arc<Alert>>,
     /// Those about to be in, while the room is filled.
     expected: Option<Expected>,
     /// Counts the signs that the room does not hold what its stream does, and up to which
@@ -143,15 +146,23 @@ impl State {
         self.units.values().map(|held| held.unit.clone()).collect()
     }
 
+    /// The open alerts, newest first.
+    pub fn alerts(&self) -> Vec<Arc<Alert>> {
+        let mut alerts: Vec<_> = self.alerts.values().cloned().collect();
+        alerts.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+        alerts
+    }
+
     /// Who was in the room at `position` of the stream takes the place of whoever is; no
     /// position goes back.
-    pub fn fill(&mut self, position: &StreamPosition, members: Vec<LiveUnit>) {
+    pub fn fill(&mut self, position: &StreamPosition, members: Vec<LiveUnit>, alerts: Vec<Arc<Alert>>) {
         let before = std::mem::take(&mut self.units);
         self.generation += 1;
         self.epoch = position.epoch.clone();
         self.offset = position.offset;
         self.events.clear();
         self.changes.clear();
+        self.alerts = alerts.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
         for unit in members {
             let patrol = unit.patrol;
             let read = Arc::new(EncodedUnit::of(&unit));
@@ -227,8 +238,13 @@ impl State {
                 self.units.remove(&left.patrol);
             }
             Event::Status(changed) => self.set_status(changed.patrol, changed.status),
-            // Subscribers are told, and nothing here changes.
-            Event::Alert(_) => {}
+            Event::Alert(AlertEvent { alert, .. }) => {
+                if alert.is_open() {
+                    self.alerts.insert(alert.id.clone(), Arc::new(alert.clone()));
+                } else {
+                    self.alerts.remove(&alert.id);
+                }
+            }
         }
     }
 
