@@ -10,6 +10,7 @@ use crate::{
     first_paint::FirstPaint,
     format::Measure,
     live::{
+        alerts::Alerts,
         fleet::{Entry, Fleet, Statuses},
         link::{Doubt, Link},
     },
@@ -25,7 +26,7 @@ use leptos_router::{
 };
 use sentinel_model::{
     Level, Role, Scope, Time, UnitId,
-    live::Alert,
+    alerts::Alert,
     people::User,
     scope::{ScopeCounts, ScopeNode},
 };
@@ -49,16 +50,13 @@ pub struct Notice {
     pub bad: bool,
 }
 
-/// A call for help: on show until somebody says that they have seen it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// The same however often it is told.
-    pub id: String,
+/// Where an alert came from that no unit on the map shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spot {
     pub unit: UnitId,
+    pub lat: f64,
+    pub lon: f64,
 }
-
-/// Calls on show at once, the newest.
-const CALLS_MAX: usize = 5;
 
 /// What the phone's bottom sheet shows; wider screens show everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +95,9 @@ pub struct Console {
     pub wall: RwSignal<Wall>,
     pub following: RwSignal<bool>,
     pub notice: RwSignal<Option<Notice>>,
-    pub calls: RwSignal<Vec<Call>>,
+    pub alerts: Alerts,
+    /// Marked on the map until another unit is on show.
+    pub spot: RwSignal<Option<Spot>>,
     pub show_units: RwSignal<bool>,
     pub show_areas: RwSignal<bool>,
     pub show_legend: RwSignal<bool>,
@@ -159,7 +159,8 @@ impl Console {
             wall: RwSignal::new(prefs::wall_chosen()),
             following: RwSignal::new(false),
             notice: RwSignal::new(None),
-            calls: RwSignal::new(Vec::new()),
+            alerts: Alerts::new(),
+            spot: RwSignal::new(None),
             show_units: RwSignal::new(true),
             show_areas: RwSignal::new(true),
             show_legend: RwSignal::new(false),
@@ -269,6 +270,10 @@ impl Console {
     /// Another unit is open, or none: whatever step was on its way has been made.
     pub fn has_turned(self) {
         self.closing.set_value(false);
+        let id = self.selected.get_untracked();
+        if self.spot.with_untracked(|spot| spot.as_ref().is_some_and(|s| Some(&s.unit) != id.as_ref())) {
+            self.spot.set(None);
+        }
     }
 
     /// Selects a unit that was chosen beside the map, and brings it in sight.
@@ -283,10 +288,53 @@ impl Console {
     /// unit, else all units.
     pub fn look_around(self) {
         match self.selected.get_untracked() {
-            Some(id) if self.with_fleet(|f| f.get(&id).is_some_and(|e| e.on_map().is_some())) => {
-                self.look_at(&id)
+            Some(id) if self.is_on_map(&id) => self.look_at(&id),
+            Some(id) if self.spot.with_untracked(|spot| spot.as_ref().is_some_and(|s| s.unit == id)) => {
+                self.look_at_spot()
             }
             _ => with_map(|m| m.fit_units()),
+        }
+    }
+
+    fn is_on_map(self, id: &UnitId) -> bool {
+        self.with_fleet(|f| f.get(id).is_some_and(|e| e.on_map().is_some()))
+    }
+
+    /// Opens the unit of an alert and brings in sight where it is; of one that is not on
+    /// the map, where it called from. There is always a word for what is on show.
+    pub fn look_at_alert(self, alert: &Alert) {
+        let id = &alert.unit_id;
+        self.alerts.drawer.set(false);
+        self.spot.set(None);
+        if self.with_fleet(|f| f.get(id).is_some()) {
+            self.look_at(id);
+            if self.is_on_map(id) {
+                return;
+            }
+        } else {
+            self.look_elsewhere(id);
+            if alert.patrol_id.is_some() {
+                // Its place comes with the area that it is in, which then is on show.
+                return self.set_spot(alert);
+            }
+        }
+        self.set_spot(alert);
+        self.look_at_spot();
+        self.tell(match alert.place {
+            Some(_) => format!("{id} is not on the map now: marked is where the alert came from."),
+            None => format!("{id} is not on the map now, and no place of it is known."),
+        });
+    }
+
+    fn set_spot(self, alert: &Alert) {
+        let spot =
+            alert.place.map(|p| Spot { unit: alert.unit_id.clone(), lat: p.latitude, lon: p.longitude });
+        self.spot.set(spot);
+    }
+
+    fn look_at_spot(self) {
+        if let Some(spot) = self.spot.get_untracked() {
+            with_map(|m| m.fly_to(spot.lat, spot.lon, CLOSE_ZOOM));
         }
     }
 
@@ -301,22 +349,17 @@ impl Console {
         self.go.with_value(|go| go(to, options));
     }
 
+    /// Everybody who acts on what they see.
+    pub fn may_acknowledge(self) -> bool {
+        self.viewer.with_value(|v| v.role != Role::Viewer)
+    }
+
     pub fn may_manage_patrols(self) -> bool {
         self.viewer.with_value(|v| matches!(v.role, Role::Admin | Role::Commander | Role::Chief))
     }
 
     pub fn tell(self, text: impl Into<String>) {
         self.notice.set(Some(Notice { text: text.into(), bad: false }));
-    }
-
-    pub fn call_for_help(self, alert: &Alert) {
-        if self.calls.with_untracked(|calls| calls.iter().any(|call| call.id == alert.id)) {
-            return;
-        }
-        self.calls.update(|calls| {
-            calls.push(Call { id: alert.id.clone(), unit: alert.unit.clone() });
-            calls.drain(..calls.len().saturating_sub(CALLS_MAX));
-        });
     }
 
     pub fn warn(self, text: impl Into<String>) {
