@@ -5,7 +5,7 @@
 //! `offset`, never dropped). A client that comes back with the `epoch` and `offset`
 //! it has seen gets the events it missed, or a new snapshot where they are gone.
 
-use crate::{PatrolId, Scope, Time, UnitId, UnitStatus, wire::wire_enum};
+use crate::{PatrolId, Scope, Time, UnitId, UnitStatus, alerts::Alert, wire::wire_enum};
 use serde::{Deserialize, Serialize};
 
 /// WebSocket subprotocol of JSON text frames.
@@ -17,6 +17,9 @@ pub const SUBPROTOCOL_POSTCARD: &str = "sentinel.v1.postcard";
 pub const INTERVAL_MIN_MS: u32 = 10;
 /// Longest that a subscriber may ask for.
 pub const INTERVAL_MAX_MS: u32 = 60_000;
+
+/// Open alerts that a snapshot holds.
+pub const SNAPSHOT_ALERTS: usize = 100;
 
 wire_enum! {
     /// What the server sends.
@@ -65,6 +68,8 @@ pub struct Snapshot {
     /// The last event that this snapshot already holds.
     pub offset: u64,
     pub units: Vec<LiveUnit>,
+    /// The open ones, newest first, at most [`SNAPSHOT_ALERTS`].
+    pub alerts: Vec<Alert>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,7 +84,7 @@ wire_enum! {
         UnitJoined(UnitJoined),
         UnitLeft(UnitLeft),
         Status(StatusChanged),
-        Alert(Alert),
+        Alert(AlertEvent),
     }
 }
 
@@ -113,31 +118,14 @@ pub struct StatusChanged {
     pub status: UnitStatus,
 }
 
-/// What asks for somebody's attention at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum AlertKind {
-    /// Somebody in the unit asked for help.
-    Sos,
-}
-
+/// An alert as it is from now on: told when it is raised and again when somebody
+/// acknowledges it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Alert {
+pub struct AlertEvent {
     pub offset: u64,
-    /// The server's clock.
     pub at: Time,
-    /// The same wherever and however often this alert is told.
-    pub id: String,
-    pub alert: AlertKind,
-    pub unit: UnitId,
-    /// None where the unit is off duty.
-    pub patrol: Option<PatrolId>,
-    pub latitude: f64,
-    pub longitude: f64,
-    /// The device's clock.
-    pub time: Time,
+    pub alert: Alert,
 }
 
 impl Event {
@@ -176,7 +164,7 @@ impl Event {
             Event::UnitJoined(e) => &e.unit.id,
             Event::UnitLeft(e) => &e.id,
             Event::Status(e) => &e.id,
-            Event::Alert(e) => &e.unit,
+            Event::Alert(e) => &e.alert.unit_id,
         }
     }
 
@@ -199,7 +187,7 @@ impl Event {
             Event::UnitJoined(e) => Some(e.unit.patrol),
             Event::UnitLeft(e) => Some(e.patrol),
             Event::Status(e) => Some(e.patrol),
-            Event::Alert(e) => e.patrol,
+            Event::Alert(e) => e.alert.patrol_id,
         }
     }
 }
@@ -298,6 +286,7 @@ pub fn from_binary<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alerts::{Acknowledgement, AlertKind, AlertPlace};
 
     fn unit() -> LiveUnit {
         LiveUnit {
@@ -314,6 +303,27 @@ mod tests {
         }
     }
 
+    fn alert() -> Alert {
+        Alert {
+            id: "a1".into(),
+            kind: AlertKind::Sos,
+            unit_id: unit().id,
+            unit_name: "Car 1".into(),
+            patrol_id: None,
+            station: Scope::station(5),
+            at: Time(7),
+            time: Time(6),
+            place: Some(AlertPlace { latitude: 9.5, longitude: 76.25, time: Time(6) }),
+            fence: None,
+            acknowledged: Some(Acknowledgement {
+                at: Time(8),
+                by: "user:chief5".into(),
+                name: "Chief".into(),
+                note: String::new(),
+            }),
+        }
+    }
+
     fn frames() -> Vec<ServerFrame> {
         vec![
             ServerFrame::Snapshot(Snapshot {
@@ -321,6 +331,7 @@ mod tests {
                 epoch: "e".into(),
                 offset: 3,
                 units: vec![unit()],
+                alerts: vec![alert()],
             }),
             ServerFrame::Positions(Positions { units: vec![unit(), unit()] }),
             ServerFrame::Event(Event::UnitJoined(UnitJoined {
@@ -337,17 +348,7 @@ mod tests {
                 patrol: PatrolId(7),
                 status: UnitStatus::Stale,
             })),
-            ServerFrame::Event(Event::Alert(Alert {
-                offset: 6,
-                at: Time(7),
-                id: "a1".into(),
-                alert: AlertKind::Sos,
-                unit: unit().id,
-                patrol: None,
-                latitude: 9.5,
-                longitude: 76.25,
-                time: Time(6),
-            })),
+            ServerFrame::Event(Event::Alert(AlertEvent { offset: 6, at: Time(7), alert: alert() })),
             ServerFrame::Pong(Pong::default()),
         ]
     }
@@ -369,7 +370,7 @@ mod tests {
         let alert = to_json(&frames()[4]).expect("encodes");
         assert!(
             alert.starts_with(r#"{"type":"event","kind":"alert","offset":6,"#)
-                && alert.contains(r#""alert":"sos","unit":"PC-001","patrol":null"#),
+                && alert.contains(r#""alert":{"id":"a1","kind":"sos","unit_id":"PC-001","unit_name":"Car 1","patrol_id":null,"station":"station:5""#),
             "{alert}"
         );
         let text = r#"{"type":"subscribe","scope":"zone:3"}"#;

@@ -57,6 +57,9 @@ pub struct Query {
     /// Kinds of events with commas between: `unit_joined`, `unit_left`, `status`, `alert`; all, where it is left out.
     #[param(example = "status,alert")]
     kinds: Option<String>,
+    /// With `false`, events and open alerts alone: snapshots without units, and no `positions`.
+    #[param(example = true)]
+    positions: Option<bool>,
     /// Milliseconds that positions are gathered for at least.
     #[param(example = 1000)]
     interval_ms: Option<u32>,
@@ -68,7 +71,8 @@ pub struct Query {
 ///
 /// A message's `event` is a frame's type (`snapshot`, `positions`, `event`), its `data` the frame as `ServerFrame` of
 /// this document. Who comes back with the last `id` gets what it missed, or a new snapshot; a browser's `EventSource`
-/// does so by itself. Filters narrow what the credential may see, and never widen it. A comment every 25 seconds says
+/// does so by itself. Filters narrow what the credential may see, and never widen
+/// it: for alerts alone, `kinds=alert&positions=false`. A comment every 25 seconds says
 /// that the stream is there; `event: close` ends it, with a code: below 4100 it asks to come back.
 #[utoipa::path(get, path = "/api/v1/stream", operation_id = "open_stream", tag = "Live",
     params(Query,
@@ -117,6 +121,7 @@ impl Query {
         wanted.view.filter = Filter {
             units: self.units.as_deref().map(units).transpose()?.map(Arc::new),
             kinds: self.kinds.as_deref().map(kinds).transpose()?.map(Arc::new),
+            no_positions: self.positions == Some(false),
         };
         Ok(wanted)
     }

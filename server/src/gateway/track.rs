@@ -64,6 +64,7 @@ pub async fn open(
     wanted.view.filter = Filter {
         units: Some(Arc::new([unit.record.id.clone()].into())),
         kinds: Some(Arc::new(["unit_joined"].into())),
+        no_positions: false,
     };
     let mut subscriber = Subscriber::new(sentinel, caller);
     subscriber.subscribe(scope, wanted).await?;

@@ -14,7 +14,8 @@ use crate::{
 };
 use sentinel_model::{
     Fix,
-    live::{Alert, AlertKind, Event},
+    alerts::{Alert, AlertKind, AlertPlace},
+    live::{AlertEvent, Event},
 };
 use std::time::Duration;
 
@@ -42,15 +43,17 @@ fn alert(unit: &UnitEntry, fix: &Fix) -> Alert {
     let id = &unit.record.id;
     let fix_id = format!("{id} {} {}", fix.time.ms(), fix.uuid.as_deref().unwrap_or_default());
     Alert {
-        offset: 0,
-        at: fix.received_at,
         id: Hash::of(&fix_id).as_str()[..24].to_owned(),
-        alert: AlertKind::Sos,
-        unit: id.clone(),
-        patrol: None,
-        latitude: fix.latitude,
-        longitude: fix.longitude,
+        kind: AlertKind::Sos,
+        unit_id: id.clone(),
+        unit_name: unit.record.name.clone(),
+        patrol_id: None,
+        station: unit.path().station(),
+        at: fix.received_at,
         time: fix.time,
+        place: Some(AlertPlace { latitude: fix.latitude, longitude: fix.longitude, time: fix.time }),
+        fence: None,
+        acknowledged: None,
     }
 }
 
@@ -60,17 +63,21 @@ impl Ingest {
             |alert: &Alert| receipt.accepted == 0 && alert.at.ms_since(alert.time) > STORED_AND_TOLD_MS;
         for alert in alerts.into_iter().filter(|alert| !stored_before(alert)) {
             // As it is now: its first fix may just have started its patrol.
-            let Some(unit) = self.directory.unit(&alert.unit) else { return Ok(()) };
+            let Some(unit) = self.directory.unit(&alert.unit_id) else { return Ok(()) };
             let (id, sos) =
-                (alert.id.clone(), Alert { patrol: unit.patrol.map(|active| active.id), ..alert });
-            tracing::warn!(unit = %sos.unit, alert = %id, "SOS");
+                (alert.id.clone(), Alert { patrol_id: unit.patrol.map(|active| active.id), ..alert });
+            tracing::warn!(unit = %sos.unit_id, alert = %id, "SOS");
             let path = unit.path();
             let deliveries = enqueue::of_sos(&self.directory, &sos, path);
             let scopes = path.scopes();
             // Side by side: who looks at a screen need not wait for the records, which may be away.
             let telling = async {
                 tokio::join!(
-                    self.bus.publish_once(&id, &scopes, Event::Alert(sos)),
+                    self.bus.publish_once(
+                        &id,
+                        &scopes,
+                        Event::Alert(AlertEvent { offset: 0, at: sos.at, alert: sos })
+                    ),
                     self.directory.put(deliveries)
                 )
             };

@@ -2,7 +2,7 @@
 //! cannot widen it: it is asked of what is in the room, and of nothing else.
 
 use super::frame::{EncodedUnit, Encoding};
-use sentinel_model::{UnitId, live::Event};
+use sentinel_model::{UnitId, alerts::Alert, live::Event};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Without units, all of them; without kinds, all events.
@@ -11,11 +11,19 @@ pub struct Filter {
     pub units: Option<Arc<BTreeSet<UnitId>>>,
     /// Of [`Event::KINDS`].
     pub kinds: Option<Arc<BTreeSet<&'static str>>>,
+    /// Events and open alerts alone: no units in snapshots, and none that move.
+    pub no_positions: bool,
 }
 
 impl Filter {
     pub fn keeps_unit(&self, unit: &EncodedUnit) -> bool {
-        self.units.as_ref().is_none_or(|units| unit.id().is_some_and(|id| units.contains(id)))
+        !self.no_positions
+            && self.units.as_ref().is_none_or(|units| unit.id().is_some_and(|id| units.contains(id)))
+    }
+
+    pub fn keeps_alert(&self, alert: &Alert) -> bool {
+        self.units.as_ref().is_none_or(|units| units.contains(&alert.unit_id))
+            && self.kinds.as_ref().is_none_or(|kinds| kinds.contains("alert"))
     }
 
     pub fn keeps_event(&self, event: &Event) -> bool {
@@ -34,7 +42,7 @@ pub struct View {
 impl View {
     /// The units that are shown.
     pub(super) fn of(&self, mut units: Vec<Arc<EncodedUnit>>) -> Vec<Arc<EncodedUnit>> {
-        if self.filter.units.is_some() {
+        if self.filter.units.is_some() || self.filter.no_positions {
             units.retain(|unit| self.filter.keeps_unit(unit));
         }
         units
@@ -80,10 +88,10 @@ mod tests {
 
     #[test]
     fn units_narrow_positions_and_events_and_kinds_narrow_events() {
-        let one = Filter { units: Some(Arc::new([id("PC-1")].into())), kinds: None };
+        let one = Filter { units: Some(Arc::new([id("PC-1")].into())), ..Filter::default() };
         assert!(one.keeps_unit(&unit("PC-1")) && one.keeps_event(&left("PC-1")));
         assert!(!one.keeps_unit(&unit("PC-10")) && !one.keeps_event(&left("PC-2")));
-        let status = Filter { units: None, kinds: Some(Arc::new(["status"].into())) };
+        let status = Filter { kinds: Some(Arc::new(["status"].into())), ..Filter::default() };
         let changed = Event::Status(StatusChanged {
             offset: 1,
             at: Time(0),
@@ -96,8 +104,16 @@ mod tests {
     }
 
     #[test]
+    fn without_positions_events_and_alerts_are_left() {
+        let filter = Filter { no_positions: true, ..Filter::default() };
+        assert!(!filter.keeps_unit(&unit("PC-1")) && filter.keeps_event(&left("PC-1")));
+        let view = View { encoding: Encoding::Json, filter };
+        assert!(view.of(vec![Arc::new(unit("PC-1"))]).is_empty());
+    }
+
+    #[test]
     fn bytes_that_do_not_read_pass_no_wish_for_units() {
-        let one = Filter { units: Some(Arc::new([id("PC-1")].into())), kinds: None };
+        let one = Filter { units: Some(Arc::new([id("PC-1")].into())), ..Filter::default() };
         assert!(!one.keeps_unit(&EncodedUnit::from_postcard(None, bytes::Bytes::from_static(&[9]))));
     }
 }

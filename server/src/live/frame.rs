@@ -9,6 +9,7 @@ use axum::extract::ws::Utf8Bytes;
 use bytes::Bytes;
 use sentinel_model::{
     Scope, Time,
+    alerts::Alert,
     live::{self, BINARY_VERSION, Event, LiveUnit, ServerFrame},
 };
 use std::sync::{Arc, OnceLock};
@@ -122,23 +123,25 @@ pub fn snapshot<'a>(
     epoch: &str,
     offset: u64,
     units: impl ExactSizeIterator<Item = &'a EncodedUnit>,
+    alerts: &[Alert],
 ) -> Frame {
     match encoding {
         Encoding::Json => {
             let mut out = Vec::with_capacity(120 + units.len() * 180);
-            snapshot_json(scope, epoch, offset, units, &mut out);
+            snapshot_json(scope, epoch, offset, units, alerts, &mut out);
             Frame::text(out)
         }
         Encoding::Sse => {
             let mut out = sse_head("snapshot", Some((epoch, offset)));
             out.reserve(120 + units.len() * 180);
-            snapshot_json(scope, epoch, offset, units, &mut out);
+            snapshot_json(scope, epoch, offset, units, alerts, &mut out);
             Frame::message(out)
         }
         Encoding::Postcard => {
             let mut out = vec![BINARY_VERSION, SNAPSHOT_VARIANT];
             out = postcard::to_extend(&(scope, epoch, offset), out).expect("a head always encodes");
             join_postcard(units, &mut out);
+            out = postcard::to_extend(alerts, out).expect("alerts always encode");
             Frame::Binary(out.into())
         }
     }
@@ -171,13 +174,16 @@ fn snapshot_json<'a>(
     epoch: &str,
     offset: u64,
     units: impl Iterator<Item = &'a EncodedUnit>,
+    alerts: &[Alert],
     out: &mut Vec<u8>,
 ) {
     let head =
         format!(r#"{{"type":"snapshot","scope":"{scope}","epoch":"{epoch}","offset":{offset},"units":["#);
     out.extend_from_slice(head.as_bytes());
     join_json(units, out);
-    out.extend_from_slice(b"]}");
+    out.extend_from_slice(br#"],"alerts":"#);
+    serde_json::to_writer(&mut *out, alerts).expect("alerts always encode");
+    out.push(b'}');
 }
 
 const SNAPSHOT_VARIANT: u8 = 0;
@@ -241,6 +247,7 @@ mod tests {
     use super::*;
     use sentinel_model::{
         PatrolId, UnitStatus,
+        alerts::{AlertKind, AlertPlace},
         live::{Positions, Snapshot},
     };
 
@@ -261,6 +268,24 @@ mod tests {
             .collect()
     }
 
+    fn alerts() -> Vec<Alert> {
+        let alert = |id: &str, place| Alert {
+            id: id.into(),
+            kind: AlertKind::Exit,
+            unit_id: "PC-1".parse().expect("a good id"),
+            unit_name: "Car 1".into(),
+            patrol_id: Some(PatrolId(1)),
+            station: Scope::station(5),
+            at: Time(9),
+            time: Time(8),
+            place,
+            fence: Some("depot".into()),
+            acknowledged: None,
+        };
+        let place = AlertPlace { latitude: 9.5, longitude: 76.25, time: Time(7) };
+        vec![alert("a1", None), alert("a2", Some(place))]
+    }
+
     fn decoded(frame: &Frame) -> ServerFrame {
         match frame {
             Frame::Text(text) => live::from_json(text).expect("decodes"),
@@ -278,10 +303,10 @@ mod tests {
         assert_eq!(super::positions(Encoding::Sse, encoded.iter()), message);
         assert_eq!(Frame::encode(Encoding::Sse, &positions), message);
         let (scope, epoch) = (Scope::station(5), "abc".to_owned());
-        let snapshot = ServerFrame::Snapshot(Snapshot { scope, epoch, offset: 300, units });
+        let snapshot = ServerFrame::Snapshot(Snapshot { scope, epoch, offset: 300, units, alerts: alerts() });
         let json = live::to_json(&snapshot).expect("encodes");
         let message = format!("event: snapshot\nid: abc:300\ndata: {json}\n\n");
-        let joined = super::snapshot(Encoding::Sse, scope, "abc", 300, encoded.iter());
+        let joined = super::snapshot(Encoding::Sse, scope, "abc", 300, encoded.iter(), &alerts());
         assert_eq!(joined, Frame::Text(message.into()));
     }
 
@@ -306,8 +331,10 @@ mod tests {
                     epoch: "abc".into(),
                     offset: 300,
                     units: units.clone(),
+                    alerts: alerts(),
                 });
-                let joined = super::snapshot(encoding, Scope::station(5), "abc", 300, encoded.iter());
+                let joined =
+                    super::snapshot(encoding, Scope::station(5), "abc", 300, encoded.iter(), &alerts());
                 assert_eq!(joined, Frame::encode(encoding, &snapshot));
             }
         }

@@ -170,7 +170,7 @@ impl Hub {
             .try_collect::<()>()
             .await?;
         let live = self.live_units(&members).await?;
-        room.fill(&position, live);
+        room.fill(&position, live, Vec::new());
         Ok(())
     }
 

@@ -23,7 +23,8 @@ use lane::{Lane, positions_of};
 use parking_lot::Mutex;
 use sentinel_model::{
     Location, PatrolId, Scope, UnitStatus,
-    live::{Event, LiveUnit},
+    alerts::Alert,
+    live::{Event, LiveUnit, SNAPSHOT_ALERTS},
 };
 use state::State;
 use std::{
@@ -73,11 +74,12 @@ impl Room {
         self.state.lock().expect_nobody();
     }
 
-    /// Fills the room, the first time or anew: who was in it at `position` of the stream.
+    /// Fills the room, the first time or anew: who was in it at `position` of the stream, and
+    /// which alerts were open.
     /// Positions that came since they were expected are kept where they are newer.
-    pub fn fill(&self, position: &StreamPosition, members: Vec<LiveUnit>) {
+    pub fn fill(&self, position: &StreamPosition, members: Vec<LiveUnit>, alerts: Vec<Arc<Alert>>) {
         let mut state = self.state.lock();
-        state.fill(position, members);
+        state.fill(position, members, alerts);
         self.head.send_replace(state.head());
     }
 
@@ -146,14 +148,16 @@ impl Room {
         self.head.subscribe()
     }
 
-    /// Everyone in the room, and the place from which changes count on.
+    /// Everyone in the room, the newest open alerts, and the place from which changes count on.
     pub fn snapshot(&self, view: &View) -> (Frame, Cursor) {
         let state = self.state.lock();
         let (units, epoch, cursor) = (state.units(), state.epoch(), state.cursor());
+        let alerts = state.alerts().filter(|alert| view.filter.keeps_alert(alert));
+        let alerts: Vec<Alert> = alerts.take(SNAPSHOT_ALERTS).cloned().collect();
         drop(state);
         let units = view.of(units);
         let units = units.iter().map(AsRef::as_ref);
-        (frame::snapshot(view.encoding, self.scope, &epoch, cursor.head.offset, units), cursor)
+        (frame::snapshot(view.encoding, self.scope, &epoch, cursor.head.offset, units, &alerts), cursor)
     }
 
     /// Whether the room has come as far as this position of its stream.

@@ -11,7 +11,9 @@ use crate::{
     ports::{Change, NewDelivery, WebhookRecord},
 };
 use sentinel_model::{
-    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus, live::Alert, webhook::WebhookEvent,
+    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus,
+    alerts::{Alert, AlertPlace},
+    webhook::WebhookEvent,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -57,8 +59,8 @@ struct OfStatus {
 struct OfAlert<'a> {
     /// As live streams tell it.
     alert_id: &'a str,
-    latitude: f64,
-    longitude: f64,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
     /// The device's clock.
     time: Time,
 }
@@ -131,17 +133,19 @@ pub fn of_sos(directory: &Directory, alert: &Alert, path: ScopePath) -> Vec<Chan
     let happened = Happened {
         event: WebhookEvent::AlertSos,
         at: alert.at,
-        unit: &alert.unit,
-        patrol: alert.patrol,
+        unit: &alert.unit_id,
+        patrol: alert.patrol_id,
         path,
         mark: alert.id.clone(),
     };
-    let Alert { id, latitude, longitude, time, .. } = alert;
-    of(
-        directory,
-        &happened,
-        OfAlert { alert_id: id, latitude: *latitude, longitude: *longitude, time: *time },
-    )
+    let of_place = |of: fn(&AlertPlace) -> f64| alert.place.as_ref().map(of);
+    let told = OfAlert {
+        alert_id: &alert.id,
+        latitude: of_place(|place| place.latitude),
+        longitude: of_place(|place| place.longitude),
+        time: alert.time,
+    };
+    of(directory, &happened, told)
 }
 
 /// A try of one endpoint, whatever it wants.

@@ -214,7 +214,8 @@ async fn feed(mut socket: WebSocket, fake: Arc<Fake>) {
         }
     };
     let mut updates = fake.live.subscribe();
-    let empty = Snapshot { scope: scope("district:1"), epoch: "e".into(), offset: 0, units: vec![] };
+    let empty =
+        Snapshot { scope: scope("district:1"), epoch: "e".into(), offset: 0, units: vec![], alerts: vec![] };
     if socket.recv().await.is_none() || socket.send(encode(&ServerFrame::Snapshot(empty))).await.is_err() {
         return;
     }
@@ -231,7 +232,8 @@ async fn events(State(fake): Shared) -> Response {
         format!("event: {event}\ndata: {}\n\n", live::to_json(frame).expect("encodes"))
     };
     let updates = fake.live.subscribe();
-    let empty = Snapshot { scope: scope("district:1"), epoch: "e".into(), offset: 0, units: vec![] };
+    let empty =
+        Snapshot { scope: scope("district:1"), epoch: "e".into(), offset: 0, units: vec![], alerts: vec![] };
     let first = message(&ServerFrame::Snapshot(empty), "snapshot");
     let begin = futures::stream::iter(["retry: 1000\n\n".to_owned(), first]);
     let moves = futures::stream::unfold(updates, move |mut updates| async move {

@@ -3,11 +3,12 @@
 use super::{EncodedEvent, EncodedUnit};
 use crate::ports::{EVENT_HISTORY, StreamPosition};
 use sentinel_model::{
-    PatrolId, UnitStatus,
-    live::{Event, LiveUnit},
+    PatrolId, Time, UnitStatus,
+    alerts::Alert,
+    live::{AlertEvent, Event, LiveUnit},
 };
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -23,6 +24,8 @@ pub(super) struct State {
     /// Recent changes, oldest first, so that "since version" need not look at every unit.
     changes: VecDeque<(u64, PatrolId)>,
     events: VecDeque<Arc<EncodedEvent>>,
+    /// Those that are open, by when they were raised.
+    alerts: BTreeMap<(Time, String), Arc<Alert>>,
     /// Those about to be in, while the room is filled.
     expected: Option<Expected>,
     /// Counts the signs that the room does not hold what its stream does, and up to which
@@ -143,15 +146,21 @@ impl State {
         self.units.values().map(|held| held.unit.clone()).collect()
     }
 
+    /// The open alerts, newest first.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.values().rev().map(AsRef::as_ref)
+    }
+
     /// Who was in the room at `position` of the stream takes the place of whoever is; no
     /// position goes back.
-    pub fn fill(&mut self, position: &StreamPosition, members: Vec<LiveUnit>) {
+    pub fn fill(&mut self, position: &StreamPosition, members: Vec<LiveUnit>, alerts: Vec<Arc<Alert>>) {
         let before = std::mem::take(&mut self.units);
         self.generation += 1;
         self.epoch = position.epoch.clone();
         self.offset = position.offset;
         self.events.clear();
         self.changes.clear();
+        self.alerts = alerts.into_iter().map(|alert| ((alert.at, alert.id.clone()), alert)).collect();
         for unit in members {
             let patrol = unit.patrol;
             let read = Arc::new(EncodedUnit::of(&unit));
@@ -227,8 +236,14 @@ impl State {
                 self.units.remove(&left.patrol);
             }
             Event::Status(changed) => self.set_status(changed.patrol, changed.status),
-            // Subscribers are told, and nothing here changes.
-            Event::Alert(_) => {}
+            Event::Alert(AlertEvent { alert, .. }) => {
+                let key = (alert.at, alert.id.clone());
+                if alert.is_open() {
+                    self.alerts.insert(key, Arc::new(alert.clone()));
+                } else {
+                    self.alerts.remove(&key);
+                }
+            }
         }
     }
 

@@ -7,7 +7,8 @@ use crate::{
 };
 use sentinel_model::{
     Scope,
-    live::{Alert, AlertKind, Event, ServerFrame},
+    alerts::{Alert, AlertKind},
+    live::{Event, ServerFrame},
 };
 use serde_json::json;
 
@@ -18,7 +19,7 @@ fn sos(id: &str, seconds: i64) -> String {
 /// The next alert that a socket hears.
 async fn alert(socket: &mut Socket) -> Alert {
     let hears = |frame| match frame {
-        ServerFrame::Event(Event::Alert(alert)) => Some(alert),
+        ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
         _ => None,
     };
     socket.until("an alert", hears).await
@@ -38,15 +39,16 @@ async fn an_sos_is_told_to_every_scope_above_the_unit_and_to_no_other() {
     let mut ids = Vec::new();
     for socket in &mut sockets {
         let told = alert(socket).await;
-        assert_eq!((told.alert, told.unit.as_str()), (AlertKind::Sos, UNIT));
-        assert_eq!((told.latitude, told.longitude, told.time), (9.9, 76.2, at(0)));
-        assert!(told.patrol.is_some(), "its first fix has started its patrol");
+        let place = told.place.expect("it says where it is");
+        assert_eq!((told.kind, told.unit_id.as_str()), (AlertKind::Sos, UNIT));
+        assert_eq!((place.latitude, place.longitude, told.time), (9.9, 76.2, at(0)));
+        assert!(told.patrol_id.is_some(), "its first fix has started its patrol");
         ids.push(told.id);
     }
     ids.dedup();
     assert_eq!(ids.len(), 1, "it is one alert");
     assert_answer(&send(scene.bare(Method::GET, &sos(&other, 1))).await, "");
-    assert_eq!(alert(&mut elsewhere).await.unit.as_str(), "PC-9", "and the other is not told here");
+    assert_eq!(alert(&mut elsewhere).await.unit_id.as_str(), "PC-9", "and the other is not told here");
     assert_eq!(scene.fix().await.event.as_deref(), Some("sos"));
 }
 
@@ -103,7 +105,7 @@ async fn a_unit_off_duty_is_heard_too() {
     let admin = scene.server.sign_in("admin").await;
     let (mut socket, _) = Socket::subscribed(&scene.server, &admin, Scope::station(5)).await;
     assert_answer(&send(scene.bare(Method::GET, &sos(&scene.token, 0))).await, "");
-    assert_eq!(alert(&mut socket).await.patrol, None);
+    assert_eq!(alert(&mut socket).await.patrol_id, None);
 }
 
 #[tokio::test]
@@ -120,7 +122,7 @@ async fn who_was_away_hears_of_it_on_coming_back() {
         ..crate::socket::subscribe_to(zone(3))
     };
     socket.say(sentinel_model::live::ClientFrame::Subscribe(resume)).await;
-    assert_eq!(alert(&mut socket).await.unit.as_str(), UNIT);
+    assert_eq!(alert(&mut socket).await.unit_id.as_str(), UNIT);
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ impl Watcher {
                 assert!(self.held.units.remove(&left.patrol).is_some(), "it was there");
             }
             Event::Status(status) => assert_eq!(status.id, account.id),
-            Event::Alert(alert) => assert_eq!(alert.unit, account.id),
+            Event::Alert(told) => assert_eq!(told.alert.unit_id, account.id),
         }
     }
 
