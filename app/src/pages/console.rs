@@ -119,12 +119,12 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
                 <EmptyMap/>
                 <MapTools/>
                 <div class="stage-notes">
+                    <Banners/>
                     <LinkBanner/>
                     <Toast/>
                 </div>
                 <UnitTable paint/>
             </main>
-            <Banners/>
             <UnitDrawer/>
             <AlertsDrawer/>
             <Legend/>
