@@ -26,7 +26,6 @@ use leptos_router::{
 };
 use sentinel_model::{
     Level, Role, Scope, Time, UnitId,
-    alerts::Alert,
     people::User,
     scope::{ScopeCounts, ScopeNode},
 };
@@ -36,7 +35,7 @@ use std::{
 };
 
 /// How near the map goes to look at one unit.
-const CLOSE_ZOOM: f64 = 15.0;
+pub const CLOSE_ZOOM: f64 = 15.0;
 /// Marks a step of the browser's history that this page made by opening a unit: the
 /// step before it is the same view without one.
 const OPENED_HERE: &str = "opened-here";
@@ -288,7 +287,10 @@ impl Console {
     /// unit, else all units.
     pub fn look_around(self) {
         match self.selected.get_untracked() {
-            Some(id) if self.is_on_map(&id) => self.look_at(&id),
+            Some(id) if self.is_on_map(&id) => {
+                self.spot.set(None);
+                self.look_at(&id)
+            }
             Some(id) if self.spot.with_untracked(|spot| spot.as_ref().is_some_and(|s| s.unit == id)) => {
                 self.look_at_spot()
             }
@@ -296,46 +298,8 @@ impl Console {
         }
     }
 
-    fn is_on_map(self, id: &UnitId) -> bool {
+    pub fn is_on_map(self, id: &UnitId) -> bool {
         self.with_fleet(|f| f.get(id).is_some_and(|e| e.on_map().is_some()))
-    }
-
-    /// Opens the unit of an alert and brings in sight where it is; of one that is not on
-    /// the map, where it called from. There is always a word for what is on show.
-    pub fn look_at_alert(self, alert: &Alert) {
-        let id = &alert.unit_id;
-        self.alerts.drawer.set(false);
-        self.spot.set(None);
-        if self.with_fleet(|f| f.get(id).is_some()) {
-            self.look_at(id);
-            if self.is_on_map(id) {
-                return;
-            }
-        } else {
-            self.look_elsewhere(id);
-            if alert.patrol_id.is_some() {
-                // Its place comes with the area that it is in, which then is on show.
-                return self.set_spot(alert);
-            }
-        }
-        self.set_spot(alert);
-        self.look_at_spot();
-        self.tell(match alert.place {
-            Some(_) => format!("{id} is not on the map now: marked is where the alert came from."),
-            None => format!("{id} is not on the map now, and no place of it is known."),
-        });
-    }
-
-    fn set_spot(self, alert: &Alert) {
-        let spot =
-            alert.place.map(|p| Spot { unit: alert.unit_id.clone(), lat: p.latitude, lon: p.longitude });
-        self.spot.set(spot);
-    }
-
-    fn look_at_spot(self) {
-        if let Some(spot) = self.spot.get_untracked() {
-            with_map(|m| m.fly_to(spot.lat, spot.lon, CLOSE_ZOOM));
-        }
     }
 
     /// Selects a unit that is not of the scope on show, in the viewer's whole own scope.

@@ -12,7 +12,12 @@ use super::{
     stream::Stream,
     tone,
 };
-use crate::{components::alerts::words, console::Console, prefs};
+use crate::{
+    components::alerts::words,
+    console::{CLOSE_ZOOM, Console, Sheet, Spot},
+    map_place::with_map,
+    prefs,
+};
 use leptos::{prelude::*, task::spawn_local};
 use sentinel_model::{
     UnitId,
@@ -64,6 +69,8 @@ pub struct Alerts {
     /// The browser plays nothing before somebody has touched the page.
     pub silenced: RwSignal<bool>,
     reader: StoredValue<Reader>,
+    /// What was open when the page came alive is no news.
+    has_read: StoredValue<bool>,
 }
 
 impl Alerts {
@@ -83,6 +90,7 @@ impl Alerts {
             sound: RwSignal::new(prefs::sound_chosen()),
             silenced: RwSignal::new(false),
             reader: StoredValue::default(),
+            has_read: StoredValue::default(),
         }
     }
 
@@ -168,11 +176,10 @@ impl Console {
 
     fn take_alerts(self, open: Vec<Alert>, more: bool) {
         let alerts = self.alerts;
-        let first = alerts.reading.get_untracked() == Reading::First;
         let before = alerts.open.get_untracked();
         let known: HashSet<&str> = before.iter().map(|alert| alert.id.as_str()).collect();
         let new = || open.iter().filter(|alert| !known.contains(alert.id.as_str()));
-        if !first {
+        if alerts.has_read.get_value() {
             let name = |alert: &Alert| untrack(|| self.scope_name(alert.station));
             if let Some(call) = new().find(|alert| alert.kind == AlertKind::Sos) {
                 let who = words::who(call);
@@ -182,6 +189,7 @@ impl Console {
                 self.tell(format!("{}: {}", words::who(alert), words::what(alert)));
             }
         }
+        alerts.has_read.set_value(true);
         alerts.reading.set(Reading::Done { more });
         if *before == open {
             return;
@@ -195,6 +203,45 @@ impl Console {
         let alerts = self.alerts;
         if alerts.sound.get_untracked() {
             spawn_local(async move { tone::play(move |playing| alerts.silenced.set(!playing)).await });
+        }
+    }
+
+    /// Opens the unit of an alert and brings in sight where it is; of one that is not on
+    /// the map, where it called from. There is always a word for what is on show.
+    pub fn look_at_alert(self, alert: &Alert) {
+        let id = &alert.unit_id;
+        self.alerts.drawer.set(false);
+        self.sheet.set(Sheet::Map);
+        self.spot.set(None);
+        if self.with_fleet(|f| f.get(id).is_some()) {
+            self.look_at(id);
+            if self.is_on_map(id) {
+                return;
+            }
+        } else {
+            self.look_elsewhere(id);
+            if alert.patrol_id.is_some() {
+                // Its place comes with the area that it is in, which then is on show.
+                return self.set_spot(alert);
+            }
+        }
+        self.set_spot(alert);
+        self.look_at_spot();
+        self.tell(match alert.place {
+            Some(_) => format!("{id} is not on the map now: marked is where the alert came from."),
+            None => format!("{id} is not on the map now, and no place of it is known."),
+        });
+    }
+
+    fn set_spot(self, alert: &Alert) {
+        let spot =
+            alert.place.map(|p| Spot { unit: alert.unit_id.clone(), lat: p.latitude, lon: p.longitude });
+        self.spot.set(spot);
+    }
+
+    pub fn look_at_spot(self) {
+        if let Some(spot) = self.spot.get_untracked() {
+            with_map(|m| m.fly_to(spot.lat, spot.lon, CLOSE_ZOOM));
         }
     }
 

@@ -6,7 +6,7 @@
 use super::{
     api::{LiveMap, MapError, MapEvents, MapStats, Theme},
     basemap::{Basemap, features::Outlines},
-    leaflet_ext::{FullMap, options, scale_bar, view},
+    leaflet_ext::{FullMap, div_icon, options, scale_bar, view},
     palette::Palette,
     project::World,
     scene::OVERSCAN,
@@ -255,11 +255,12 @@ impl Engine {
 
     pub fn mark_spot(&self, spot: Option<(f64, f64, &str)>) {
         let marker = spot.map(|(lat, lon, words)| {
-            let icon = leaflet::DivIconOptions::new();
-            icon.set_class_name("spot".into());
-            icon.set_icon_size(Point::new(28.0, 28.0));
+            let icon = div_icon(&options(&[
+                ("className", "spot".into()),
+                ("iconSize", JsValue::from(Point::new(28.0, 28.0))),
+            ]));
             let options = leaflet::MarkerOptions::new();
-            options.set_icon(leaflet::DivIcon::new(&icon).into());
+            options.set_icon(icon);
             options.set_title(words.into());
             options.set_alt(words.into());
             options.set_interactive(false);

@@ -15,8 +15,8 @@ use leptos::prelude::*;
 use sentinel_model::alerts::Alert;
 
 const MOST: usize = 3;
-/// On a phone more would cover the map.
-const MOST_NARROW: usize = 1;
+/// On a phone more would cover the map; where the drawer is open, they are all in it.
+const MOST_BESIDE: usize = 1;
 
 #[component]
 pub fn Banners() -> impl IntoView {
@@ -26,7 +26,11 @@ pub fn Banners() -> impl IntoView {
         let (open, aside) = (alerts.open.read(), alerts.aside.read());
         calls(&open).filter(|call| !aside.contains(&call.id)).cloned().collect::<Vec<Alert>>()
     });
-    let most = move || if media(NARROW) { MOST_NARROW } else { MOST };
+    let most = move || match waiting.read().is_empty() {
+        // Only a browser has calls to show, and only it knows how wide it is.
+        false if alerts.drawer.get() || media(NARROW) => MOST_BESIDE,
+        _ => MOST,
+    };
     let shown = move || {
         let (waiting, held) = (waiting.read(), alerts.held.get());
         let mut shown: Vec<Alert> = waiting.iter().take(most()).cloned().collect();
