@@ -158,7 +158,7 @@ impl Console {
             wall: RwSignal::new(prefs::wall_chosen()),
             following: RwSignal::new(false),
             notice: RwSignal::new(None),
-            alerts: Alerts::new(),
+            alerts: Alerts::default(),
             spot: RwSignal::new(None),
             show_units: RwSignal::new(true),
             show_areas: RwSignal::new(true),

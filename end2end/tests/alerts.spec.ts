@@ -77,6 +77,7 @@ test('who looks at one station hears of a call elsewhere in the own area, and st
   await call(admin, 'E2E-SOS-NEAR', near);
   await expect(ui.calls).toContainText('E2E-SOS-NEAR');
   await page.reload();
+  await ui.isLive();
   await expect(ui.calls).toContainText('E2E-SOS-NEAR');
   await expect(ui.bell).toHaveAccessibleName('Alerts, 1 open, 1 SOS');
 
@@ -104,7 +105,8 @@ test('of seven calls three stand over the map, and all seven in the alerts, newe
   await expect(listed).toHaveCount(7);
 });
 
-test('acknowledged with a note by one, it is gone for the other, and stands among what was acknowledged', async ({ api, browser, openAs, page, server }) => {
+test('acknowledged with a note by one, it is gone for the other, and stands among what was acknowledged', async ({ api, browser, openAs, page, server, watch }) => {
+  watch.forgive(/net::ERR_FAILED/);
   const admin = await api('admin');
   await call(admin, 'E2E-SOS-NOTE');
   await openAs('chief5');
@@ -113,6 +115,7 @@ test('acknowledged with a note by one, it is gone for the other, and stands amon
   const other = await context.newPage();
   await signIn(other, 'dispatcher', '/', server.url);
   const dispatcher = new Console(other);
+  await dispatcher.isLive();
   await expect(dispatcher.calls).toContainText('E2E-SOS-NOTE');
 
   // A failure is said, and what was written is kept.
@@ -163,6 +166,7 @@ test('a call that was heard late says when it was made', async ({ api, openAs, p
   await device.callForHelp(...HERE, 2 * 3_600_000 + 60_000);
   await openAs('chief5');
   const ui = new Console(page);
+  await ui.isLive();
   await expect(ui.calls.getByRole('article')).toContainText(/called 2 h ago, heard (now|\d+ s ago)/);
 });
 

@@ -73,8 +73,8 @@ pub struct Alerts {
     has_read: StoredValue<bool>,
 }
 
-impl Alerts {
-    pub fn new() -> Self {
+impl Default for Alerts {
+    fn default() -> Self {
         let open = RwSignal::new(Arc::new(Vec::<Alert>::new()));
         let calling =
             Memo::new(move |_| Arc::new(calls(&open.read()).map(|alert| alert.unit_id.clone()).collect()));
@@ -93,7 +93,9 @@ impl Alerts {
             has_read: StoredValue::default(),
         }
     }
+}
 
+impl Alerts {
     /// How many are open, and how many of them are SOS.
     pub fn counts(self) -> (usize, usize) {
         let open = self.open.read();
