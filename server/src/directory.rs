@@ -8,6 +8,7 @@
 //! are read and the check is made again ([`Directory::change`]). Whether this copy is as new as
 //! it should be is told in `follow`.
 
+mod alerts;
 mod change;
 mod follow;
 mod tables;
@@ -17,7 +18,8 @@ mod tests;
 pub use follow::Behind;
 
 use crate::ports::{
-    Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord, WebhookRecord,
+    AlertRecord, Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
+    WebhookRecord,
 };
 use follow::Known;
 use parking_lot::{Mutex, RwLock};
@@ -252,6 +254,21 @@ impl Directory {
     /// The webhooks that `pick` picks, by id.
     pub fn webhooks(&self, pick: impl Fn(&WebhookRecord) -> bool) -> Vec<Arc<WebhookRecord>> {
         self.tables.read().webhooks.values().filter(|webhook| pick(webhook)).cloned().collect()
+    }
+
+    /// The alert of that id, where it is open.
+    pub fn open_alert(&self, id: &str) -> Option<Arc<AlertRecord>> {
+        self.tables.read().alerts.get(id)
+    }
+
+    /// The open alerts of a scope.
+    pub fn open_alerts(&self, scope: Scope) -> Vec<Arc<AlertRecord>> {
+        self.tables.read().alerts.all().filter(|record| record.path.within(scope)).cloned().collect()
+    }
+
+    /// Whether the alert of that id was acknowledged a moment ago.
+    pub fn is_acknowledged(&self, id: &str) -> bool {
+        self.tables.read().alerts.is_acknowledged(id)
     }
 
     /// Tells of every commit, whichever node's, that puts deliveries.

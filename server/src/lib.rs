@@ -4,6 +4,7 @@
 //! - [`auth`]: who is asking, and the policy that alone can grant sight of a scope
 //! - [`audit`]: who did what, for those who have to account for it
 //! - [`ingest`]: a posted body becomes validated fixes, durable before the answer
+//! - [`alerts`]: calls for help and the like, until somebody acknowledges them
 //! - [`patrols`]: units come on and off duty
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
@@ -19,6 +20,7 @@
 //! - [`worker`]: from the queue that many nodes share into the archive
 //! - [`wiring`]: the one place that names engines and puts the parts together
 
+pub mod alerts;
 pub mod audit;
 pub mod auth;
 pub mod backup;

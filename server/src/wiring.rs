@@ -13,13 +13,14 @@ pub use offline::Offline;
 pub use worker::work;
 
 use crate::{
+    alerts::Alerts,
     auth::{Access, AccessConfig},
     clock::Clock,
     config::Config,
     data_folder::DataFolder,
     directory::Directory,
     housekeeping,
-    ingest::{Counts, Ingest, aside::Aside, limits::UnitLimits},
+    ingest::{Counts, Ingest, alerts::Fences, aside::Aside, limits::UnitLimits},
     live::{Hub, status::StatusWatch},
     patrols::{Patrols, Starts},
     reads::Reads,
@@ -131,13 +132,16 @@ pub async fn start(
         directory: directory.clone(),
         intake: intake.clone(),
         positions: positions.clone(),
-        bus,
+        bus: bus.clone(),
         hub: hub.clone(),
         patrols: patrols.clone(),
         limits: UnitLimits::new(config.unit_rate),
         patrol_by_fix: config.patrol_by_fix,
         counts: Counts::default(),
         aside: Aside::default(),
+        alerts: Alerts { clock: clock.clone(), directory: directory.clone(), bus },
+        fences: Fences::default(),
+        began: clock.now(),
     });
     let webhooks =
         Arc::new(webhooks::Sender::new(Guard::new(config.webhook_allow.clone()), config.webhook_timeout));

@@ -1,6 +1,6 @@
 //! Webhook endpoints, what is sent to them, and the log of that.
 
-use crate::{Scope, Time};
+use crate::{Scope, Time, alerts::AlertKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 
@@ -14,20 +14,36 @@ pub enum WebhookEvent {
     /// Heard of again.
     UnitAvailable,
     AlertSos,
+    AlertEnter,
+    AlertExit,
+    AlertDwell,
     /// Asked for by hand, to try an endpoint; sent to that one whatever it wants.
     Ping,
 }
 
 impl WebhookEvent {
     /// Those that an endpoint can ask for.
-    pub const OFFERED: [WebhookEvent; 6] = [
+    pub const OFFERED: [WebhookEvent; 9] = [
         WebhookEvent::PatrolStarted,
         WebhookEvent::PatrolEnded,
         WebhookEvent::UnitStale,
         WebhookEvent::UnitOffline,
         WebhookEvent::UnitAvailable,
         WebhookEvent::AlertSos,
+        WebhookEvent::AlertEnter,
+        WebhookEvent::AlertExit,
+        WebhookEvent::AlertDwell,
     ];
+
+    /// What tells of an alert.
+    pub fn of_alert(kind: AlertKind) -> Self {
+        match kind {
+            AlertKind::Sos => WebhookEvent::AlertSos,
+            AlertKind::Enter => WebhookEvent::AlertEnter,
+            AlertKind::Exit => WebhookEvent::AlertExit,
+            AlertKind::Dwell => WebhookEvent::AlertDwell,
+        }
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,6 +53,9 @@ impl WebhookEvent {
             WebhookEvent::UnitOffline => "unit.offline",
             WebhookEvent::UnitAvailable => "unit.available",
             WebhookEvent::AlertSos => "alert.sos",
+            WebhookEvent::AlertEnter => "alert.enter",
+            WebhookEvent::AlertExit => "alert.exit",
+            WebhookEvent::AlertDwell => "alert.dwell",
             WebhookEvent::Ping => "ping",
         }
     }

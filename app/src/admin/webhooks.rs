@@ -121,6 +121,9 @@ fn choices() -> Vec<(&'static str, &'static str, &'static str)> {
         WebhookEvent::UnitOffline => "It has been silent for minutes.",
         WebhookEvent::UnitAvailable => "It is heard of again.",
         WebhookEvent::AlertSos => "A device calls for help.",
+        WebhookEvent::AlertEnter => "A device says that it came into a fence of its own.",
+        WebhookEvent::AlertExit => "A device says that it left a fence of its own.",
+        WebhookEvent::AlertDwell => "A device says that it stays in a fence of its own.",
         WebhookEvent::Ping => "Asked for by hand.",
     };
     let each = WebhookEvent::OFFERED.map(|event| (event.as_str(), event.as_str(), meaning(event)));

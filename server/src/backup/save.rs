@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    ports::{Change, QueueEntry, Records, TimeRange},
+    ports::{AlertRecord, AlertsOf, Change, QueueEntry, Records, TimeRange},
     wiring::Offline,
 };
 use anyhow::ensure;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 /// Entries of the audit log in memory at once.
 const AUDIT_AT_ONCE: usize = 1_000;
 const DELIVERIES_AT_ONCE: usize = 1_000;
+const ALERTS_AT_ONCE: usize = 1_000;
 
 pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyhow::Result<Counts> {
     let mut saving = Saving {
@@ -42,6 +43,7 @@ pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyh
     saving.records().await?;
     saving.patrols().await?;
     saving.records().await?;
+    saving.alerts().await?;
     saving.deliveries().await?;
     saving.audit().await?;
     saving.queue().await?;
@@ -95,6 +97,20 @@ impl Saving<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Acknowledged ones too.
+    async fn alerts(&mut self) -> anyhow::Result<()> {
+        let mut behind = None;
+        loop {
+            self.go_on()?;
+            let alerts = self.from.registry.alerts(&AlertsOf::default(), behind, ALERTS_AT_ONCE).await?;
+            let Some(AlertRecord { alert, .. }) = alerts.last() else { return Ok(()) };
+            behind = Some((alert.at, alert.id.clone()));
+            for record in alerts {
+                self.target.write(&Line::Record(Change::PutAlert(record)))?;
+            }
+        }
     }
 
     /// Those that are still to be made: what was delivered is not told again.

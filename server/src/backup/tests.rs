@@ -82,6 +82,13 @@ fn what_version_1_wrote_is_read() {
     }
 }
 
+/// The same of what version 3 added.
+#[test]
+fn what_version_3_wrote_is_read() {
+    let line = r#"{"record":{"PutAlert":{"alert":{"id":"a1","kind":"sos","unit_id":"PC-1","unit_name":"car","patrol_id":"7","station":"station:5","at":"2026-11-21T02:00:00.000Z","time":"2026-11-21T01:00:00.000Z","place":{"latitude":9.5,"longitude":-0.0,"time":"2026-11-21T00:00:00.000Z"},"fence":null,"acknowledged":{"at":"2026-11-21T02:00:05.000Z","by":"user:boss","name":"B","note":"on it"}},"path":{"district":1,"zone":3,"division":2,"station":5}}}}"#;
+    assert_eq!(String::from_utf8(as_text(&read(line)).expect("writes")).expect("text").trim_end(), line);
+}
+
 /// The same of what version 2 added.
 #[test]
 fn what_version_2_wrote_is_read() {

@@ -1,6 +1,6 @@
 //! The records by what they are looked up by, and how a change shows in them.
 
-use super::{ActivePatrol, Ended, UnitEntry};
+use super::{ActivePatrol, Ended, UnitEntry, alerts::OpenAlerts};
 use crate::ports::{Change, KeyRecord, Records, ScopeRecord, SessionRecord, UserRecord, WebhookRecord};
 use sentinel_model::{Patrol, PatrolId, Scope, UnitId, UserName};
 use std::{
@@ -19,6 +19,7 @@ pub(super) struct Tables {
     pub key_by_hash: HashMap<String, String>,
     pub sessions: HashMap<String, Arc<SessionRecord>>,
     pub webhooks: BTreeMap<String, Arc<WebhookRecord>>,
+    pub alerts: OpenAlerts,
 }
 
 impl From<Records> for Tables {
@@ -30,7 +31,8 @@ impl From<Records> for Tables {
             .chain(records.keys.into_iter().map(Change::PutKey))
             .chain(records.sessions.into_iter().map(Change::PutSession))
             .chain(records.webhooks.into_iter().map(Change::PutWebhook))
-            .chain(records.patrols.into_iter().map(Change::PutPatrol));
+            .chain(records.patrols.into_iter().map(Change::PutPatrol))
+            .chain(records.alerts.into_iter().map(Change::PutAlert));
         for change in changes {
             tables.apply(change);
         }
@@ -81,6 +83,8 @@ impl Tables {
             Change::DropWebhook { id } => {
                 self.webhooks.remove(&id);
             }
+            Change::PutAlert(record) => self.alerts.put(record),
+            Change::DropAlert { id } => self.alerts.remove(&id),
             // In the outbox, not here.
             Change::PutDelivery(_) => {}
             // Read where it is kept.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     memory::MemoryBus,
-    ports::{Change, Commit, Committed, Records, TimeRange},
+    ports::{AlertsOf, Change, Commit, Committed, Records, TimeRange},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -59,6 +59,20 @@ impl Registry for SharedLog {
     }
     async fn patrols_at(&self, _: &[sentinel_model::Scope], _: Time) -> Result<Vec<Patrol>, EngineError> {
         Ok(Vec::new())
+    }
+    async fn alerts_by_id(&self, _: &[String]) -> Result<Vec<AlertRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn alerts(
+        &self,
+        _: &AlertsOf,
+        _: Option<(Time, String)>,
+        _: usize,
+    ) -> Result<Vec<AlertRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn drop_acknowledged(&self, _: Time) -> Result<(), EngineError> {
+        Ok(())
     }
     async fn audit(
         &self,

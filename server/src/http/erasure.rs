@@ -1,7 +1,7 @@
 //! Erasing what is kept of one unit, as its person has a right to: `DELETE /api/v1/units/{id}/data`.
 //!
-//! All its fixes go, wherever they lie, where it is now, and the events and calls for help that
-//! tell where it was, also those that are yet to be sent to webhooks. The unit itself stays, and so
+//! All its fixes go, wherever they lie, where it is now, its alerts, and the events that tell where
+//! it was, also those that are yet to be sent to webhooks. The unit itself stays, and so
 //! do its patrols: who was on duty for which station and when is the station's own record, and says
 //! no place. What is posted after is new.
 //!
@@ -13,16 +13,19 @@ use crate::{
     auth::{Caller, Signed},
     directory::UnitEntry,
     patrols::PatrolError,
-    ports::{EraseError, TimeRange},
+    ports::{AlertsOf, Change, EraseError, TimeRange},
     state::Sentinel,
 };
 use axum::{
     Json,
     extract::{Path, State},
 };
-use sentinel_model::{Scope, UnitId, unit::ErasedAnswer, webhook::WebhookEvent};
+use sentinel_model::{Scope, UnitId, alerts::AlertKind, unit::ErasedAnswer, webhook::WebhookEvent};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Alerts that are removed by one commit.
+const ALERTS_AT_ONCE: usize = 200;
 
 pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
     OpenApiRouter::new().routes(routes!(erase))
@@ -60,8 +63,11 @@ async fn erase(
             // Somebody took it off duty at this very moment.
             Err(PatrolError::NoUnit(_) | PatrolError::NotActive(_)) => {}
         }
+        erase_alerts(&sentinel, &caller, unit_id).await?;
         // What endpoints have been sent already is theirs; what is yet to be sent is not.
-        sentinel.outbox.drop_about(unit_id.as_str(), WebhookEvent::AlertSos).await?;
+        for kind in AlertKind::ALL {
+            sentinel.outbox.drop_about(unit_id.as_str(), WebhookEvent::of_alert(kind)).await?;
+        }
         sentinel.ingest.bus.forget_events(&told_of(&sentinel, &unit).await?).await?;
         let detail = format!("{} fixes, {} entries that were given up", erased.fixes, erased.given_up);
         let told = tell(&sentinel, &caller, &unit, "unit_data_erased", Some(detail));
@@ -72,13 +78,29 @@ async fn erase(
     .await
 }
 
+/// Open ones are acknowledged first, so that every screen and node lets go of them.
+async fn erase_alerts(sentinel: &Sentinel, caller: &Caller, unit: &UnitId) -> Result<(), ApiError> {
+    let of = AlertsOf { unit: Some(unit.clone()), ..AlertsOf::default() };
+    loop {
+        let some = sentinel.directory.registry().alerts(&of, None, ALERTS_AT_ONCE).await?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        let drops = some.iter().map(|record| Change::DropAlert { id: record.alert.id.clone() }).collect();
+        for record in some.into_iter().filter(|record| record.alert.is_open()) {
+            sentinel.ingest.alerts.acknowledge(caller, record, "").await?;
+        }
+        sentinel.directory.put(drops).await?;
+    }
+}
+
 fn tell(
     sentinel: &Sentinel,
     caller: &Caller,
     unit: &UnitEntry,
     action: &str,
     detail: Option<String>,
-) -> crate::ports::Change {
+) -> Change {
     audit::entry(&sentinel.clock, caller, action, &unit.record.id, unit.home().station(), detail)
 }
 

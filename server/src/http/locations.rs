@@ -136,7 +136,9 @@ async fn locations(
         Ok(Some(unit)) => accept(sentinel, unit, posted).await?,
         // Such as a word of a phone that is no position, which nobody has to own: refused, it
         // would be sent for ever.
-        Ok(None) | Err(_) if posted.fixes.is_empty() && format != Format::Native => {
+        Ok(None) | Err(_)
+            if posted.fixes.is_empty() && posted.calls.is_empty() && format != Format::Native =>
+        {
             sentinel.ingest.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
             IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected: posted.rejected }
         }

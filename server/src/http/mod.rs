@@ -6,6 +6,7 @@
 //! has just made); under them: [`listen`].
 
 mod admin;
+mod alerts;
 mod answer;
 pub mod api_keys;
 mod assets;
@@ -68,6 +69,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(exports::routes())
         .merge(erasure::routes())
         .merge(patrols::routes())
+        .merge(alerts::routes())
         .merge(scopes::routes())
         .merge(filters::routes())
         .merge(users::routes())

@@ -114,6 +114,7 @@ async fn metrics(
     metrics::counter!("sentinel_fixes_total", "outcome" => "rejected")
         .absolute(counts.rejected.load(Relaxed));
     metrics::counter!("sentinel_positions_hidden_total").absolute(counts.hidden.load(Relaxed));
+    metrics::counter!("sentinel_fence_alerts_dropped_total").absolute(counts.fences_untold.load(Relaxed));
     sentinel.metrics.run_upkeep();
     Ok(as_metrics(sentinel.metrics.render()))
 }
@@ -150,6 +151,10 @@ pub fn describe() {
     metrics::describe_counter!(
         "sentinel_positions_hidden_total",
         "Positions newer than their unit's marker that did not move it, by the filters of its scope."
+    );
+    metrics::describe_counter!(
+        "sentinel_fence_alerts_dropped_total",
+        "What devices said of their fences beyond what one unit may in an hour; stored as history all the same."
     );
     metrics::describe_gauge!("sentinel_dead_letters", "Posts that the archive would not take.");
     metrics::describe_histogram!(

@@ -1,91 +1,246 @@
-//! A call for help is told at once to everybody whose scope holds the unit, and to the
-//! endpoints that want it.
+//! Calls for help, and the fences of devices, become alerts: told at once to everybody whose
+//! scope holds the unit, and to the endpoints that want it ([`crate::alerts`]).
 //!
-//! Told before its request is answered, and refused with it where it cannot be told, or kept
-//! for the endpoints: the device then sends it again, and what is stored already is not
-//! stored twice. What is sent again although it was told is not told again.
+//! A call for help is told before its request is answered, and refused with it where it cannot
+//! be told or kept: the device then sends it again, and what is stored already is not stored
+//! twice. An alert's id is made of what the device said, so that what is sent again is the same
+//! alert. Fences are nobody's life: they neither fail a request nor hold it up, and a device
+//! that tells of them without end is heard [`FENCES_AN_HOUR`] times an hour.
 
-use super::{Ingest, decode::SOS};
+use super::{
+    Ingest, SHOWN_WITHIN,
+    decode::{Call, alert_of},
+    finish::even_if_given_up,
+    is_nowhere,
+};
 use crate::{
     auth::secret::Hash,
-    directory::UnitEntry,
-    ports::{EngineError, Receipt},
-    webhooks::enqueue,
+    ports::{AlertRecord, EngineError},
 };
+use dashmap::DashMap;
 use sentinel_model::{
-    Fix,
+    Fix, Time, UnitId,
     alerts::{Alert, AlertKind, AlertPlace},
-    live::{AlertEvent, Event},
 };
-use std::time::Duration;
-
-/// Calls of one request that are told, the newest: a device that calls with every fix
-/// of an hour has been heard by then.
-const AT_ONCE_MAX: usize = 8;
+use std::{
+    collections::{HashMap, HashSet},
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::time::timeout;
 
 /// How long telling may take.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
 
-/// What was stored already when it came, and is older than this, is history that is sent
-/// once more. Younger, it may have been stored by a process that ended before it told.
-const STORED_AND_TOLD_MS: i64 = 3_600_000;
+/// How long screens wait for the records where those are elsewhere and may be away: after it a
+/// call for help is on them before it is kept.
+const SCREENS_WAIT: Duration = Duration::from_secs(1);
 
-/// The calls for help among what a unit has posted, oldest first.
-pub fn among(unit: &UnitEntry, fixes: &[Fix]) -> Vec<Alert> {
-    let calls = fixes.iter().filter(|fix| fix.event.as_deref() == Some(SOS));
-    let mut alerts: Vec<Alert> = calls.map(|fix| alert(unit, fix)).collect();
-    alerts.sort_by_key(|alert| alert.time);
-    alerts.drain(..alerts.len().saturating_sub(AT_ONCE_MAX));
-    alerts
+/// Changes of one commit: a document of MongoDB holds 16 MB.
+const COMMIT: usize = 2_000;
+
+/// Alerts of fences that one unit raises in an hour, at each node.
+pub const FENCES_AN_HOUR: u32 = 60;
+const HOUR_MS: i64 = 3_600_000;
+/// Units that are counted at once.
+const COUNTED_MAX: usize = 100_000;
+
+/// What a device said has happened, where it asks for somebody's attention.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raised {
+    id: String,
+    kind: AlertKind,
+    at: Time,
+    time: Time,
+    place: Option<AlertPlace>,
+    fence: Option<String>,
 }
 
-fn alert(unit: &UnitEntry, fix: &Fix) -> Alert {
-    let id = &unit.record.id;
-    let fix_id = format!("{id} {} {}", fix.time.ms(), fix.uuid.as_deref().unwrap_or_default());
-    Alert {
-        id: Hash::of(&fix_id).as_str()[..24].to_owned(),
-        kind: AlertKind::Sos,
-        unit_id: id.clone(),
-        unit_name: unit.record.name.clone(),
-        patrol_id: None,
-        station: unit.path().station(),
-        at: fix.received_at,
-        time: fix.time,
-        place: Some(AlertPlace { latitude: fix.latitude, longitude: fix.longitude, time: fix.time }),
-        fence: None,
-        acknowledged: None,
+impl Raised {
+    fn of(unit: &UnitId, at: Time, time: Time, uuid: &str, event: &str) -> Option<Self> {
+        let (kind, fence) = alert_of(event)?;
+        let id = Hash::of(&format!("{unit} {} {uuid}", time.ms())).as_str()[..24].to_owned();
+        Some(Self { id, kind, at, time, place: None, fence })
+    }
+}
+
+/// What asks for attention among what a unit has posted, oldest first.
+pub fn among(unit: &UnitId, fixes: &[Fix], calls: &[Call], now: Time) -> Vec<Raised> {
+    let of_fix = |fix: &Fix| {
+        let uuid = fix.uuid.as_deref().unwrap_or_default();
+        let place = AlertPlace { latitude: fix.latitude, longitude: fix.longitude, time: fix.time };
+        let raised = Raised::of(unit, fix.received_at, fix.time, uuid, fix.event.as_deref()?)?;
+        Some(Raised { place: (!is_nowhere(fix)).then_some(place), ..raised })
+    };
+    let without_place =
+        calls.iter().filter_map(|call| Raised::of(unit, now, call.time, &call.uuid, &call.event));
+    let mut raised: Vec<Raised> = fixes.iter().filter_map(of_fix).chain(without_place).collect();
+    raised.sort_by_key(|raised| raised.time);
+    raised
+}
+
+/// How many alerts of fences each unit has raised in the hour that it began.
+#[derive(Default)]
+pub struct Fences(DashMap<UnitId, (Time, u32)>);
+
+impl Fences {
+    fn take(&self, unit: &UnitId, now: Time) -> bool {
+        if self.0.len() >= COUNTED_MAX {
+            self.0.retain(|_, (began, _)| now.ms_since(*began) < HOUR_MS);
+        }
+        let mut counted = self.0.entry(unit.clone()).or_insert((now, 0));
+        if now.ms_since(counted.0) >= HOUR_MS {
+            *counted = (now, 0);
+        }
+        counted.1 = counted.1.saturating_add(1);
+        counted.1 <= FENCES_AN_HOUR
     }
 }
 
 impl Ingest {
-    pub(super) async fn tell(&self, alerts: Vec<Alert>, receipt: Receipt) -> Result<(), EngineError> {
-        let stored_before =
-            |alert: &Alert| receipt.accepted == 0 && alert.at.ms_since(alert.time) > STORED_AND_TOLD_MS;
-        for alert in alerts.into_iter().filter(|alert| !stored_before(alert)) {
+    /// Raises what a unit has posted. Fails only where a call for help is among it.
+    pub(super) async fn raise(
+        self: &Arc<Self>,
+        unit: &UnitId,
+        raised: Vec<Raised>,
+    ) -> Result<(), EngineError> {
+        if raised.is_empty() {
+            return Ok(());
+        }
+        let has_sos = raised.iter().any(|raised| raised.kind == AlertKind::Sos);
+        let (ingest, unit) = (self.clone(), unit.clone());
+        let telling = async move { ingest.raise_all(&unit, raised).await };
+        if has_sos {
+            return telling.await;
+        }
+        let telling = async move {
+            if let Err(error) = telling.await {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "what a device said of its fences could not be told");
+            }
+        };
+        timeout(SHOWN_WITHIN, even_if_given_up(telling)).await.ok();
+        Ok(())
+    }
+
+    async fn raise_all(&self, unit: &UnitId, raised: Vec<Raised>) -> Result<(), EngineError> {
+        let each = 1 + self.directory.webhooks(|webhook| webhook.enabled).len();
+        for some in raised.chunks((COMMIT / each).max(1)) {
             // As it is now: its first fix may just have started its patrol.
-            let Some(unit) = self.directory.unit(&alert.unit_id) else { return Ok(()) };
-            let (id, sos) =
-                (alert.id.clone(), Alert { patrol_id: unit.patrol.map(|active| active.id), ..alert });
-            tracing::warn!(unit = %sos.unit_id, alert = %id, "SOS");
-            let path = unit.path();
-            let deliveries = enqueue::of_sos(&self.directory, &sos, path);
-            let scopes = path.scopes();
-            // Side by side: who looks at a screen need not wait for the records, which may be away.
-            let telling = async {
-                tokio::join!(
-                    self.bus.publish_once(
-                        &id,
-                        &scopes,
-                        Event::Alert(AlertEvent { offset: 0, at: sos.at, alert: sos })
-                    ),
-                    self.directory.put(deliveries)
-                )
-            };
-            let told = tokio::time::timeout(TOLD_WITHIN, telling).await;
-            let (told, kept) = told.map_err(EngineError::during("telling of an SOS"))?;
-            told?;
-            kept?;
+            let records = self.records_of(unit, some).await;
+            self.raise_some(&records).await?;
         }
         Ok(())
+    }
+
+    async fn raise_some(&self, records: &[AlertRecord]) -> Result<(), EngineError> {
+        let mut keeping = pin!(timeout(TOLD_WITHIN, self.keep(records)));
+        let patience = if self.directory.is_shared() { SCREENS_WAIT } else { TOLD_WITHIN };
+        let kept = match timeout(patience, &mut keeping).await {
+            Ok(kept) => kept,
+            Err(_) => {
+                self.cry_out(records).await?;
+                keeping.await
+            }
+        };
+        match kept.map_err(EngineError::during("keeping an alert")).flatten() {
+            Ok(to_tell) => self.tell_in_time(&to_tell).await,
+            Err(error) => {
+                self.cry_out(records).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Calls for help are for every eye, kept or not.
+    async fn cry_out(&self, records: &[AlertRecord]) -> Result<(), EngineError> {
+        let calls = records.iter().filter(|record| record.alert.kind == AlertKind::Sos);
+        self.tell_in_time(&calls.cloned().collect::<Vec<_>>()).await
+    }
+
+    async fn tell_in_time(&self, records: &[AlertRecord]) -> Result<(), EngineError> {
+        let told = timeout(TOLD_WITHIN, self.alerts.tell(records)).await;
+        told.map_err(EngineError::during("telling of an alert"))?
+    }
+
+    /// Keeps those that there are not yet; answers them, and those that are kept and that
+    /// nobody may have been told of.
+    async fn keep(&self, records: &[AlertRecord]) -> Result<Vec<AlertRecord>, EngineError> {
+        let ids: Vec<String> = records.iter().map(|record| record.alert.id.clone()).collect();
+        let registry = self.directory.registry();
+        let known: HashMap<String, AlertRecord> = registry
+            .alerts_by_id(&ids)
+            .await?
+            .into_iter()
+            .map(|record| (record.alert.id.clone(), record))
+            .collect();
+        let (mut new, mut seen) = (Vec::new(), HashSet::new());
+        for record in records {
+            let AlertRecord { alert, .. } = record;
+            let is_new = !known.contains_key(&alert.id) && seen.insert(&alert.id);
+            if is_new && (alert.kind == AlertKind::Sos || self.may_tell_of_fence(&alert.unit_id)) {
+                new.push(record.clone());
+            }
+        }
+        for AlertRecord { alert, .. } in self.alerts.keep(&new).await? {
+            tracing::warn!(unit = %alert.unit_id, alert = alert.id, kind = alert.kind.as_str(), "an alert");
+        }
+        // Also those that another request, or node, was faster with.
+        let open = new.iter().filter_map(|record| self.directory.open_alert(&record.alert.id));
+        let mut to_tell: Vec<AlertRecord> = open.map(|record| (*record).clone()).collect();
+        // Where this process has the only streams, those of before it began ended with it.
+        let may_be_untold = |record: &AlertRecord| {
+            record.alert.is_open() && (self.directory.is_shared() || record.alert.at >= self.began)
+        };
+        to_tell.extend(known.into_values().filter(may_be_untold));
+        to_tell.sort_by_key(|record| record.alert.time);
+        Ok(to_tell)
+    }
+
+    fn may_tell_of_fence(&self, unit: &UnitId) -> bool {
+        let may = self.fences.take(unit, self.clock.now());
+        if !may {
+            self.counts.fences_untold.fetch_add(1, Ordering::Relaxed);
+        }
+        may
+    }
+
+    /// With who the unit is and where it was last known to be.
+    async fn records_of(&self, id: &UnitId, raised: &[Raised]) -> Vec<AlertRecord> {
+        let Some(unit) = self.directory.unit(id) else { return Vec::new() };
+        let last =
+            if raised.iter().any(|raised| raised.place.is_none()) { self.last_place(id).await } else { None };
+        let record = |raised: &Raised| {
+            let Raised { id: alert, kind, at, time, place, fence } = raised.clone();
+            let path = unit.path();
+            let alert = Alert {
+                id: alert,
+                kind,
+                unit_id: id.clone(),
+                unit_name: unit.record.name.clone(),
+                patrol_id: unit.patrol.map(|active| active.id),
+                station: path.station(),
+                at,
+                time,
+                place: place.or(last),
+                fence,
+                acknowledged: None,
+            };
+            AlertRecord { alert, path }
+        };
+        raised.iter().map(record).collect()
+    }
+
+    async fn last_place(&self, unit: &UnitId) -> Option<AlertPlace> {
+        match timeout(SCREENS_WAIT, self.positions.get(unit)).await {
+            Ok(Ok(last)) => last.map(|last| AlertPlace {
+                latitude: last.latitude,
+                longitude: last.longitude,
+                time: last.time,
+            }),
+            // A call for help without a place is better than none.
+            _ => None,
+        }
     }
 }

@@ -18,6 +18,7 @@ pub mod finish;
 pub mod limits;
 
 use crate::{
+    alerts::Alerts,
     clock::Clock,
     directory::{Directory, UnitEntry},
     live::Hub,
@@ -80,6 +81,10 @@ pub struct Ingest {
     pub patrol_by_fix: bool,
     pub counts: Counts,
     pub aside: aside::Aside,
+    pub alerts: Alerts,
+    pub fences: alerts::Fences,
+    /// Streams that only this process has begin then.
+    pub began: Time,
 }
 
 /// Since the process began.
@@ -90,6 +95,8 @@ pub struct Counts {
     pub rejected: AtomicU64,
     /// Stored, and not shown by the filters of their scope.
     pub hidden: AtomicU64,
+    /// What devices said of their fences beyond what one may.
+    pub fences_untold: AtomicU64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -135,30 +142,32 @@ impl Ingest {
     ) -> Result<IngestAnswer, IngestError> {
         let id = &unit.record.id;
         self.limits
-            .take(id, posted.fixes.len())
+            .take(id, posted.fixes.len() + posted.calls.len())
             .map_err(|retry_after_s| IngestError::TooFast { unit: id.clone(), retry_after_s })?;
         let filters = self.directory.filters(unit.path().station()).map(|(_, filters)| filters);
         let news = News::of(id, &posted.fixes, filters);
-        let alerts = alerts::among(unit, &posted.fixes);
+        let raised = alerts::among(id, &posted.fixes, &posted.calls, self.clock.now());
         self.aside.keep(id, self.clock.now(), &posted.rejected);
         let receipt = self.intake.accept(id, posted.fixes).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
         self.counts.duplicates.fetch_add(receipt.duplicates, Ordering::Relaxed);
         self.counts.rejected.fetch_add(posted.rejected.len() as u64, Ordering::Relaxed);
-        let (ingest, id) = (self.clone(), id.clone());
+        let (ingest, shown_id) = (self.clone(), id.clone());
         let showing = async move {
             let shown = match news {
                 // Sent again it is received later but was made no later.
-                Some(news) if news.is_ahead && receipt.accepted == 0 => ingest.hear(&id, news.last).await,
-                Some(news) => ingest.show(&id, news).await,
+                Some(news) if news.is_ahead && receipt.accepted == 0 => {
+                    ingest.hear(&shown_id, news.last).await
+                }
+                Some(news) => ingest.show(&shown_id, news).await,
                 None => Ok(()),
             };
             if let Err(error) = shown {
-                tracing::error!(unit = %id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
+                tracing::error!(unit = %shown_id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
             }
         };
         tokio::time::timeout(SHOWN_WITHIN, even_if_given_up(showing)).await.ok();
-        self.tell(alerts, receipt).await.map_err(IngestError::Untold)?;
+        self.raise(id, raised).await.map_err(IngestError::Untold)?;
         Ok(IngestAnswer {
             status: "ok".into(),
             accepted: receipt.accepted,

@@ -20,6 +20,7 @@ use crate::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use sentinel_model::{
     PatrolId, Scope, UnitId, UnitStatus,
+    alerts::Alert,
     live::{Event, LiveUnit},
 };
 use std::{
@@ -170,8 +171,17 @@ impl Hub {
             .try_collect::<()>()
             .await?;
         let live = self.live_units(&members).await?;
-        room.fill(&position, live, Vec::new());
+        let alerts = self.open_alerts(room.scope).await;
+        room.fill(&position, live, alerts);
         Ok(())
+    }
+
+    /// The open alerts by the newest records: an alert is told after it is committed, so what
+    /// the stream has told is among them.
+    async fn open_alerts(&self, scope: Scope) -> Vec<Arc<Alert>> {
+        self.read_records().await;
+        let open = self.directory.open_alerts(scope);
+        open.iter().map(|record| Arc::new(record.alert.clone())).collect()
     }
 
     /// Members with where they are and how. Where the records do not say that somebody is
@@ -213,19 +223,28 @@ impl Hub {
         if asked.is_empty() {
             return Vec::new();
         }
-        let reading = async {
-            if let Err(error) = self.directory.catch_up().await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "who is on patrol is told by what this node knows");
-            }
-        };
-        if tokio::time::timeout(RECORDS_PATIENCE, reading).await.is_err() {
-            tracing::warn!("the records are slow; who is on patrol is told by what this node knows");
-        }
+        self.read_records().await;
         let on = |unit: &UnitId, patrol| {
             let entry = self.directory.unit(unit)?;
             entry.patrol.is_some_and(|active| active.id == patrol).then_some(entry)
         };
         asked.iter().map(|(unit, patrol)| on(unit, *patrol)).collect()
+    }
+
+    async fn read_records(&self) {
+        let reading = async {
+            if let Err(error) = self.directory.catch_up().await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "who is on patrol, and which alerts are open, is told by what this node knows"
+                );
+            }
+        };
+        if tokio::time::timeout(RECORDS_PATIENCE, reading).await.is_err() {
+            tracing::warn!(
+                "the records are slow; who is on patrol, and which alerts are open, is told by what this node knows"
+            );
+        }
     }
 }

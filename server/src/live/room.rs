@@ -152,9 +152,10 @@ impl Room {
     pub fn snapshot(&self, view: &View) -> (Frame, Cursor) {
         let state = self.state.lock();
         let (units, epoch, cursor) = (state.units(), state.epoch(), state.cursor());
-        let alerts = state.alerts().filter(|alert| view.filter.keeps_alert(alert));
-        let alerts: Vec<Alert> = alerts.take(SNAPSHOT_ALERTS).cloned().collect();
+        let alerts = state.alerts();
         drop(state);
+        let alerts = alerts.iter().filter(|alert| view.filter.keeps_alert(alert)).take(SNAPSHOT_ALERTS);
+        let alerts: Vec<Alert> = alerts.map(|alert| (**alert).clone()).collect();
         let units = view.of(units);
         let units = units.iter().map(AsRef::as_ref);
         (frame::snapshot(view.encoding, self.scope, &epoch, cursor.head.offset, units, &alerts), cursor)

@@ -9,7 +9,7 @@ use super::{
     audit::AuditDoc,
     driver::{LATER, MongoError, SOON, within},
     log::{FOLDED, KEPT_MS, LogError, Mark, number},
-    records::{ChangeDoc, CommitDoc, DELIVERY, PatrolDoc, RecordDoc},
+    records::{ALERT, ChangeDoc, CommitDoc, DELIVERY, PatrolDoc, RecordDoc},
     registry::MongoRegistry,
 };
 use crate::ports::EngineError;
@@ -34,14 +34,15 @@ impl MongoRegistry {
     pub async fn fold(&self, now: Time) -> Result<u64, EngineError> {
         let folding = async {
             let from = self.log.folded().await?;
-            // What is folded may be forgotten: deliveries go where they stay first.
-            let moved = self.move_deliveries().await?.unsigned_abs();
+            // What is folded may be forgotten: deliveries and alerts go where they stay first.
+            let moved = self.move_on().await?.unsigned_abs();
             let mut folded = from;
             while folded + RUN <= moved && self.fold_run(folded).await? {
                 folded += RUN;
             }
             if folded > from {
                 self.forget(folded, now).await?;
+                self.forget_dropped_alerts().await?;
             }
             Ok::<_, LogError>(folded)
         };
@@ -67,7 +68,8 @@ impl MongoRegistry {
         for CommitDoc { n, at, changes, .. } in run {
             for change in changes {
                 match change {
-                    ChangeDoc::Put { id, .. } if id.starts_with(DELIVERY) => {}
+                    ChangeDoc::Put { id, .. } if id.starts_with(DELIVERY) || id.starts_with(ALERT) => {}
+                    ChangeDoc::Drop { id } if id.starts_with(ALERT) => {}
                     ChangeDoc::Put { id, body, expires } => {
                         records.insert(id.clone(), RecordDoc { id, n, body: Some(body), expires });
                     }
@@ -115,10 +117,10 @@ impl MongoRegistry {
     }
 }
 
-type Copy<T> = (mongodb::bson::Bson, i64, T);
+pub(super) type Copy<T> = (mongodb::bson::Bson, i64, T);
 
 /// Stores copies that are not there, and replaces those that are there from older commits.
-async fn put_newer<T>(collection: &Collection<T>, copies: Vec<Copy<T>>) -> Result<(), MongoError>
+pub(super) async fn put_newer<T>(collection: &Collection<T>, copies: Vec<Copy<T>>) -> Result<(), MongoError>
 where
     T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
 {

@@ -25,6 +25,7 @@
 //! - `w=`, `journal=`, `wtimeoutMS=`: what counts as written, instead of the majority's
 //!   journals
 
+mod alerts;
 pub mod archive;
 mod audit;
 mod away;

@@ -2,7 +2,7 @@
 //!
 //! A commit of the log is one document, and the intent to deliver stands in it, beside what
 //! is told. Whoever looks for deliveries, and whoever folds the log, first moves those of new
-//! commits from the log into a collection of their own ([`MongoRegistry::move_deliveries`]):
+//! commits from the log into a collection of their own ([`MongoRegistry::move_on`]):
 //! an insert by their ids, which may be made again.
 //!
 //! A lease is the insert of `(delivery, when it was due)`, which one node does; then the
@@ -10,10 +10,11 @@
 //! is still due puts that right in the place of a node that has ended in between.
 
 use super::{
+    alerts::AlertDoc,
     driver::{LATER, MongoError, SOON, within},
     log::{LogError, Mark, number},
     outbox_docs::{DeliveryDoc, LeaseDoc},
-    records::{ChangeDoc, CommitDoc, DELIVERY},
+    records::{ALERT, ChangeDoc, CommitDoc, DELIVERY},
     registry::MongoRegistry,
     store::insert_all,
 };
@@ -26,7 +27,7 @@ use mongodb::{
 };
 use sentinel_model::{Time, webhook::WebhookEvent};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::atomic::{AtomicI64, Ordering},
 };
 
@@ -143,8 +144,8 @@ impl Deliveries {
 }
 
 impl MongoRegistry {
-    /// Moves deliveries from the log to where they are looked for; answers how far.
-    pub(super) async fn move_deliveries(&self) -> Result<i64, LogError> {
+    /// Moves deliveries and alerts from the log to where they are looked for; answers how far.
+    pub(super) async fn move_on(&self) -> Result<i64, LogError> {
         let known = self.deliveries.moved.load(Ordering::Relaxed);
         let mut moved = if known > 0 { known } else { self.moved_mark().await? };
         loop {
@@ -155,17 +156,31 @@ impl MongoRegistry {
             })
             .await?;
             let Some(last) = read.last().map(|commit| commit.n) else { break };
-            let mut docs = Vec::new();
-            for change in read.into_iter().flat_map(|commit| commit.changes) {
-                if let ChangeDoc::Put { id, body, .. } = change
-                    && id.starts_with(DELIVERY)
-                {
-                    docs.push(DeliveryDoc::of_log(&id, &body)?);
+            let (mut docs, mut alerts) = (Vec::new(), BTreeMap::new());
+            for CommitDoc { n, at, changes, .. } in read {
+                for change in changes {
+                    match change {
+                        ChangeDoc::Put { id, body, .. } if id.starts_with(DELIVERY) => {
+                            docs.push(DeliveryDoc::of_log(&id, &body)?);
+                        }
+                        ChangeDoc::Put { id, body, .. } if id.starts_with(ALERT) => {
+                            alerts.insert(id.clone(), AlertDoc::of(&id, n, body)?);
+                        }
+                        ChangeDoc::Drop { id } => {
+                            if let Some(alert) = id.strip_prefix(ALERT) {
+                                alerts.insert(id.clone(), AlertDoc::dropped(alert, n, at));
+                            }
+                        }
+                        _ => {}
+                    }
                 }
             }
             moved = last;
-            if !docs.is_empty() {
-                insert_all(&self.deliveries.docs, docs).await?;
+            if !docs.is_empty() || !alerts.is_empty() {
+                self.alerts.put(alerts).await?;
+                if !docs.is_empty() {
+                    insert_all(&self.deliveries.docs, docs).await?;
+                }
                 self.put_mark(Mark { id: MOVED.into(), n: moved }).await?;
             }
             self.deliveries.moved.fetch_max(moved, Ordering::Relaxed);
@@ -182,7 +197,7 @@ impl MongoRegistry {
     }
 
     async fn due_of(&self, now: Time, of: DueOf<'_>, limit: usize) -> Result<Vec<Queued>, LogError> {
-        self.move_deliveries().await?;
+        self.move_on().await?;
         let mut filter = doc! { "state": "pending", "due": { "$lte": now.ms() } };
         match of {
             DueOf::AllBut([]) => {}
@@ -198,7 +213,7 @@ impl MongoRegistry {
     }
 
     async fn redeliver_one(&self, webhook: &str, id: &str, now: Time) -> Result<Option<Queued>, LogError> {
-        self.move_deliveries().await?;
+        self.move_on().await?;
         let of = doc! { "_id": id, "webhook": webhook };
         let mut free = of.clone();
         free.insert("leased", false);
@@ -254,7 +269,7 @@ impl Outbox for MongoRegistry {
         limit: usize,
     ) -> Result<Vec<Queued>, EngineError> {
         let reading = async {
-            self.move_deliveries().await?;
+            self.move_on().await?;
             let mut filter = doc! { "webhook": webhook };
             if let Some((at, id)) = behind {
                 let same = doc! { "created_at": at.ms(), "_id": { "$lt": id } };
@@ -272,7 +287,7 @@ impl Outbox for MongoRegistry {
 
     async fn pending(&self, behind: Option<&str>, limit: usize) -> Result<Vec<Queued>, EngineError> {
         let reading = async {
-            self.move_deliveries().await?;
+            self.move_on().await?;
             let filter = doc! { "state": "pending", "_id": { "$gt": behind.unwrap_or_default() } };
             self.deliveries.find(filter, doc! { "_id": 1 }, limit).await
         };
@@ -303,7 +318,7 @@ impl Outbox for MongoRegistry {
     async fn drop_about(&self, about: &str, event: WebhookEvent) -> Result<(), EngineError> {
         let dropping = async {
             // Those that are still in the log would come after.
-            self.move_deliveries().await?;
+            self.move_on().await?;
             let told = doc! { "about": about, "event": event.as_str() };
             Ok::<_, LogError>(self.drop_deliveries(told).await?)
         };
@@ -313,7 +328,7 @@ impl Outbox for MongoRegistry {
     async fn drop_of(&self, webhook: &str) -> Result<(), EngineError> {
         let dropping = async {
             // Those that are still in the log would come after.
-            self.move_deliveries().await?;
+            self.move_on().await?;
             Ok::<_, LogError>(self.drop_deliveries(doc! { "webhook": webhook }).await?)
         };
         dropping.await.map_err(EngineError::during("forgetting a webhook's deliveries"))

@@ -2,19 +2,21 @@
 //! looks: a MongoDB by `TEST_MONGODB_URI` does.
 
 use super::{
-    MongoArchive, MongoRegistry, archive, compact,
+    MongoArchive, MongoRegistry,
+    alerts::{self, Alerts},
+    archive, compact,
     connect::Mongo,
     registry,
     segment::{HOUR_MS, date},
     store::Writer,
     tail::Patrols,
 };
-use crate::ports::TimeRange;
+use crate::ports::{AlertsOf, TimeRange};
 use mongodb::{
     Client,
     bson::{Bson, Document, doc},
 };
-use sentinel_model::{Time, UnitId};
+use sentinel_model::{Scope, Time, UnitId};
 use std::time::Duration;
 
 const NOW: Time = Time(1_795_226_400_000);
@@ -32,6 +34,9 @@ fn asked() -> Vec<(&'static str, &'static str, Document, Document)> {
     let lasting = |whose: Document| registry::lasting(&whose, until_now(), NOW.ms());
     let (of_unit, of_units) = (doc! { "unit": "PC-1" }, doc! { "unit": { "$in": ["PC-1", "PC-2"] } });
     let of_stations = doc! { "station": { "$in": ["station:1", "station:2"] } };
+    let of_scope = AlertsOf { scope: Some(Scope::station(1)), is_open: Some(true), ..AlertsOf::default() };
+    let of_one = AlertsOf { unit: Some(unit.clone()), ..AlertsOf::default() };
+    let behind = || Some((NOW, "a1".to_owned()));
     let by_first = || doc! { "first": 1 };
     vec![
         ("a day of a unit", segments, archive::within_range(&unit, day.from, day.to), by_first()),
@@ -46,6 +51,14 @@ fn asked() -> Vec<(&'static str, &'static str, Document, Document)> {
         ("a unit's patrols", patrols, lasting(of_unit), doc! {}),
         ("who is active", patrols, doc! { "ended_at": null }, doc! {}),
         ("whether a patrol may be put", patrols, registry::concerned(&[1, 2], &["PC-1"]), doc! {}),
+        (
+            "the open alerts of a scope",
+            Alerts::DOCS,
+            alerts::filter(&of_scope, behind()),
+            alerts::newest_first(),
+        ),
+        ("alerts of a unit", Alerts::DOCS, alerts::filter(&of_one, behind()), alerts::newest_first()),
+        ("all alerts", Alerts::DOCS, alerts::filter(&AlertsOf::default(), behind()), alerts::newest_first()),
         ("expired sessions", MongoRegistry::RECORDS, doc! { "expires": { "$lte": date(NOW) } }, doc! {}),
     ]
 }

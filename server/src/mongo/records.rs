@@ -4,7 +4,7 @@
 //! as JSON, so that programs of other versions read it; patrols, which are queried, have
 //! fields. Times that are compared are milliseconds since 1970.
 
-use crate::ports::{Change, NewDelivery, Records};
+use crate::ports::{AlertRecord, Change, NewDelivery, OPEN_ALERTS_MAX, Records};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use sentinel_model::{Patrol, PatrolId, Time, audit::AuditEntry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// With this begins what stands in the log for the outbox alone.
 pub const DELIVERY: &str = "delivery:";
+/// And for the alerts, which have a collection of their own.
+pub const ALERT: &str = "alert:";
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -142,7 +144,8 @@ pub fn write(change: &Change) -> Result<ChangeDoc, RecordError> {
         Change::PutSession(record) => (json(record)?, Some(DateTime::from_millis(record.expires_at.ms()))),
         Change::PutWebhook(record) => (json(record)?, None),
         Change::PutDelivery(delivery) => (json(delivery)?, None),
-        Change::DropSession { .. } | Change::DropWebhook { .. } => {
+        Change::PutAlert(record) => (json(record)?, None),
+        Change::DropSession { .. } | Change::DropWebhook { .. } | Change::DropAlert { .. } => {
             return Ok(ChangeDoc::Drop { id: record_id(change) });
         }
         Change::PutPatrol(patrol) => return Ok(ChangeDoc::Patrol(PatrolFields::of(patrol)?)),
@@ -164,6 +167,8 @@ fn record_id(change: &Change) -> String {
         Change::PutWebhook(record) => format!("webhook:{}", record.id),
         Change::DropWebhook { id } => format!("webhook:{id}"),
         Change::PutDelivery(delivery) => format!("{DELIVERY}{}", delivery.id),
+        Change::PutAlert(record) => format!("{ALERT}{}", record.alert.id),
+        Change::DropAlert { id } => format!("{ALERT}{id}"),
         Change::Audit(entry) => format!("audit:{}", entry.id),
     }
 }
@@ -178,6 +183,7 @@ pub fn read(change: ChangeDoc) -> Result<Change, RecordError> {
         ChangeDoc::Drop { id } => match id.split_once(':') {
             Some(("session", hash)) => Ok(Change::DropSession { hash: hash.into() }),
             Some(("webhook", id)) => Ok(Change::DropWebhook { id: id.into() }),
+            Some(("alert", id)) => Ok(Change::DropAlert { id: id.into() }),
             _ => Err(RecordError::Kind(id)),
         },
         ChangeDoc::Patrol(fields) => Ok(Change::PutPatrol(fields.read()?)),
@@ -193,6 +199,10 @@ pub fn read_delivery(id: &str, body: &str) -> Result<NewDelivery, RecordError> {
     of(id, body)
 }
 
+pub fn read_alert(id: &str, body: &str) -> Result<AlertRecord, RecordError> {
+    of(id, body)
+}
+
 pub fn read_audit(id: &str, body: &str) -> Result<AuditEntry, RecordError> {
     of(&format!("audit:{id}"), body)
 }
@@ -205,6 +215,7 @@ pub fn read_record(id: &str, body: &str) -> Result<Change, RecordError> {
         Some("key") => of(id, body).map(Change::PutKey),
         Some("session") => of(id, body).map(Change::PutSession),
         Some("webhook") => of(id, body).map(Change::PutWebhook),
+        Some("alert") => read_alert(id, body).map(Change::PutAlert),
         Some("delivery") => of(id, body).map(Change::PutDelivery),
         _ => Err(RecordError::Kind(id.into())),
     }
@@ -229,7 +240,10 @@ impl Tables {
 
     pub fn show(&mut self, change: Change) {
         match change {
-            Change::DropSession { .. } | Change::DropWebhook { .. } => {
+            Change::DropSession { .. } | Change::DropWebhook { .. } | Change::DropAlert { .. } => {
+                drop(self.records.remove(&record_id(&change)));
+            }
+            Change::PutAlert(ref record) if !record.alert.is_open() => {
                 drop(self.records.remove(&record_id(&change)));
             }
             // Read where they are folded.
@@ -252,7 +266,9 @@ impl Tables {
                 Change::PutKey(record) => all.keys.push(record),
                 Change::PutSession(record) if record.expires_at > now => all.sessions.push(record),
                 Change::PutWebhook(record) => all.webhooks.push(record),
+                Change::PutAlert(record) => all.alerts.push(record),
                 Change::PutSession(_)
+                | Change::DropAlert { .. }
                 | Change::DropSession { .. }
                 | Change::DropWebhook { .. }
                 | Change::PutDelivery(_)
@@ -260,6 +276,8 @@ impl Tables {
                 | Change::Audit(_) => {}
             }
         }
+        all.alerts.sort_by(|a, b| (b.alert.at, &b.alert.id).cmp(&(a.alert.at, &a.alert.id)));
+        all.alerts.truncate(OPEN_ALERTS_MAX);
         all
     }
 }

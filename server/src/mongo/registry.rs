@@ -6,16 +6,19 @@
 //! Workers fold the log into copies that are read by index ([`MongoRegistry::fold`]).
 
 use super::{
+    alerts::Alerts,
     audit::AuditDoc,
     connect::Mongo,
-    driver::{LATER, SOON, within},
+    driver::{LATER, MongoError, SOON, within},
     key_uses::KeyUses,
     log::{Log, LogError},
     outbox::Deliveries,
     records::{self, RecordDoc, RecordError, Tables},
     tail::Patrols,
 };
-use crate::ports::{Change, Commit, Committed, EngineError, Records, Registry, TimeRange};
+use crate::ports::{
+    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TimeRange,
+};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::{
@@ -38,6 +41,7 @@ pub struct MongoRegistry {
     pub(super) records: Collection<RecordDoc>,
     pub(super) patrols: Patrols,
     pub(super) deliveries: Deliveries,
+    pub(super) alerts: Alerts,
     pub(super) audit: Collection<AuditDoc>,
     secrets: Collection<SecretDoc>,
     key_uses: KeyUses,
@@ -79,11 +83,12 @@ impl MongoRegistry {
             }
             let few = IndexOptions::builder().sparse(true).build();
             mongo.make_index(Self::RECORDS, doc! { "expires": 1 }, Some(few)).await?;
-            Deliveries::prepare(mongo).await
+            Ok::<_, MongoError>((Deliveries::prepare(mongo).await?, Alerts::prepare(mongo).await?))
         };
-        let deliveries = making.await.map_err(EngineError::during("preparing the records"))?;
+        let (deliveries, alerts) = making.await.map_err(EngineError::during("preparing the records"))?;
         Ok(Self {
             deliveries,
+            alerts,
             log: Log::new(mongo),
             records: mongo.settled_collection(Self::RECORDS),
             patrols: Patrols::new(mongo),
@@ -110,6 +115,9 @@ impl MongoRegistry {
             }
             for patrol in self.patrols.find_folded(doc! { "ended_at": null }).await?.into_values() {
                 tables.show(Change::PutPatrol(patrol));
+            }
+            for record in self.alerts.open_ones().await? {
+                tables.show(Change::PutAlert(record));
             }
             match self.log.since(folded).await {
                 Ok(commits) => {
@@ -328,6 +336,23 @@ impl Registry for MongoRegistry {
 
     async fn audit(&self, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, EngineError> {
         self.read_audit(before, limit).await.map_err(EngineError::during("reading the audit log"))
+    }
+
+    async fn alerts_by_id(&self, ids: &[String]) -> Result<Vec<AlertRecord>, EngineError> {
+        self.find_alerts_by_id(ids).await.map_err(EngineError::during("reading alerts"))
+    }
+
+    async fn alerts(
+        &self,
+        of: &AlertsOf,
+        behind: Option<(Time, String)>,
+        limit: usize,
+    ) -> Result<Vec<AlertRecord>, EngineError> {
+        self.find_alerts(of, behind, limit).await.map_err(EngineError::during("reading a list of alerts"))
+    }
+
+    async fn drop_acknowledged(&self, before: Time) -> Result<(), EngineError> {
+        self.drop_alerts_before(before).await.map_err(EngineError::during("forgetting old alerts"))
     }
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {

@@ -24,8 +24,8 @@ pub use outbox::{DueOf, NewDelivery, Outbox, Queued};
 pub use positions::{NearbyQuery, Positions, Put};
 pub use queue::{DeadEntry, QueueContents, QueueEntry};
 pub use registry::{
-    Change, Commit, Committed, Home, KeyRecord, Records, Registry, ScopeRecord, SessionRecord, SigningSecret,
-    UnitRecord, UserRecord, WebhookRecord,
+    AlertRecord, AlertsOf, Change, Commit, Committed, Home, KeyRecord, OPEN_ALERTS_MAX, Records, Registry,
+    ScopeRecord, SessionRecord, SigningSecret, UnitRecord, UserRecord, WebhookRecord,
 };
 pub use rooms::{RoomMember, Rooms};
 

@@ -1,13 +1,17 @@
 use super::{EngineError, NewDelivery, TimeRange};
 use async_trait::async_trait;
 use sentinel_model::{
-    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName, audit::AuditEntry,
-    filters::Filters, webhook::WantedEvents,
+    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName,
+    alerts::{Alert, AlertKind},
+    audit::AuditEntry,
+    filters::Filters,
+    webhook::WantedEvents,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt};
 
-/// The durable records: hierarchy, units, people, keys, sessions, webhooks, patrols.
+/// The durable records: hierarchy, units, people, keys, sessions, webhooks, patrols,
+/// alerts.
 ///
 /// The running program works on its own copy in memory (`directory`), loaded at
 /// start; every change is committed here first. A commit is atomic and on disk
@@ -16,7 +20,7 @@ use std::{collections::HashMap, fmt};
 /// changes nothing.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
-    /// Everything but ended patrols and expired sessions.
+    /// Everything but ended patrols, acknowledged alerts and expired sessions.
     async fn load(&self, now: Time) -> Result<Records, EngineError>;
 
     /// Whether other nodes may commit too.
@@ -51,6 +55,20 @@ pub trait Registry: Send + Sync + 'static {
 
     /// Entries of the audit log before the one of this id, or from the newest, newest first.
     async fn audit(&self, before: Option<&str>, limit: usize) -> Result<Vec<AuditEntry>, EngineError>;
+
+    /// Those of these ids that there are, in any order.
+    async fn alerts_by_id(&self, ids: &[String]) -> Result<Vec<AlertRecord>, EngineError>;
+
+    /// Alerts from behind `(at, id)`, or from the newest, newest first.
+    async fn alerts(
+        &self,
+        of: &AlertsOf,
+        behind: Option<(Time, String)>,
+        limit: usize,
+    ) -> Result<Vec<AlertRecord>, EngineError>;
+
+    /// Forgets the acknowledged ones that were raised before a time.
+    async fn drop_acknowledged(&self, before: Time) -> Result<(), EngineError>;
 
     /// The installation's secret of that name, made at first asking: 32 random bytes.
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError>;
@@ -89,6 +107,8 @@ pub struct Records {
     pub webhooks: Vec<WebhookRecord>,
     /// Active ones.
     pub patrols: Vec<Patrol>,
+    /// The newest open ones, at most [`OPEN_ALERTS_MAX`].
+    pub alerts: Vec<AlertRecord>,
 }
 
 /// One durable change; `Put` makes or replaces the record of that id. A patrol stays its
@@ -106,6 +126,10 @@ pub enum Change {
     PutPatrol(Patrol),
     PutWebhook(WebhookRecord),
     DropWebhook {
+        id: String,
+    },
+    PutAlert(AlertRecord),
+    DropAlert {
         id: String,
     },
     /// Into the [`Outbox`](super::Outbox), where none of that id is there. Not among what is loaded.
@@ -184,6 +208,25 @@ pub struct SessionRecord {
     pub username: UserName,
     pub credentials_version: u32,
     pub expires_at: Time,
+}
+
+/// Open alerts that the running program holds; older ones are found in the records alone.
+pub const OPEN_ALERTS_MAX: usize = 10_000;
+
+/// An alert, and the path of its station when it was raised: who sees a scope of it sees the alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertRecord {
+    pub alert: Alert,
+    pub path: ScopePath,
+}
+
+/// Which alerts are looked for; what is none does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct AlertsOf {
+    pub scope: Option<Scope>,
+    pub is_open: Option<bool>,
+    pub kind: Option<AlertKind>,
+    pub unit: Option<UnitId>,
 }
 
 /// An endpoint that is told of what happens in a scope.

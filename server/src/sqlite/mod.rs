@@ -4,6 +4,7 @@
 //! reads) and `records.db` ([`registry`], and [`outbox`] beside it). Both run in WAL mode with
 //! `synchronous=FULL`: a commit that answered is on disk.
 
+mod alerts;
 mod archive;
 mod erase;
 mod fold;

@@ -7,21 +7,24 @@
 //! finishes what was sent and closes the file.
 
 use super::{
-    key_uses,
+    alerts, key_uses,
     open::{self, Migrations},
     outbox,
     readers::Readers,
     records::{self, RecordError, apply, bodies, patrols, secrets},
 };
-use crate::ports::{Change, Commit, Committed, EngineError, Records, Registry, TimeRange};
+use crate::ports::{
+    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TimeRange,
+};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId, audit::AuditEntry};
 use std::{collections::HashMap, path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
-const SCHEMA: Migrations =
-    Migrations { steps: &[records::SCHEMA, key_uses::SCHEMA, outbox::SCHEMA, records::AUDIT] };
+const SCHEMA: Migrations = Migrations {
+    steps: &[records::SCHEMA, key_uses::SCHEMA, outbox::SCHEMA, records::AUDIT, alerts::SCHEMA],
+};
 
 /// Requests that may wait for the thread before callers do.
 const QUEUE: usize = 64;
@@ -107,6 +110,7 @@ impl Registry for SqliteRegistry {
                 sessions: bodies(db, "session")?,
                 webhooks: bodies(db, "webhook")?,
                 patrols: patrols(db, "ended_at IS NULL ORDER BY id", [])?,
+                alerts: alerts::open_ones(db)?,
             })
         })
         .await
@@ -193,6 +197,25 @@ impl Registry for SqliteRegistry {
                 bodies.map(|body| Ok(serde_json::from_str(&body?)?)).collect()
             })
             .await
+    }
+
+    async fn alerts_by_id(&self, ids: &[String]) -> Result<Vec<AlertRecord>, EngineError> {
+        let ids = ids.to_vec();
+        self.read("reading alerts", move |db| alerts::by_id(db, &ids)).await
+    }
+
+    async fn alerts(
+        &self,
+        of: &AlertsOf,
+        behind: Option<(Time, String)>,
+        limit: usize,
+    ) -> Result<Vec<AlertRecord>, EngineError> {
+        let of = of.clone();
+        self.read("reading a list of alerts", move |db| alerts::find(db, &of, behind, limit)).await
+    }
+
+    async fn drop_acknowledged(&self, before: Time) -> Result<(), EngineError> {
+        self.run("forgetting old alerts", move |db| alerts::drop_acknowledged(db, before)).await
     }
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {

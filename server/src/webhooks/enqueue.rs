@@ -8,12 +8,10 @@
 use crate::{
     auth::secret::{hex, random_id},
     directory::{Directory, UnitEntry},
-    ports::{Change, NewDelivery, WebhookRecord},
+    ports::{AlertRecord, Change, NewDelivery, WebhookRecord},
 };
 use sentinel_model::{
-    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus,
-    alerts::{Alert, AlertPlace},
-    webhook::WebhookEvent,
+    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus, alerts::AlertPlace, webhook::WebhookEvent,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -57,12 +55,25 @@ struct OfStatus {
 
 #[derive(Serialize)]
 struct OfAlert<'a> {
-    /// As live streams tell it.
+    /// As live streams and the list of alerts have it.
     alert_id: &'a str,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
+    unit_name: &'a str,
+    /// Where the unit was, or was last known to be.
+    #[serde(flatten)]
+    place: Option<Place>,
+    /// By the device's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence: Option<&'a str>,
     /// The device's clock.
     time: Time,
+}
+
+#[derive(Serialize)]
+struct Place {
+    latitude: f64,
+    longitude: f64,
+    /// When it was there.
+    place_time: Time,
 }
 
 /// Something that happened to a unit.
@@ -127,22 +138,27 @@ pub fn of_status(
     of(directory, &happened, OfStatus { status, heard_at })
 }
 
-/// That a unit calls for help, on duty or not. The same alert is told once, also where the
-/// unit has come on duty since.
-pub fn of_sos(directory: &Directory, alert: &Alert, path: ScopePath) -> Vec<Change> {
+/// That a unit calls for help or came to a fence, on duty or not. The same alert is told once,
+/// also where the unit has come on duty since.
+pub fn of_alert(directory: &Directory, AlertRecord { alert, path }: &AlertRecord) -> Vec<Change> {
     let happened = Happened {
-        event: WebhookEvent::AlertSos,
+        event: WebhookEvent::of_alert(alert.kind),
         at: alert.at,
         unit: &alert.unit_id,
         patrol: alert.patrol_id,
-        path,
+        path: *path,
         mark: alert.id.clone(),
     };
-    let of_place = |of: fn(&AlertPlace) -> f64| alert.place.as_ref().map(of);
+    let place = alert.place.map(|AlertPlace { latitude, longitude, time }| Place {
+        latitude,
+        longitude,
+        place_time: time,
+    });
     let told = OfAlert {
         alert_id: &alert.id,
-        latitude: of_place(|place| place.latitude),
-        longitude: of_place(|place| place.longitude),
+        unit_name: &alert.unit_name,
+        place,
+        fence: alert.fence.as_deref(),
         time: alert.time,
     };
     of(directory, &happened, told)

@@ -59,10 +59,10 @@ impl Engines {
         let history = folder.history();
         let bus = Arc::new(MemoryBus::new(&crate::auth::secret::random_id()));
         let intake = Arc::new(SqliteIntake::open(&history, IntakeLimits::default())?);
-        if let Some(retention) = config.retention {
-            tasks.spawn(expire(intake.clone(), retention, clock.clone(), stop.clone()));
-        }
         let records = Arc::new(SqliteRegistry::open(&folder.records())?);
+        if let Some(retention) = config.retention {
+            tasks.spawn(expire(intake.clone(), records.clone(), retention, clock.clone(), stop.clone()));
+        }
         Ok(Self {
             registry: records.clone(),
             outbox: records,
@@ -79,8 +79,14 @@ impl Engines {
     }
 }
 
-/// Drops history that is older, until `stop`.
-async fn expire(intake: Arc<SqliteIntake>, retention: Duration, clock: Clock, stop: CancellationToken) {
+/// Drops history that is older, and alerts that told of it, until `stop`.
+async fn expire(
+    intake: Arc<SqliteIntake>,
+    records: Arc<SqliteRegistry>,
+    retention: Duration,
+    clock: Clock,
+    stop: CancellationToken,
+) {
     let kept_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
     let mut ticks = tokio::time::interval(EXPIRED_EVERY);
     loop {
@@ -88,7 +94,12 @@ async fn expire(intake: Arc<SqliteIntake>, retention: Duration, clock: Clock, st
             _ = ticks.tick() => {}
             () = stop.cancelled() => return,
         }
-        if let Err(error) = intake.drop_before(Time(clock.now().0.saturating_sub(kept_ms))).await {
+        let before = Time(clock.now().0.saturating_sub(kept_ms));
+        let dropped = match intake.drop_before(before).await {
+            Ok(()) => records.drop_acknowledged(before).await,
+            error => error,
+        };
+        if let Err(error) = dropped {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "expired history could not be dropped; it is tried again");
         }

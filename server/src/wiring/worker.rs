@@ -13,7 +13,7 @@ use crate::{
     http,
     live::status::StatusWatch,
     patrols::{Patrols, Starts},
-    ports::{ArchiveWriter, Bus as _, BusSink, EngineError, PositionFrame},
+    ports::{ArchiveWriter, Bus as _, BusSink, EngineError, PositionFrame, Registry as _},
     redis::{DeadLetters, Seeker, seek_lease, warn_of_volatile},
     serve,
     worker::{Worker, WorkerOptions},
@@ -140,10 +140,14 @@ fn chores(
     // Also where the database took the wish: not every one that takes it fulfils it.
     if let Some(retention) = shared.retention {
         let kept_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        let (archive, clock) = (archive.clone(), clock.clone());
+        let (registry, archive, clock) = (registry.clone(), archive.clone(), clock.clone());
         chores.push(Chore::new("dropping history that is too old", seconds(600), move || {
-            let (archive, before) = (archive.clone(), clock.now().plus_ms(-kept_ms));
-            async move { archive.drop_before(before).await }
+            let (registry, archive) = (registry.clone(), archive.clone());
+            let before = clock.now().plus_ms(-kept_ms);
+            async move {
+                archive.drop_before(before).await?;
+                registry.drop_acknowledged(before).await
+            }
         }));
     }
     chores

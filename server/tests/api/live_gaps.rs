@@ -10,9 +10,12 @@ use sentinel_model::{
     live::{self, Event, ServerFrame, StatusChanged, Subscribe, UnitJoined, UnitLeft},
 };
 use sentinel_server::{
+    alerts::Alerts,
     auth::ScopeGrant,
     ingest::{
-        Counts, Ingest, aside, decode,
+        Counts, Ingest,
+        alerts::Fences,
+        aside, decode,
         limits::{UnitLimits, UnitRate},
     },
     live::{Encoding, Frame, Hub, Session, Wanted, live_unit},
@@ -188,6 +191,13 @@ impl Stage {
             patrol_by_fix: true,
             counts: Counts::default(),
             aside: aside::Aside::default(),
+            alerts: Alerts {
+                clock: sentinel.clock.clone(),
+                directory: sentinel.directory.clone(),
+                bus: self.bus.clone(),
+            },
+            fences: Fences::default(),
+            began: sentinel.clock.now(),
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod admin;
 mod admin_webhooks;
+mod alerts;
 mod audit;
 #[path = "../shared/clients.rs"]
 mod clients;

@@ -228,7 +228,7 @@ async fn packed_a_frame_comes_at_once_while_the_stream_stays_open() {
     assert_eq!(response.headers()["content-encoding"], "gzip");
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut plain = GzDecoder::new(Vec::new());
-    until(&mut response, &mut plain, r#""units":[]}"#).await;
+    until(&mut response, &mut plain, r#""units":[],"alerts":[]}"#).await;
     server.fixes(&token, &[fix(at(0), 9.9, 76.2)]).await;
     until(&mut response, &mut plain, "unit_joined").await;
     for (n, lat) in (1..).zip([9.91, 9.92, 9.93]) {

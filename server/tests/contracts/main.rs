@@ -1,5 +1,6 @@
 //! What engines promise, told once a port and run over every engine.
 
+mod alerts;
 mod archive;
 mod bus;
 mod database_away;

@@ -3,6 +3,11 @@
 //! An engine joins with a [`Store`], which opens the same records each time and is none
 //! where its server is not installed, and a line of [`registry_contract!`].
 
+pub use crate::alerts::{
+    a_page_of_alerts_goes_on_behind_its_last_also_within_a_millisecond,
+    alerts_are_found_by_who_sees_them_newest_first_and_only_open_ones_are_loaded,
+    dropped_alerts_are_gone_and_old_ones_go_once_they_are_acknowledged,
+};
 pub use crate::key_uses::when_keys_were_last_used_is_kept_and_never_goes_back;
 use async_trait::async_trait;
 use sentinel_model::{Level, Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId};
@@ -40,6 +45,9 @@ macro_rules! registry_contract {
                 when_keys_were_last_used_is_kept_and_never_goes_back
                 secrets_are_taken_along_to_another_installation
                 commits_from_many_tasks_are_all_kept
+                alerts_are_found_by_who_sees_them_newest_first_and_only_open_ones_are_loaded
+                a_page_of_alerts_goes_on_behind_its_last_also_within_a_millisecond
+                dropped_alerts_are_gone_and_old_ones_go_once_they_are_acknowledged
             );
         }
     };

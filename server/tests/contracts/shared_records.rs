@@ -1,15 +1,15 @@
 //! What records promise that many nodes share, beyond what every registry does.
 
 use crate::{
-    NOW, at_stations, contract,
+    NOW, alerts, at_stations, contract,
     mongo::{Kind, OnMongo},
     registry::{ids, patrol, session, unit, unit_id},
 };
 use futures::future::join_all;
-use sentinel_model::{Patrol, PatrolId, Time};
+use sentinel_model::{Patrol, PatrolId, Time, alerts::AlertKind};
 use sentinel_server::{
     mongo::MongoRegistry,
-    ports::{Change, Commit, Records, Registry, TimeRange},
+    ports::{AlertsOf, Change, Commit, Records, Registry, TimeRange},
 };
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ contract!(ferretdb, where_installed OnMongo::of(Kind::FerretDb),
     folding_changes_nothing_that_is_read
     two_who_fold_at_once_leave_what_one_would
     a_dropped_session_stays_dropped_when_it_is_folded
+    alerts_are_the_same_before_and_after_they_are_folded
     what_is_folded_and_old_is_forgotten_and_who_needed_it_is_told
 );
 
@@ -34,6 +35,7 @@ contract!(mongo_java, where_installed OnMongo::of(Kind::JavaServer),
     folding_changes_nothing_that_is_read
     two_who_fold_at_once_leave_what_one_would
     a_dropped_session_stays_dropped_when_it_is_folded
+    alerts_are_the_same_before_and_after_they_are_folded
     what_is_folded_and_old_is_forgotten_and_who_needed_it_is_told
 );
 
@@ -227,6 +229,25 @@ async fn a_dropped_session_stays_dropped_when_it_is_folded(on: &OnMongo) {
     many_commits(&node, 101, 99).await;
     assert_eq!(node.fold(NOW).await.expect("folds"), 200);
     assert_eq!(node.load(NOW).await.expect("loads").sessions, []);
+}
+
+async fn alerts_are_the_same_before_and_after_they_are_folded(on: &OnMongo) {
+    let (here, there) = (on.registry().await, on.registry().await);
+    let call = |n| alerts::alert(n, AlertKind::Sos, "PC-1", 15);
+    commit(&here, 0, (1..4).map(|n| Change::PutAlert(call(n))).collect()).await;
+    commit(&there, 1, vec![Change::PutAlert(alerts::acknowledged(&call(1)))]).await;
+    commit(&here, 2, vec![Change::DropAlert { id: "a2".into() }]).await;
+    let seen = async |node: &MongoRegistry| {
+        let open: Vec<_> = node.load(NOW).await.expect("loads").alerts;
+        (open, node.alerts(&AlertsOf::default(), None, 10).await.expect("reads"))
+    };
+    let expected = (vec![call(3)], vec![call(3), alerts::acknowledged(&call(1))]);
+    assert_eq!(seen(&there).await, expected);
+    many_commits(&here, 3, 97).await;
+    assert_eq!(there.fold(NOW).await.expect("folds"), 100);
+    for node in [&here, &there, &on.registry().await] {
+        assert_eq!(seen(node).await, expected);
+    }
 }
 
 async fn what_is_folded_and_old_is_forgotten_and_who_needed_it_is_told(on: &OnMongo) {

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use sentinel_model::{Patrol, PatrolId, Time, UnitId, audit::AuditEntry};
-use sentinel_server::ports::{Change, Commit, Committed, EngineError, Records, Registry, TimeRange};
+use sentinel_server::ports::{
+    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TimeRange,
+};
 
 /// Each node begins with nothing and reads the commits.
 #[derive(Default)]
@@ -42,6 +44,20 @@ impl Registry for SharedLog {
 
     // Nobody looks back here.
 
+    async fn alerts_by_id(&self, _: &[String]) -> Result<Vec<AlertRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn alerts(
+        &self,
+        _: &AlertsOf,
+        _: Option<(Time, String)>,
+        _: usize,
+    ) -> Result<Vec<AlertRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn drop_acknowledged(&self, _: Time) -> Result<(), EngineError> {
+        Ok(())
+    }
     async fn audit(&self, _: Option<&str>, _: usize) -> Result<Vec<AuditEntry>, EngineError> {
         Ok(Vec::new())
     }

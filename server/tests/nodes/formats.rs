@@ -50,7 +50,7 @@ async fn every_client_is_answered_and_stored_by_many_nodes_as_by_one() {
 async fn an_sos_that_comes_to_several_nodes_goes_out_once() {
     let Some(town) = Town::start(3, 1).await else { return };
     let receiver = Receiver::start().await;
-    let key = town.nodes[0].key(zone(3), &[Permission::Manage]).await;
+    let key = town.nodes[0].key(zone(3), &[Permission::Manage, Permission::Read]).await;
     let body = json!({"name": "n", "url": receiver.url(), "scope": "zone:3", "events": ["alert.sos"]});
     let made = town.nodes[0].post(&key, "/api/v1/webhooks", body).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);

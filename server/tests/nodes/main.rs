@@ -23,6 +23,7 @@ macro_rules! on_each_ground {
     };
 }
 
+mod alerts;
 mod behind;
 mod credentials;
 mod formats;

@@ -134,6 +134,7 @@ impl Household {
         self.call(server, Method::PATCH, "units/CAR-5", json!({"station": "station:3", "name": "moved"}))
             .await;
         self.post(server, "CAR-10", odd(self.begun)).await;
+        self.call_for_help(server, &["CAR-1", "CAR-2"]).await;
         self.remember_active(server).await;
     }
 
@@ -161,6 +162,7 @@ impl Household {
         let began = self.make(node, "patrols", json!({"unit_id": "CAR-11", "station": "station:2"})).await;
         self.remember(&began);
         self.call(node, Method::PATCH, "units/CAR-6", json!({"name": "renamed"})).await;
+        self.call_for_help(node, &["CAR-3", "CAR-4"]).await;
         self.remember_active(node).await;
     }
 
@@ -213,6 +215,20 @@ impl Household {
             let answer: Value = answer.error_for_status().expect("takes it").json().await.expect("JSON");
             assert_eq!(answer["accepted"], json!(batch.len()), "{answer}");
         }
+    }
+
+    /// Each of them once; the oldest call that is open is seen to.
+    async fn call_for_help(&self, server: &Node, units: &[&str]) {
+        for unit in units {
+            let request =
+                Client::new().post(server.url("/api/v1/locations")).bearer_auth(&self.tokens[*unit]);
+            let call = json!({"event": "sos", "timestamp": self.begun});
+            request.json(&call).send().await.expect("answers").error_for_status().expect("it is told");
+        }
+        let open = self.call(server, Method::GET, "alerts", Value::Null).await;
+        let oldest = open["items"].as_array().and_then(|items| items.last()).expect("an open one");
+        let path = format!("alerts/{}/acknowledge", id_of(oldest));
+        self.make(server, &path, json!({"note": "കൊച്ചി"})).await;
     }
 
     fn remember(&mut self, patrol: &Value) {

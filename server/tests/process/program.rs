@@ -6,7 +6,7 @@ use sentinel_server::{
     clock::Clock,
     directory::Directory,
     memory::MemoryBus,
-    ports::{Change, Home, KeyRecord, ScopeRecord, UnitRecord},
+    ports::{Change, Home, KeyRecord, Registry, ScopeRecord, UnitRecord},
     sqlite::SqliteRegistry,
 };
 use std::{
@@ -109,11 +109,21 @@ impl Drop for Process {
 /// One station with units `PC-0` and up; answers their tokens and a key that reads all
 /// and runs patrols.
 pub async fn make_fleet(data: &Path, units: usize) -> (Vec<String>, String) {
-    let registry = SqliteRegistry::open(&data.join("records.db")).expect("opens");
+    make_fleet_in(&records(Arc::new(registry_of(data))).await, units).await
+}
+
+pub fn registry_of(data: &Path) -> SqliteRegistry {
+    SqliteRegistry::open(&data.join("records.db")).expect("opens")
+}
+
+/// To change records with, while no server has them.
+pub async fn records(registry: Arc<dyn Registry>) -> Arc<Directory> {
     let now = Clock::system().now();
-    let directory =
-        Directory::load(Arc::new(registry), Arc::new(MemoryBus::new("")), now).await.expect("loads");
-    let directory = Arc::new(directory);
+    Arc::new(Directory::load(registry, Arc::new(MemoryBus::new("")), now).await.expect("loads"))
+}
+
+pub async fn make_fleet_in(directory: &Arc<Directory>, units: usize) -> (Vec<String>, String) {
+    let now = Clock::system().now();
     let [district, zone, division, station] = PATH.scopes();
     let scope = |scope: Scope, parent| {
         let path = (scope.level == Level::Station).then_some(PATH);

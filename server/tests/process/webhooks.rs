@@ -1,16 +1,15 @@
 //! What webhooks were to be told is told, also when the program is killed in between.
 
 use crate::{
-    program::{Process, make_fleet},
+    program::{Process, make_fleet, make_fleet_in, records, registry_of},
     receiver::{How, Receiver},
 };
-use sentinel_model::{Level, PatrolId, Scope, webhook::WantedEvents};
+use sentinel_model::{Level, Page, PatrolId, Scope, Time, alerts::Alert, webhook::WantedEvents};
 use sentinel_server::{
     clock::Clock,
     directory::Directory,
-    memory::MemoryBus,
+    mongo::{Mongo, MongoRegistry},
     ports::{Change, SigningSecret, WebhookRecord},
-    sqlite::SqliteRegistry,
 };
 use serde_json::{Value, json};
 use std::{
@@ -25,11 +24,8 @@ const KILLS: usize = 5;
 const UNITS: usize = 6;
 const ALLOW: [&str; 2] = ["--webhook-allow", "127.0.0.1"];
 
-async fn make_webhook(data: &Path, url: String) {
-    let registry = SqliteRegistry::open(&data.join("records.db")).expect("opens");
+async fn make_webhook(records: &Arc<Directory>, url: String) {
     let now = Clock::system().now();
-    let directory =
-        Directory::load(Arc::new(registry), Arc::new(MemoryBus::new("")), now).await.expect("loads");
     let webhook = WebhookRecord {
         id: "hook".into(),
         name: "hook".into(),
@@ -42,7 +38,7 @@ async fn make_webhook(data: &Path, url: String) {
         created_at: now,
         secrets: vec![SigningSecret { text: SECRET.into(), until: None }],
     };
-    Arc::new(directory).put(vec![Change::PutWebhook(webhook)]).await.expect("commits");
+    records.put(vec![Change::PutWebhook(webhook)]).await.expect("commits");
 }
 
 /// Starts and ends patrols of one unit until the server is gone. Answers the events that were
@@ -75,7 +71,7 @@ async fn every_event_that_was_answered_arrives_under_one_id_however_often_the_pr
     let folder = tempfile::tempdir().expect("a folder");
     let (_, key) = make_fleet(folder.path(), UNITS).await;
     let receiver = Receiver::start().await;
-    make_webhook(folder.path(), receiver.url()).await;
+    make_webhook(&records(Arc::new(registry_of(folder.path()))).await, receiver.url()).await;
     let mut answered = BTreeSet::new();
     for kill in 0..KILLS {
         // Some die while the endpoint takes its time over what it was sent.
@@ -115,4 +111,119 @@ async fn every_event_that_was_answered_arrives_under_one_id_however_often_the_pr
         ids.entry(of(&got)).or_default().insert(got.id().to_owned());
     }
     assert!(ids.values().all(|ids| ids.len() == 1), "one event has one id: {ids:?}");
+}
+
+/// Calls for help of one unit, a second apart, each again until it is answered, until the server
+/// is gone. Answers how far it has come: the first that was not answered.
+async fn call(url: String, token: String, begun: Time, mut n: i64) -> i64 {
+    let client = reqwest::Client::new();
+    loop {
+        let time = begun.plus_ms(1000 * n);
+        let url = format!("{url}/?id={token}&lat=9.9&lon=76.2&timestamp={time}&alarm=sos");
+        match client.get(url).timeout(Duration::from_secs(60)).send().await {
+            Ok(answer) if answer.status().is_success() => n += 1,
+            Ok(_) => {}
+            Err(_) => return n,
+        }
+    }
+}
+
+/// However often the program is killed, between keeping what it was sent, keeping the alert and
+/// telling of it.
+async fn every_sos_is_one_alert_and_one_delivery(
+    folder: &Path,
+    flags: &[&str],
+    tokens: Vec<String>,
+    key: String,
+    receiver: Receiver,
+) {
+    let begun = Clock::system().now().plus_ms(-24 * 3_600_000);
+    let mut next = vec![0; tokens.len()];
+    for kill in 0..=KILLS {
+        let mut server = Process::start_with(folder, flags);
+        let working: Vec<_> = tokens
+            .iter()
+            .zip(&next)
+            .map(|(token, n)| tokio::spawn(call(server.url(""), token.clone(), begun, *n)))
+            .collect();
+        receiver.until(receiver.got().len() + 8 + kill).await;
+        server.kill();
+        for (n, calling) in next.iter_mut().zip(working) {
+            *n = calling.await.expect("it ends with the server");
+        }
+    }
+    let server = Process::start_with(folder, flags);
+    // What was not answered is sent again, as devices do.
+    let client = reqwest::Client::new();
+    for (token, n) in tokens.iter().zip(&next) {
+        let time = begun.plus_ms(1000 * n);
+        let url = server.url(&format!("/?id={token}&lat=9.9&lon=76.2&timestamp={time}&alarm=sos"));
+        let answer = client.get(url).timeout(Duration::from_secs(60)).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+    let (mut alerts, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let url = server.url(&format!("/api/v1/alerts?limit=1000&cursor={cursor}"));
+        let page = client.get(url).bearer_auth(&key).send().await.expect("an answer");
+        let page: Page<Alert> = page.json().await.expect("a page");
+        alerts.extend(page.items);
+        let Some(next) = page.next else { break };
+        cursor = next;
+    }
+    let mut called: Vec<(String, i64)> =
+        alerts.iter().map(|alert| (alert.unit_id.to_string(), alert.time.ms_since(begun) / 1000)).collect();
+    called.sort();
+    let mut expected: Vec<(String, i64)> = next
+        .iter()
+        .enumerate()
+        .flat_map(|(unit, last)| (0..=*last).map(move |n| (format!("PC-{unit}"), n)))
+        .collect();
+    expected.sort();
+    assert_eq!(called, expected, "each call is one alert");
+    let ids: BTreeSet<String> = alerts.into_iter().map(|alert| alert.id).collect();
+    let delivered = || {
+        let of = |got: &crate::receiver::Got| {
+            Some((got.json["data"]["alert_id"].as_str()?.to_owned(), got.id().to_owned()))
+        };
+        receiver.got().iter().filter_map(of).collect::<BTreeSet<_>>()
+    };
+    let waiting = async {
+        while delivered().len() < ids.len() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("all of it arrives");
+    let told: Vec<String> = delivered().into_iter().map(|(alert, _)| alert).collect();
+    assert_eq!(told, ids.into_iter().collect::<Vec<_>>(), "each alert is one delivery");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sos_is_told_once_however_often_the_program_is_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start().await;
+    let (tokens, key) = {
+        let records = records(Arc::new(registry_of(folder.path()))).await;
+        make_webhook(&records, receiver.url()).await;
+        make_fleet_in(&records, UNITS).await
+    };
+    every_sos_is_one_alert_and_one_delivery(folder.path(), &ALLOW, tokens, key, receiver).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sos_is_told_once_however_often_a_node_over_redis_and_mongodb_is_killed() {
+    let Some(redis) = sentinel_services::redis() else { return };
+    let Some(database) = sentinel_services::mongo() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start().await;
+    let (tokens, key) = {
+        let mongo = Mongo::connect(database.uri(), None).await.expect("connects");
+        let registry = MongoRegistry::open(&mongo).await.expect("opens");
+        let records = records(Arc::new(registry)).await;
+        make_webhook(&records, receiver.url()).await;
+        make_fleet_in(&records, UNITS).await
+    };
+    let redis = redis.url();
+    let urls = ["--redis-url", &redis, "--mongodb-url", database.uri()];
+    let flags = [&ALLOW[..], &urls[..]].concat();
+    every_sos_is_one_alert_and_one_delivery(folder.path(), &flags, tokens, key, receiver).await;
 }

@@ -14,8 +14,8 @@ use crate::{
     directory::Directory,
     memory::MemoryBus,
     ports::{
-        Change, Commit, Committed, EngineError, Home, KeyRecord, Records, Registry, ScopeRecord,
-        SessionRecord, TimeRange, UnitRecord, UserRecord,
+        AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Home, KeyRecord, Records, Registry,
+        ScopeRecord, SessionRecord, TimeRange, UnitRecord, UserRecord,
     },
 };
 use async_trait::async_trait;
@@ -60,6 +60,20 @@ impl Registry for Nowhere {
     }
     async fn patrols_at(&self, _: &[sentinel_model::Scope], _: Time) -> Result<Vec<Patrol>, EngineError> {
         Ok(Vec::new())
+    }
+    async fn alerts_by_id(&self, _: &[String]) -> Result<Vec<AlertRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn alerts(
+        &self,
+        _: &AlertsOf,
+        _: Option<(Time, String)>,
+        _: usize,
+    ) -> Result<Vec<AlertRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn drop_acknowledged(&self, _: Time) -> Result<(), EngineError> {
+        Ok(())
     }
     async fn audit(
         &self,

@@ -6,7 +6,7 @@ use crate::{
     auth::Caller,
     directory::{Directory, UnitEntry},
     http::error::ApiError,
-    ingest::decode::{Named, Posted},
+    ingest::decode::{Call, Named, Posted},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use sentinel_model::{
@@ -57,22 +57,28 @@ pub async fn each_for_its_own(
             "with an API key the body names its unit: put \"unit_id\" (or \"patrol_id\") beside \"location\", or into each record",
         )
     })?;
-    let mut named: HashMap<Option<Named>, Vec<(usize, Fix)>> = HashMap::new();
+    let mut named: HashMap<Option<Named>, Own> = HashMap::new();
     for ((index, name), fix) in by_record.into_iter().zip(posted.fixes) {
-        named.entry(name).or_default().push((index, fix));
+        named.entry(name).or_default().fixes.push((index, fix));
+    }
+    for call in posted.calls {
+        named.entry(call.named.clone()).or_default().calls.push(call);
     }
     let (mut meant_units, mut rejected, mut refusal) = (Vec::new(), posted.rejected, None);
-    for (named, points) in named {
+    for (named, Own { fixes, calls }) in named {
         let unit = match &named {
             Some(named) => meant(&sentinel, caller, named).await?,
             None => None,
         };
         match unit {
-            Some(unit) => meant_units.push((unit, points.into_iter().map(|(_, fix)| fix).collect())),
+            Some(unit) => {
+                let fixes = fixes.into_iter().map(|(_, fix)| fix).collect();
+                meant_units.push((unit, Posted { fixes, calls, ..Posted::default() }));
+            }
             None => {
                 let reason = named.as_ref().map_or("unit_id is missing".into(), not_meant);
                 let aside = |(index, _)| RejectedPoint { index, reason: reason.clone() };
-                rejected.extend(points.into_iter().map(aside));
+                rejected.extend(fixes.into_iter().map(aside));
                 refusal = Some(reason);
             }
         }
@@ -83,13 +89,20 @@ pub async fn each_for_its_own(
     sentinel.ingest.counts.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
     rejected.sort_unstable_by_key(|point| point.index);
     let answer = IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected };
-    let each = stream::iter(meant_units)
-        .map(|(unit, fixes)| accept(sentinel.clone(), unit, Posted { fixes, ..Posted::default() }));
+    let each = stream::iter(meant_units).map(|(unit, posted)| accept(sentinel.clone(), unit, posted));
     let sum = |sum: IngestAnswer, one: IngestAnswer| async move {
         let (accepted, duplicates) = (sum.accepted + one.accepted, sum.duplicates + one.duplicates);
         Ok(IngestAnswer { accepted, duplicates, ..sum })
     };
     each.buffer_unordered(UNITS_AT_ONCE).try_fold(answer, sum).await
+}
+
+/// What a body holds of one unit.
+#[derive(Default)]
+struct Own {
+    /// With their places in the body.
+    fixes: Vec<(usize, Fix)>,
+    calls: Vec<Call>,
 }
 
 /// The unit that a name means, where the caller may post for it. An ended patrol still

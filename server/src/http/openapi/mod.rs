@@ -44,6 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "Positions", description = "Positions in, from devices and from other systems."),
         (name = "Units", description = "Units, where they are and were."),
         (name = "Patrols", description = "Units come on and off duty."),
+        (name = "Alerts", description = "What waits for somebody, until somebody says that they have it."),
         (name = "Live", description = "What moves, as it moves."),
         (name = "Webhooks", description = "What happens, told to other systems."),
         (name = "Data in and out", description = "History as files."),

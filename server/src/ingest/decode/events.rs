@@ -4,6 +4,7 @@
 //! `alarm:NAME` for a device's other alarms; anything else as the device wrote it.
 
 use super::{UUID_MAX, leaf::Leaf};
+use sentinel_model::alerts::AlertKind;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -62,6 +63,21 @@ pub fn is_sos(event: &str) -> bool {
     event.eq_ignore_ascii_case(SOS)
 }
 
+/// What alert such an event is, and of which fence; none where it asks for nobody's attention.
+pub fn alert_of(event: &str) -> Option<(AlertKind, Option<String>)> {
+    if event == SOS {
+        return Some((AlertKind::Sos, None));
+    }
+    let (action, name) = event.strip_prefix("geofence_")?.split_once(':')?;
+    let kind = match action {
+        "enter" => AlertKind::Enter,
+        "exit" => AlertKind::Exit,
+        "dwell" => AlertKind::Dwell,
+        _ => return None,
+    };
+    Some((kind, Some(name.to_owned())))
+}
+
 /// What tells a fix with such an event from the plain one that most clients send of the
 /// same second, where the device itself gives it no id: neither may pass for the other.
 pub fn identity(event: &str) -> Option<String> {
@@ -95,6 +111,17 @@ mod tests {
         assert_eq!(of_fence("leave", " depot ").as_deref(), Some("geofence_exit:depot"));
         assert_eq!(of_fence("DWELL", "").as_deref(), Some("geofence_dwell:"));
         assert_eq!(of_fence("paint", "home"), None);
+    }
+
+    #[test]
+    fn a_call_for_help_and_fences_are_alerts_and_nothing_else_is() {
+        assert_eq!(alert_of("sos"), Some((AlertKind::Sos, None)));
+        let entered = alert_of(&of_fence("enter", "gate: north").expect("a fence"));
+        assert_eq!(entered, Some((AlertKind::Enter, Some("gate: north".into()))));
+        assert_eq!(alert_of("geofence_dwell:"), Some((AlertKind::Dwell, Some(String::new()))));
+        for other in ["alarm:sos", "geofence_paint:x", "geofence_enter", "motionchange", ""] {
+            assert_eq!(alert_of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ use memchr::memmem;
 use pairs::Pairs;
 use sentinel_model::{Fix, Time, fix::RejectedPoint};
 
-pub use events::SOS;
+pub use events::{SOS, alert_of};
 pub use point::RawPoint;
 
 /// Points that one request may carry.
@@ -84,9 +84,24 @@ pub struct Posted {
     /// Points that ask not to be stored (`sample: true`) are left out.
     pub fixes: Vec<Fix>,
     pub rejected: Vec<RejectedPoint>,
+    /// What asks for somebody's attention in the points that were set aside.
+    pub calls: Vec<Call>,
     /// Where the body names nobody but some of its records do: of each of `fixes`, its
     /// place in the body and whom its record names.
     pub by_record: Option<Vec<(usize, Option<Named>)>>,
+}
+
+/// A call for help, or a fence, of a point that is no position: it counts without its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The point's place in the body, and whom its record names.
+    pub index: usize,
+    pub named: Option<Named>,
+    /// The device's, or when it was received where that does not read.
+    pub time: Time,
+    /// Tells it from others of its time.
+    pub uuid: String,
+    pub event: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

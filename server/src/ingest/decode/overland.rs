@@ -44,18 +44,27 @@ pub fn decode(incoming: &Incoming<'_>, text: &str, now: Time) -> Option<Result<P
         return Some(Err(DecodeError::TooMany(locations.len())));
     }
     let mut posted = Posted { format: Format::Overland, ..Posted::default() };
-    let mut names = Vec::new();
+    let (mut names, mut called) = (Vec::new(), Vec::new());
     for (index, feature) in locations.into_iter().chain(current).enumerate() {
         let (device, point) = point(feature);
+        let named = device.clone().map(|device| Named::Device(vec![device]));
+        let call = point.as_ref().ok().and_then(|point| point.call(index, named, now));
         match point.and_then(|point| point.check(now)) {
             Ok(fix) => {
                 posted.fixes.push(fix);
                 names.push((index, device));
             }
-            Err(reason) => posted.rejected.push(RejectedPoint { index, reason }),
+            Err(reason) => {
+                posted.rejected.push(RejectedPoint { index, reason });
+                if let Some(call) = call {
+                    posted.calls.push(call);
+                    called.extend(device);
+                }
+            }
         }
     }
     let mut devices: Vec<&String> = names.iter().filter_map(|(_, device)| device.as_ref()).collect();
+    devices.extend(&called);
     devices.sort_unstable();
     devices.dedup();
     // One phone's batch; those of its points that do not say so are its own too.

@@ -49,10 +49,14 @@ pub fn decode(incoming: &Incoming<'_>, text: &str, now: Time) -> Option<Result<P
     }
     let mut posted = Posted { named: named(incoming, messages.first()?), ..silent() };
     for (index, message) in messages.iter().enumerate() {
-        match point(message).map(|point| point.and_then(|point| point.check(now))) {
-            Some(Ok(fix)) => posted.fixes.push(fix),
-            Some(Err(reason)) => posted.rejected.push(RejectedPoint { index, reason }),
-            None => {}
+        let Some(point) = point(message) else { continue };
+        let call = point.as_ref().ok().and_then(|point| point.call(index, None, now));
+        match point.and_then(|point| point.check(now)) {
+            Ok(fix) => posted.fixes.push(fix),
+            Err(reason) => {
+                posted.rejected.push(RejectedPoint { index, reason });
+                posted.calls.extend(call);
+            }
         }
     }
     Some(Ok(posted))

@@ -41,11 +41,13 @@ impl<'a> Pairs<'a> {
         Self(parse(query.as_bytes()).chain(parse(form)).take(PAIRS_MAX).collect())
     }
 
-    /// Whether they are a position at all, sound or not.
+    /// Whether they are a position at all, sound or not, or a device's call for help without one.
     pub fn are_position(&self) -> bool {
         let has = |names: &[&str]| names.iter().any(|name| self.has(name));
         self.get(LOCATION).is_some_and(|place| place.contains(','))
             || has(&["lat", "latitude"]) && has(&["lon", "longitude", "lng", "long"])
+            || self.get(ALARM).is_some_and(events::is_sos)
+                && has(&["id", "deviceid", "device_id", UNIT, TOKEN])
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -89,9 +91,13 @@ impl<'a> Pairs<'a> {
             named: named.or_else(|| (!devices.is_empty()).then_some(Named::Device(devices))),
             ..Posted::default()
         };
+        let call = point.call(0, None, now);
         match point.check(now) {
             Ok(fix) => posted.fixes.push(fix),
-            Err(reason) => posted.rejected.push(RejectedPoint { index: 0, reason }),
+            Err(reason) => {
+                posted.rejected.push(RejectedPoint { index: 0, reason });
+                posted.calls.extend(call);
+            }
         }
         posted
     }

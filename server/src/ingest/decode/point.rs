@@ -1,10 +1,12 @@
 //! A point as a format understood it, and the check that makes it a fix: the one way
 //! for all formats.
 
-use super::{EVENT_MAX, EXTRAS_MAX, UUID_MAX, events};
+use super::{Call, EVENT_MAX, EXTRAS_MAX, Named, UUID_MAX, events};
 use crate::auth::secret::hex;
 use sentinel_model::{Fix, Time};
 use sha2::{Digest as _, Sha256};
+
+const MINUTE_MS: i64 = 60_000;
 
 /// What a format knows of a point, in our units, before it is checked.
 #[derive(Debug, Default)]
@@ -23,12 +25,23 @@ pub struct RawPoint {
 }
 
 impl RawPoint {
+    /// What asks for attention in it even where it is no position: most points have nothing.
+    pub fn call(&self, index: usize, named: Option<Named>, received_at: Time) -> Option<Call> {
+        let event = event(self.event.as_deref()?)?;
+        events::alert_of(&event)?;
+        let time = self.time.as_ref().and_then(|time| time.as_ref().ok().copied());
+        let uuid = self.uuid.clone().filter(|uuid| !uuid.is_empty()).map(short);
+        // Without a time of its own, what is sent again within the minute is the same.
+        let minute = Time(received_at.ms().div_euclid(MINUTE_MS) * MINUTE_MS);
+        let uuid = uuid.or_else(|| events::identity(&event))?;
+        Some(Call { index, named, time: time.unwrap_or(minute), uuid, event })
+    }
+
     pub fn check(self, received_at: Time) -> Result<Fix, String> {
         let time = self.time.ok_or("timestamp is missing")??;
         let latitude = degrees("latitude", self.latitude, 90.0)?;
         let longitude = degrees("longitude", self.longitude, 180.0)?;
-        let event = self.event.filter(|event| !event.is_empty());
-        let event = event.map(|event| if events::is_sos(&event) { events::SOS.into() } else { event });
+        let event = self.event.as_deref().and_then(event);
         let uuid = self.uuid.filter(|uuid| !uuid.is_empty()).map(short);
         let uuid = uuid.or_else(|| events::identity(event.as_deref()?));
         Ok(Fix {
@@ -43,11 +56,19 @@ impl RawPoint {
             altitude_m: self.altitude_m.and_then(single),
             battery: known(self.battery.filter(|level| *level <= 1.0)),
             uuid: uuid.map(Into::into),
-            event: event.map(|event| event.chars().take(EVENT_MAX).collect::<String>().into()),
+            event: event.map(Into::into),
             // A good position is worth more than what stands beside it.
             extras: self.extras.filter(|extras| extras.len() <= EXTRAS_MAX).map(Into::into),
         })
     }
+}
+
+/// As much of an event as is kept; sos in whatever letters is one word.
+fn event(said: &str) -> Option<String> {
+    if events::is_sos(said) {
+        return Some(events::SOS.into());
+    }
+    Some(said.chars().take(EVENT_MAX).collect()).filter(|event: &String| !event.is_empty())
 }
 
 /// The uuid, or what stands for a long one and tells it from others as well.

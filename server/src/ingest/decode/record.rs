@@ -2,7 +2,13 @@
 //! wrong type spoils what it stands for, and only where that is needed the point.
 //! Nothing is copied that is not kept.
 
-use super::{events, extras, leaf::Leaf, naming::Naming, point::RawPoint, when};
+use super::{
+    events, extras,
+    leaf::{self, Leaf},
+    naming::Naming,
+    point::RawPoint,
+    when,
+};
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess, SeqAccess},
@@ -15,7 +21,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 pub struct Record<'a> {
     /// Why it can be no point, where that is known.
     pub fault: Option<Cow<'static, str>>,
-    /// Something in it says that it is a position at all.
+    /// Something in it says that it is a position at all, or a call for help without one.
     pub is_position: bool,
     pub sample: bool,
     pub naming: Naming,
@@ -91,10 +97,22 @@ impl<'a> Record<'a> {
         serde_json::from_str(text).unwrap_or_else(|error| {
             // Whose it was to be is known from what does read.
             let members: Members<'a> = serde_json::from_str(text).unwrap_or_default();
+            let text = |name| leaf::of(&members, name).text();
+            let time = Some(leaf::of(&members, "timestamp")).filter(|leaf| !leaf.is_absent());
+            let point = RawPoint {
+                time: time.map(|leaf| when::of(&leaf)),
+                uuid: text("uuid"),
+                event: text("event"),
+                ..RawPoint::default()
+            };
             Self {
                 fault: Some(format!("the point does not read: {error}").into()),
                 is_position: members.keys().any(|name| says_position(name)),
                 naming: Naming::among(&members),
+                point,
+                // A call for help is heard all the same.
+                alarm: text("alarm"),
+                extras: members.get("extras").copied(),
                 ..Self::default()
             }
         })
@@ -154,9 +172,15 @@ impl<'a> Record<'a> {
                 let leaf: Leaf = map.next_value()?;
                 point.battery = point.battery.or(leaf.number());
             }
-            "alarm" => self.alarm = self.alarm.take().or(map.next_value::<Leaf>()?.text()),
+            "alarm" => {
+                self.alarm = self.alarm.take().or(map.next_value::<Leaf>()?.text());
+                self.is_position |= self.alarm.as_deref().is_some_and(events::is_sos);
+            }
             "uuid" => point.uuid = point.uuid.take().or(map.next_value::<Leaf>()?.text()),
-            "event" => point.event = point.event.take().or(map.next_value::<Leaf>()?.text()),
+            "event" => {
+                point.event = point.event.take().or(map.next_value::<Leaf>()?.text());
+                self.is_position |= point.event.as_deref().is_some_and(events::is_sos);
+            }
             "extras" => self.extras = Some(map.next_value()?),
             "sample" => self.sample = map.next_value::<Leaf>()?.is_true(),
             "unit_id" | "patrol_id" | "device_id" => self.naming.take(name, map.next_value()?),

@@ -48,21 +48,22 @@ fn posted(root: Root<'_>, received_at: Time, time_unless_given: Option<Time>) ->
         if record.sample {
             continue;
         }
-        if let Some(fault) = record.fault {
-            posted.rejected.push(RejectedPoint { index, reason: fault.into_owned() });
-            continue;
-        }
-        let naming = std::mem::take(&mut record.naming);
+        let named = each_names.then(|| std::mem::take(&mut record.naming).chosen()).flatten();
+        let fault = record.fault.take();
         let mut point = record.into_point();
         point.time = point.time.or(time_unless_given.map(Ok));
-        match point.check(received_at) {
+        let call = point.call(index, named.clone(), received_at);
+        match fault.map_or_else(|| point.check(received_at), |fault| Err(fault.into_owned())) {
             Ok(fix) => {
                 posted.fixes.push(fix);
                 if let Some(by_record) = &mut posted.by_record {
-                    by_record.push((index, naming.chosen()));
+                    by_record.push((index, named));
                 }
             }
-            Err(reason) => posted.rejected.push(RejectedPoint { index, reason }),
+            Err(reason) => {
+                posted.rejected.push(RejectedPoint { index, reason });
+                posted.calls.extend(call);
+            }
         }
     }
     Ok(posted)

@@ -3,12 +3,12 @@
 use super::{EncodedEvent, EncodedUnit};
 use crate::ports::{EVENT_HISTORY, StreamPosition};
 use sentinel_model::{
-    PatrolId, Time, UnitStatus,
+    PatrolId, UnitStatus,
     alerts::Alert,
     live::{AlertEvent, Event, LiveUnit},
 };
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -24,8 +24,8 @@ pub(super) struct State {
     /// Recent changes, oldest first, so that "since version" need not look at every unit.
     changes: VecDeque<(u64, PatrolId)>,
     events: VecDeque<Arc<EncodedEvent>>,
-    /// Those that are open, by when they were raised.
-    alerts: BTreeMap<(Time, String), Arc<Alert>>,
+    /// Those that are open, by id.
+    alerts: HashMap<String, Arc<Alert>>,
     /// Those about to be in, while the room is filled.
     expected: Option<Expected>,
     /// Counts the signs that the room does not hold what its stream does, and up to which
@@ -147,8 +147,10 @@ impl State {
     }
 
     /// The open alerts, newest first.
-    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.alerts.values().rev().map(AsRef::as_ref)
+    pub fn alerts(&self) -> Vec<Arc<Alert>> {
+        let mut alerts: Vec<_> = self.alerts.values().cloned().collect();
+        alerts.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+        alerts
     }
 
     /// Who was in the room at `position` of the stream takes the place of whoever is; no
@@ -160,7 +162,7 @@ impl State {
         self.offset = position.offset;
         self.events.clear();
         self.changes.clear();
-        self.alerts = alerts.into_iter().map(|alert| ((alert.at, alert.id.clone()), alert)).collect();
+        self.alerts = alerts.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
         for unit in members {
             let patrol = unit.patrol;
             let read = Arc::new(EncodedUnit::of(&unit));
@@ -237,11 +239,10 @@ impl State {
             }
             Event::Status(changed) => self.set_status(changed.patrol, changed.status),
             Event::Alert(AlertEvent { alert, .. }) => {
-                let key = (alert.at, alert.id.clone());
                 if alert.is_open() {
-                    self.alerts.insert(key, Arc::new(alert.clone()));
+                    self.alerts.insert(alert.id.clone(), Arc::new(alert.clone()));
                 } else {
-                    self.alerts.remove(&key);
+                    self.alerts.remove(&alert.id);
                 }
             }
         }

@@ -141,3 +141,96 @@ async fn history_that_is_sent_again_after_a_restart_calls_nobody() {
     call(&server, 7200).await;
     assert_eq!(alert(&mut socket).await.time, at(7200), "only the new one is told");
 }
+
+#[tokio::test]
+async fn a_call_without_a_usable_place_is_told_with_the_last_known_one_whichever_app_makes_it() {
+    let scene = Scene::begin().await;
+    let admin = scene.server.sign_in("admin").await;
+    let (mut socket, _) = Socket::subscribed(&scene.server, &admin, zone(3)).await;
+    let native = r#"{"status":"ok","accepted":0"#;
+    let json = |record: Value| scene.post(json!({"device_id": UNIT, "location": record}).to_string());
+    let osmand = |query: &str| {
+        let path = format!("/?{}", query.replace("TOKEN", &scene.token));
+        let request = scene.bare(Method::GET, &path);
+        async move { send(request).await }
+    };
+    // Where it is nobody knows yet.
+    let answer = json(json!({"timestamp": at(1), "event": "sos", "battery": {"level": 0.5}})).await;
+    assert!(answer.status == StatusCode::OK && answer.text.starts_with(native), "{}", answer.text);
+    let first = alert(&mut socket).await;
+    assert_eq!((first.kind, first.time, first.place), (AlertKind::Sos, at(1), None));
+
+    scene.server.fixes(&scene.token, &[crate::server::fix(at(2), 9.9, 76.2)]).await;
+    let mut hears = async |seconds: Option<i64>| {
+        let told = alert(&mut socket).await;
+        let place = told.place.expect("the last known one");
+        assert_eq!((place.latitude, place.longitude, place.time), (9.9, 76.2, at(2)));
+        if let Some(seconds) = seconds {
+            assert_eq!(told.time, at(seconds));
+        }
+    };
+    let coords = |latitude: Value| json!({"latitude": latitude, "longitude": 76.2});
+    for (seconds, record) in [
+        (3, json!({"timestamp": at(3), "extras": {"alarm": "SOS"}, "coords": coords(json!(91))})),
+        (4, json!({"timestamp": at(4), "alarm": "sos", "coords": coords(json!("north"))})),
+        (5, json!({"timestamp": at(5), "event": "SOS", "coords": null, "uuid": "u".repeat(500)})),
+        (6, json!({"timestamp": at(6), "event": "sos", "coords": {"latitude": 0, "longitude": 0}})),
+    ] {
+        let answer = json(record).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        hears(Some(seconds)).await;
+    }
+
+    // A time that does not read, a record that does not, a body that is the call alone.
+    for body in [
+        json!({"location": {"timestamp": "soon", "event": "sos", "coords": coords(json!(9.9))}}).to_string(),
+        format!(r#"{{"location":[{{"timestamp":"{}","event":"sos","coords":{{"latitude":1e999,"longitude":76}}}}]}}"#, at(7)),
+        json!({"event": "sos", "timestamp": at(8)}).to_string(),
+        json!({"locations": [{"type": "Feature", "geometry": null, "properties": {"timestamp": at(9), "action": "sos"}}]}).to_string(),
+    ] {
+        let answer = scene.post(body.clone()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{body}: {}", answer.text);
+        hears(None).await;
+    }
+    for query in [
+        &format!("id={UNIT}&token=TOKEN&alarm=sos&timestamp={}", at(10)),
+        &format!("id=TOKEN&alarm=SOS&timestamp={}", at(11)),
+        &format!("deviceid=TOKEN&alarm=sos&lat=&lon=&timestamp={}", at(12)),
+        &format!("id=TOKEN&alarm=sos&lat=912&lon=76&timestamp={}", at(13)),
+        "token=TOKEN&alarm=sos&uuid=u-7&timestamp=soon",
+    ] {
+        assert_answer(&osmand(query).await, "");
+        hears(None).await;
+    }
+    assert_eq!(scene.fixes().await.len(), 2, "what is no position is no history");
+    let stranger = send(scene.bare(Method::GET, "/?id=nobody&alarm=sos")).await;
+    assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn calls_of_a_key_go_to_the_units_that_its_records_name() {
+    let scene = Scene::begin().await;
+    scene.server.unit("PC-2", 5).await;
+    let key = scene.server.key(zone(3), &[sentinel_model::Permission::Ingest]).await;
+    let admin = scene.server.sign_in("admin").await;
+    let record = |unit: &str, n| json!({"unit_id": unit, "timestamp": at(n), "event": "sos"});
+    let body = json!([record("PC-1", 1), record("PC-2", 2), record("PC-9", 3)]);
+    let answer = scene.server.post(&key, "/api/v1/locations", body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let told = scene.server.get(&admin, "/api/v1/alerts").await.json;
+    let units: Vec<_> = [0, 1].map(|n| told["items"][n]["unit_id"].clone()).into();
+    assert!(units.contains(&json!("PC-1")) && units.contains(&json!("PC-2")), "{told}");
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn what_is_sent_again_without_a_place_is_the_same_call() {
+    let scene = Scene::begin().await;
+    let admin = scene.server.sign_in("admin").await;
+    for _ in 0..3 {
+        let path = format!("/?id={}&alarm=sos&timestamp={}", scene.token, at(0));
+        assert_answer(&send(scene.bare(Method::GET, &path)).await, "");
+    }
+    let told = scene.server.get(&admin, "/api/v1/alerts").await.json;
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(1), "{told}");
+}

@@ -5,7 +5,11 @@ use crate::server::at;
 use async_trait::async_trait;
 use sentinel_model::{PatrolId, Scope, live::Event};
 use sentinel_server::{
-    ingest::{Counts, Ingest, IngestError, aside::Aside, decode, limits::UnitLimits, limits::UnitRate},
+    alerts::Alerts,
+    ingest::{
+        Counts, Ingest, IngestError, alerts::Fences, aside::Aside, decode, limits::UnitLimits,
+        limits::UnitRate,
+    },
     memory::MemoryBus,
     ports::{Bus, BusSink, EngineError, PositionFrame, StreamPosition},
 };
@@ -84,6 +88,9 @@ async fn it_is_refused_though_stored_and_told_when_the_device_sends_it_again() {
         patrol_by_fix: true,
         counts: Counts::default(),
         aside: Aside::default(),
+        alerts: Alerts { clock: own.clock.clone(), directory: own.directory.clone(), bus: bus.clone() },
+        fences: Fences::default(),
+        began: own.clock.now(),
     });
     let unit = own.directory.unit(&id(UNIT)).expect("it is there");
     let post = async || {

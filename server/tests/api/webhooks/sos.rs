@@ -36,7 +36,8 @@ async fn an_sos_is_told_to_the_endpoints_above_its_unit_once_however_often_it_is
         json!({"type": "alert.sos", "timestamp": first.json["timestamp"], "data": {
             "unit_id": "PC-1", "patrol_id": patrol.expect("its first fix started it").id,
             "station": "station:5", "division": "division:2", "zone": "zone:3", "district": "district:1",
-            "alert_id": data["alert_id"], "latitude": 9.9, "longitude": 76.2, "time": at(1),
+            "alert_id": data["alert_id"], "unit_name": "PC-1", "time": at(1),
+            "latitude": 9.9, "longitude": 76.2, "place_time": at(1),
         }})
     );
     // What was told of it is on disk: a server that has forgotten it otherwise tells no more.

@@ -17,6 +17,8 @@ pub struct Account {
     pub shown: BTreeMap<Time, f64>,
     pub marker: Option<Time>,
     pub by_hand: bool,
+    /// When it called for help, and under which station.
+    pub calls: Vec<(Time, ScopePath)>,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -49,6 +49,10 @@ pub enum Step {
         unit: u8,
         seconds: Vec<i64>,
     },
+    /// The unit calls for help, without a place.
+    Call {
+        unit: u8,
+    },
     /// The unit belongs to another station from now on.
     Rehome {
         unit: u8,
@@ -96,6 +100,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<u8>(), any::<u8>()).prop_map(|(unit, station)| Step::Start { unit, station }),
         2 => any::<u8>().prop_map(|unit| Step::End { unit }),
         8 => (any::<u8>(), prop::collection::vec(seconds, 1..5)).prop_map(|(unit, seconds)| Step::Post { unit, seconds }),
+        2 => any::<u8>().prop_map(|unit| Step::Call { unit }),
         1 => (any::<u8>(), any::<u8>()).prop_map(|(unit, station)| Step::Rehome { unit, station }),
         3 => (any::<u8>(), any::<u8>(), any::<Option<u8>>())
             .prop_map(|(caller, unit, move_to)| Step::Manage { caller, unit, move_to }),

@@ -6,8 +6,9 @@ use super::{
 };
 use axum::http::{Method, StatusCode};
 use sentinel_model::{
-    Page, RouteAnswer, Scope, Time, Unit, fix::Nearby, scope::ScopeNode, unit::HistoryAnswer,
+    Page, RouteAnswer, Scope, Time, Unit, alerts::Alert, fix::Nearby, scope::ScopeNode, unit::HistoryAnswer,
 };
+use sentinel_server::ports::AlertsOf;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -36,6 +37,7 @@ pub async fn check(world: &World, caller: usize, scope: u8, ago_s: i64, limit: u
     asking.history(named, at).await;
     asking.hierarchy().await;
     asking.patrols().await;
+    asking.alerts(named).await;
 }
 
 /// A unit as it is told to whoever sees it.
@@ -194,6 +196,28 @@ impl Asking<'_> {
                 assert_eq!(unit.id, location.unit_id);
                 assert!(duty.path.within(scope) && duty.from <= location.time);
             }
+        }
+    }
+
+    async fn alerts(&self, scope: Scope) {
+        let path = format!("/api/v1/alerts?scope={scope}&limit=1000");
+        let told: Vec<Alert> = if self.may_name(scope) {
+            self.ok::<Page<Alert>>(&path).await.items
+        } else {
+            assert_eq!(self.get(&path).await.0, StatusCode::FORBIDDEN);
+            Vec::new()
+        };
+        told.iter().for_each(|alert| self.world.check_alert(scope, alert));
+        let calls = self.world.units.iter().flat_map(|unit| &unit.calls);
+        let expected = calls.filter(|(_, path)| self.may_name(scope) && path.within(scope)).count();
+        assert_eq!(told.len(), expected, "{} at {scope}", self.who.name);
+        // One by one, whoever may see it.
+        let node = self.world.ground.next();
+        let all = node.directory.registry().alerts(&AlertsOf::default(), None, 1000).await.expect("reads");
+        for record in all {
+            let (status, _) = self.get(&format!("/api/v1/alerts/{}", record.alert.id)).await;
+            let may = self.who.may_view(&record.path);
+            assert_eq!(status, if may { StatusCode::OK } else { StatusCode::NOT_FOUND }, "{}", self.who.name);
         }
     }
 

@@ -64,6 +64,7 @@ impl Watcher {
                     assert_eq!(snapshot.scope, self.scope);
                     self.held =
                         Held { epoch: snapshot.epoch, offset: Some(snapshot.offset), units: BTreeMap::new() };
+                    snapshot.alerts.iter().for_each(|alert| world.check_alert(self.scope, alert));
                     for unit in snapshot.units {
                         world.check_told(self.scope, &unit);
                         assert_eq!(self.held.units.insert(unit.patrol, unit.time), None, "told once");
@@ -85,6 +86,9 @@ impl Watcher {
     fn hear(&mut self, event: Event, world: &World) {
         assert_eq!(Some(event.offset()), self.held.offset.map(|o| o + 1), "none is left out or told twice");
         self.held.offset = Some(event.offset());
+        if let Event::Alert(told) = &event {
+            return world.check_alert(self.scope, &told.alert);
+        }
         let (account, duty) =
             world.patrol(event.patrol().expect("of a patrol")).expect("there is such a patrol");
         assert!(duty.path.within(self.scope), "{event:?} is not of {}", self.scope);
@@ -99,7 +103,7 @@ impl Watcher {
                 assert!(self.held.units.remove(&left.patrol).is_some(), "it was there");
             }
             Event::Status(status) => assert_eq!(status.id, account.id),
-            Event::Alert(told) => assert_eq!(told.alert.unit_id, account.id),
+            Event::Alert(_) => unreachable!("checked before"),
         }
     }
 

@@ -15,6 +15,7 @@ use axum::{
 };
 use sentinel_model::{
     PatrolId, Permission, Role, Scope, ScopePath, Time,
+    alerts::Alert,
     live::{LiveUnit, Subscribe},
 };
 use sentinel_server::{
@@ -129,6 +130,7 @@ impl World {
                 shown: BTreeMap::new(),
                 marker: None,
                 by_hand: false,
+                calls: Vec::new(),
             });
         }
         ground.next().directory.put(changes).await.expect("commits");
@@ -185,6 +187,7 @@ impl World {
             Step::Start { unit, station } => self.start(unit, station).await,
             Step::End { unit } => self.end_patrol(unit).await,
             Step::Post { unit, ref seconds } => self.post(unit, seconds).await,
+            Step::Call { unit } => self.call(unit).await,
             Step::Rehome { unit, station } => self.rehome(unit, station).await,
             Step::Manage { caller, unit, move_to } => self.manage(caller, unit, move_to).await,
             Step::Watch { caller, scope, resume, binary } => self.watch(caller, scope, resume, binary).await,
@@ -269,6 +272,16 @@ impl World {
                 account.patrols.push(Duty { id: active.id, path, from: active.started_at, to: None });
             }
         }
+    }
+
+    async fn call(&mut self, unit: u8) {
+        let unit = usize::from(unit) % self.units.len();
+        let (account, time) = (&self.units[unit], self.ground.clock.now());
+        let path = format!("/log?id={}&alarm=sos&timestamp={time}", account.token);
+        let (status, answer) = self.send("", Method::GET, &path, None).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let path = account.path();
+        self.units[unit].calls.push((time, path));
     }
 
     async fn rehome(&mut self, unit: u8, station: u8) {
@@ -361,6 +374,14 @@ impl World {
         assert!(duty.path.within(scope), "{} is under {:?}, not {scope}", told.id, duty.path);
         assert_eq!((&told.id, told.station), (&account.id, duty.path.station()));
         assert_eq!(told.lat, told.time.map(|time| account.latitude_at(time)));
+    }
+
+    /// An alert is told where its unit was when it called, and nowhere else.
+    pub fn check_alert(&self, scope: Scope, told: &Alert) {
+        let account = self.units.iter().find(|unit| unit.id == told.unit_id).expect("there is such a unit");
+        let (_, path) = account.calls.iter().find(|(time, _)| *time == told.time).expect("it called");
+        assert!(path.within(scope), "{told:?} is not of {scope}");
+        assert_eq!(told.station, path.station());
     }
 
     /// Whether every station of `scope` lies in `within`; both are nodes that exist.
