@@ -48,9 +48,14 @@ for (const { name, ...screen } of SIZES) {
         await shoot('chief');
         const device = await (await api('admin')).newUnit(`SOS-${name}-${look}`, 'station:5');
         await device.callForHelp(9.9633, 76.2995);
-        await expect(page.getByRole('alert')).toContainText(`SOS-${name}-${look}`);
+        await expect(ui.calls).toContainText(`SOS-${name}-${look}`);
         await ui.settled();
         await shoot('sos');
+        await ui.bell.click();
+        await expect(ui.alerts).toContainText(`SOS-${name}-${look}`);
+        await ui.settled();
+        await shoot('alerts');
+        await (await api('admin')).acknowledgeAll();
       });
 
       test('pictures of the administration', async ({ page, openAs, watch, api }) => {

@@ -10,6 +10,7 @@ use crate::{
     first_paint::FirstPaint,
     format::Measure,
     live::{
+        alerts::Alerts,
         fleet::{Entry, Fleet, Statuses},
         link::{Doubt, Link},
     },
@@ -25,7 +26,6 @@ use leptos_router::{
 };
 use sentinel_model::{
     Level, Role, Scope, Time, UnitId,
-    alerts::Alert,
     people::User,
     scope::{ScopeCounts, ScopeNode},
 };
@@ -35,7 +35,7 @@ use std::{
 };
 
 /// How near the map goes to look at one unit.
-const CLOSE_ZOOM: f64 = 15.0;
+pub const CLOSE_ZOOM: f64 = 15.0;
 /// Marks a step of the browser's history that this page made by opening a unit: the
 /// step before it is the same view without one.
 const OPENED_HERE: &str = "opened-here";
@@ -49,16 +49,13 @@ pub struct Notice {
     pub bad: bool,
 }
 
-/// A call for help: on show until somebody says that they have seen it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// The same however often it is told.
-    pub id: String,
+/// Where an alert came from that no unit on the map shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spot {
     pub unit: UnitId,
+    pub lat: f64,
+    pub lon: f64,
 }
-
-/// Calls on show at once, the newest.
-const CALLS_MAX: usize = 5;
 
 /// What the phone's bottom sheet shows; wider screens show everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +94,9 @@ pub struct Console {
     pub wall: RwSignal<Wall>,
     pub following: RwSignal<bool>,
     pub notice: RwSignal<Option<Notice>>,
-    pub calls: RwSignal<Vec<Call>>,
+    pub alerts: Alerts,
+    /// Marked on the map until another unit is on show.
+    pub spot: RwSignal<Option<Spot>>,
     pub show_units: RwSignal<bool>,
     pub show_areas: RwSignal<bool>,
     pub show_legend: RwSignal<bool>,
@@ -159,7 +158,8 @@ impl Console {
             wall: RwSignal::new(prefs::wall_chosen()),
             following: RwSignal::new(false),
             notice: RwSignal::new(None),
-            calls: RwSignal::new(Vec::new()),
+            alerts: Alerts::default(),
+            spot: RwSignal::new(None),
             show_units: RwSignal::new(true),
             show_areas: RwSignal::new(true),
             show_legend: RwSignal::new(false),
@@ -269,6 +269,10 @@ impl Console {
     /// Another unit is open, or none: whatever step was on its way has been made.
     pub fn has_turned(self) {
         self.closing.set_value(false);
+        let id = self.selected.get_untracked();
+        if self.spot.with_untracked(|spot| spot.as_ref().is_some_and(|s| Some(&s.unit) != id.as_ref())) {
+            self.spot.set(None);
+        }
     }
 
     /// Selects a unit that was chosen beside the map, and brings it in sight.
@@ -283,11 +287,19 @@ impl Console {
     /// unit, else all units.
     pub fn look_around(self) {
         match self.selected.get_untracked() {
-            Some(id) if self.with_fleet(|f| f.get(&id).is_some_and(|e| e.on_map().is_some())) => {
+            Some(id) if self.is_on_map(&id) => {
+                self.spot.set(None);
                 self.look_at(&id)
+            }
+            Some(id) if self.spot.with_untracked(|spot| spot.as_ref().is_some_and(|s| s.unit == id)) => {
+                self.look_at_spot()
             }
             _ => with_map(|m| m.fit_units()),
         }
+    }
+
+    pub fn is_on_map(self, id: &UnitId) -> bool {
+        self.with_fleet(|f| f.get(id).is_some_and(|e| e.on_map().is_some()))
     }
 
     /// Selects a unit that is not of the scope on show, in the viewer's whole own scope.
@@ -301,23 +313,17 @@ impl Console {
         self.go.with_value(|go| go(to, options));
     }
 
+    /// Everybody who acts on what they see.
+    pub fn may_acknowledge(self) -> bool {
+        self.viewer.with_value(|v| v.role != Role::Viewer)
+    }
+
     pub fn may_manage_patrols(self) -> bool {
         self.viewer.with_value(|v| matches!(v.role, Role::Admin | Role::Commander | Role::Chief))
     }
 
     pub fn tell(self, text: impl Into<String>) {
         self.notice.set(Some(Notice { text: text.into(), bad: false }));
-    }
-
-    pub fn call_for_help(self, alert: &Alert) {
-        if !alert.is_open() || self.calls.with_untracked(|calls| calls.iter().any(|call| call.id == alert.id))
-        {
-            return;
-        }
-        self.calls.update(|calls| {
-            calls.push(Call { id: alert.id.clone(), unit: alert.unit_id.clone() });
-            calls.drain(..calls.len().saturating_sub(CALLS_MAX));
-        });
     }
 
     pub fn warn(self, text: impl Into<String>) {

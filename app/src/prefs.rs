@@ -17,6 +17,7 @@ const LOOK_COOKIE: &str = "sentinel_theme";
 const MEASURE_COOKIE: &str = "sentinel_units";
 const ZONE_COOKIE: &str = "sentinel_zone";
 const HOURS_COOKIE: &str = "sentinel_hours";
+const SOUND_COOKIE: &str = "sentinel_sound";
 
 impl Look {
     pub const ALL: [Look; 3] = [Look::Dark, Look::Light, Look::System];
@@ -77,6 +78,15 @@ pub fn wall_chosen() -> Wall {
 pub fn remember_wall(wall: Wall) {
     remember(ZONE_COOKIE, if wall.utc { "utc" } else { "local" });
     remember(HOURS_COOKIE, if wall.twelve { "12" } else { "24" });
+}
+
+/// Whether a call for help is heard; unless one chose otherwise it is.
+pub fn sound_chosen() -> bool {
+    platform::cookie(SOUND_COOKIE).as_deref() != Some("off")
+}
+
+pub fn remember_sound(on: bool) {
+    remember(SOUND_COOKIE, if on { "on" } else { "off" });
 }
 
 /// Where the style sheet lays the page out for a phone; keep both alike.

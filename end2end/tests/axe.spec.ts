@@ -1,18 +1,6 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
+import { hasNoFault } from './support/axe';
 import { Console } from './support/console';
 import { expect, test } from './support/fixtures';
-
-async function hasNoFault(page: Page): Promise<void> {
-  // Colours are judged as they come to rest.
-  await new Console(page).settled();
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
-    .analyze();
-  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  const told = grave.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map((node) => `  ${node.html}\n  ${node.failureSummary}`).join('\n')}`);
-  expect(told, 'what axe calls serious or critical').toEqual([]);
-}
 
 for (const look of ['dark', 'light'] as const) {
   test.describe(`${look}:`, () => {

@@ -2,12 +2,13 @@
 
 use super::whole::IntoWhole;
 use super::{
+    alerts::AlertMark,
     icon::{Glyph, Icon},
     mark::Mark,
 };
 use crate::{console::Console, format::status_word};
 use leptos::prelude::*;
-use sentinel_model::UnitStatus;
+use sentinel_model::{UnitStatus, alerts::AlertKind};
 
 const fn meaning(status: UnitStatus) -> &'static str {
     match status {
@@ -47,6 +48,11 @@ pub fn Legend() -> impl IntoView {
                         }
                     })
                     .collect_view()}
+                <li>
+                    <AlertMark kind=AlertKind::Sos/>
+                    <span>"SOS"</span>
+                    <span class="faint">"called for help; nobody has taken it yet"</span>
+                </li>
                 <li>
                     <Icon glyph=Glyph::Heading/>
                     <span>"Heading"</span>

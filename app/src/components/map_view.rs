@@ -89,8 +89,21 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         with_map(|m| m.set_filter(shown));
     });
     effect(move || {
+        let calling = console.alerts.calling.get();
+        ready.track();
+        with_map(|m| m.set_calling((*calling).clone()));
+    });
+    effect(move || {
+        let spot = console.spot.get();
+        let words = spot.as_ref().map(|spot| format!("Where the alert of {} came from", spot.unit));
+        let mark = spot.as_ref().zip(words.as_deref()).map(|(s, words)| (s.lat, s.lon, words));
+        ready.track();
+        with_map(|m| m.mark_spot(mark));
+    });
+    effect(move || {
         let _ =
             (console.show_areas.get(), console.show_units.get(), console.selected.get(), console.sheet.get());
+        console.alerts.drawer.track();
         request_animation_frame(|| with_map(|m| m.resize()));
     });
 

@@ -24,12 +24,19 @@ const fn shape(status: UnitStatus) -> &'static str {
     }
 }
 
+/// Of a unit with an open call for help, whatever its status: the diamond.
+pub const CALLING: &str = "M8 .3 15.7 8 8 15.7.3 8zM7.1 3.7h1.8l-.3 5.4H7.4zM7.1 10.5h1.8v1.8H7.1z";
+
 /// The word stands beside it, or in the label of what it is part of.
 #[component]
-pub fn Mark(#[prop(into)] status: Signal<UnitStatus>) -> impl IntoView {
+pub fn Mark(
+    #[prop(into)] status: Signal<UnitStatus>,
+    #[prop(into, default = Signal::stored(false))] calling: Signal<bool>,
+) -> impl IntoView {
+    let class = move || if calling.get() { "s-sos" } else { status_class(status.get()) };
     view! {
-        <svg class=move || format!("mark {}", status_class(status.get())) viewBox="0 0 16 16" aria-hidden="true">
-            <path d=move || shape(status.get())></path>
+        <svg class=move || format!("mark {}", class()) viewBox="0 0 16 16" aria-hidden="true">
+            <path d=move || if calling.get() { CALLING } else { shape(status.get()) }></path>
         </svg>
     }
 }

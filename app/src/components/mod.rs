@@ -1,6 +1,7 @@
 //! What pages are made of. Components render; what they show comes from the
 //! shared [`crate::console::Console`].
 
+pub mod alerts;
 pub mod area_tree;
 pub mod connection;
 pub mod icon;

@@ -142,7 +142,12 @@ pub fn Palette() -> impl IntoView {
                 e.prevent_default();
                 console.palette_open.set(true);
             } else if e.key() == "Escape" && !console.palette_open.get_untracked() && !typing {
-                console.select(None);
+                // What lies on top goes first.
+                if console.alerts.drawer.get_untracked() {
+                    console.alerts.drawer.set(false);
+                } else {
+                    console.select(None);
+                }
             }
         });
         on_cleanup(move || handle.remove());

@@ -9,7 +9,7 @@ use crate::{
     local_time::Wall,
     map::Theme,
     map_place::with_map,
-    prefs::{Look, NARROW, media, remember_measure, remember_wall},
+    prefs::{Look, NARROW, media, remember_measure, remember_sound, remember_wall},
 };
 use leptos::prelude::*;
 use sentinel_model::Role;
@@ -99,6 +99,16 @@ pub fn PersonMenu() -> impl IntoView {
             remember_wall(console.wall.get_untracked());
         })
     };
+    let sound = move |on: bool, word: &'static str| {
+        segment(
+            word,
+            move || console.alerts.sound.get() == on,
+            move || {
+                console.alerts.sound.set(on);
+                remember_sound(on);
+            },
+        )
+    };
     view! {
         <details
             class="menu person"
@@ -148,6 +158,12 @@ pub fn PersonMenu() -> impl IntoView {
                     <span>"Clock"</span>
                     <div class="segments">
                         {wall(|w| w.twelve = false, "24 h")} {wall(|w| w.twelve = true, "12 h")}
+                    </div>
+                </div>
+                <div class="menu-row needs-script" role="group" aria-label="Sound of an SOS">
+                    <span>"Sound of an SOS"</span>
+                    <div class="segments">
+                        {sound(true, "On")} {sound(false, "Off")}
                     </div>
                 </div>
                 {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {

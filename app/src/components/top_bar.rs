@@ -2,6 +2,7 @@
 
 use super::whole::IntoWhole;
 use super::{
+    alerts::bell::Bell,
     connection::{Clock, Connection},
     icon::{Glyph, Icon},
     person_menu::PersonMenu,
@@ -57,6 +58,7 @@ pub fn TopBar() -> impl IntoView {
             </button>
             <div class="top-end">
                 <Connection/>
+                <Bell/>
                 <Clock/>
                 <PersonMenu/>
             </div>

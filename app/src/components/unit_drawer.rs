@@ -51,10 +51,12 @@ fn UnitCard(id: UnitId) -> impl IntoView {
     };
     let title = id.to_string();
     let body = id.clone();
+    let calling = Signal::derive(move || console.alerts.calling.read().contains(&id));
+    let badge = move || if calling.get() { "s-sos" } else { status_class(status.get()) };
     view! {
         <header class="drawer-head">
-            <span class=move || format!("badge {}", status_class(status.get()))>
-                <Mark status/>
+            <span class=move || format!("badge {}", badge())>
+                <Mark status calling/>
             </span>
             <div class="drawer-title">
                 <h2>{title.clone()}</h2>

@@ -243,6 +243,7 @@ fn tells_speed(status: UnitStatus) -> bool {
 #[derive(Debug, Clone, PartialEq)]
 struct RowText {
     status: UnitStatus,
+    calling: bool,
     station: String,
     /// The status for those who do not see the mark, where no word on show says it.
     spoken: &'static str,
@@ -258,21 +259,26 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
         move |_| {
             console.unit(&id, |e| {
                 let now = console.now.get();
-                let fast = e.moving_now(now).and_then(|p| p.speed_mps).filter(|_| tells_speed(e.status));
+                let calling = console.alerts.calling.read().contains(&id);
+                let fast = e.moving_now(now).and_then(|p| p.speed_mps);
+                let fast = fast.filter(|_| tells_speed(e.status) && !calling);
                 RowText {
                     status: e.status,
+                    calling,
                     station: console.scope_name(e.station),
-                    spoken: fast.map_or("", |_| status_word(e.status)),
-                    speed: fast.map_or_else(
-                        || status_word(e.status).into(),
-                        |mps| speed(mps, console.measure.get()),
-                    ),
+                    spoken: if fast.is_some() || calling { status_word(e.status) } else { "" },
+                    speed: match fast {
+                        _ if calling => "SOS".into(),
+                        Some(mps) => speed(mps, console.measure.get()),
+                        None => status_word(e.status).into(),
+                    },
                     age: e.place.map_or_else(|| "no fix".into(), |p| ago(now.ms_since(p.time))),
                 }
             })
         }
     });
     let status = Signal::derive(move || row.read().as_ref().map_or(UnitStatus::OffDuty, |t| t.status));
+    let calling = Signal::derive(move || row.read().as_ref().is_some_and(|t| t.calling));
     let said = move |read: fn(&RowText) -> &str| {
         text(move || row.read().as_ref().map(|t| read(t).to_string()).unwrap_or_default())
     };
@@ -286,6 +292,7 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
         <div
             class=move || format!("unit-row {}", status_class(status.get()))
             class:active=move || active.get() == Some(index)
+            class:calling=calling
             role="option"
             id=format!("unit-{id}")
             aria-selected=move || selected.get().to_string()
@@ -296,7 +303,7 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
                 console.look_at(&chosen);
             }
         >
-            <Mark status/>
+            <Mark status calling/>
             <span class="unit-id">{id.to_string()}</span>
             <span class="visually-hidden">{said(|t| t.spoken)}</span>
             <span class="unit-speed">{said(|t| &t.speed)}</span>

@@ -3,8 +3,11 @@
 use gloo_net::http::{Request, RequestBuilder, Response};
 use leptos::prelude::{RwSignal, Update as _, set_timeout};
 use sentinel_model::{
-    ErrorBody, Page, Patrol, PatrolId, RouteAnswer, Scope, Time, Unit, UnitId, outline::Basemap,
-    page::MIME_POSTCARD, scope::ScopeNode,
+    ErrorBody, Page, Patrol, PatrolId, RouteAnswer, Scope, Time, Unit, UnitId,
+    alerts::{Alert, AlertKind},
+    outline::Basemap,
+    page::MIME_POSTCARD,
+    scope::ScopeNode,
 };
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -124,6 +127,42 @@ pub async fn start_patrol(unit: &UnitId) -> Result<Patrol, RestError> {
 
 pub async fn end_patrol(patrol: PatrolId) -> Result<Patrol, RestError> {
     post(&format!("/api/v1/patrols/{patrol}/end"), String::new()).await
+}
+
+/// Open alerts that are read of all kinds, the newest.
+const OPEN_LIMIT: usize = 200;
+/// Acknowledged ones.
+const PAST_LIMIT: usize = 50;
+
+/// The open alerts of the viewer's own scope, and whether more are open than these: where
+/// they are many, every SOS is among them.
+pub async fn open_alerts() -> Result<(Vec<Alert>, bool), RestError> {
+    let Page { mut items, next }: Page<Alert> =
+        get(&format!("/api/v1/alerts?state=open&limit={OPEN_LIMIT}")).await?;
+    if next.is_some() {
+        items.retain(|alert| alert.kind != AlertKind::Sos);
+        let mut cursor = String::new();
+        loop {
+            let page: Page<Alert> =
+                get(&format!("/api/v1/alerts?state=open&kind=sos&limit={OPEN_LIMIT}{cursor}")).await?;
+            items.extend(page.items);
+            let Some(next) = page.next else { break };
+            cursor = format!("&cursor={}", encoded(&next));
+        }
+    }
+    Ok((items, next.is_some()))
+}
+
+pub async fn acknowledged_alerts() -> Result<Vec<Alert>, RestError> {
+    let page: Page<Alert> = get(&format!("/api/v1/alerts?state=acknowledged&limit={PAST_LIMIT}")).await?;
+    Ok(page.items)
+}
+
+/// The alert as it is after it; who was first stays.
+pub async fn acknowledge(id: &str, note: &str) -> Result<Alert, RestError> {
+    // A text always has its JSON.
+    let note = js_sys::JSON::stringify(&note.into()).map(String::from).unwrap_or_default();
+    post(&format!("/api/v1/alerts/{}/acknowledge", encoded(id)), format!(r#"{{"note":{note}}}"#)).await
 }
 
 pub async fn basemap(address: &str) -> Result<Basemap, RestError> {

@@ -2,6 +2,7 @@
 //! paint did not hold. Called once, from an effect, so in the browser only.
 
 use super::{
+    alerts,
     feed::{Feed, Listener},
     fleet::Fleet,
     link::Link,
@@ -68,6 +69,7 @@ pub fn come_alive(console: Console, rest_from: Option<String>) {
     };
     let feed = Feed::open(console.scope.get_untracked(), listener);
 
+    alerts::come_alive(console);
     every(CLOCK_EVERY, move || console.now.set(local_now().plus_ms(console.ahead_ms.get_value())));
     every(SCOPES_EVERY, move || refresh_scopes(console));
     let waking = feed.clone();
@@ -92,7 +94,8 @@ pub fn come_alive(console: Console, rest_from: Option<String>) {
     );
 }
 
-fn every(time: Duration, what: impl Fn() + 'static) {
+/// Runs again and again for as long as the page lives.
+pub fn every(time: Duration, what: impl Fn() + 'static) {
     if let Ok(handle) = set_interval_with_handle(what, time) {
         on_cleanup(move || handle.clear());
     }
@@ -198,11 +201,8 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
                 Event::UnitJoined(e) => m.update(std::slice::from_ref(&e.unit)),
                 Event::UnitLeft(e) => m.remove(e.patrol),
                 Event::Status(e) => m.set_status(e.patrol, e.status),
-                Event::Alert(_) => {}
+                Event::Alert(_) => console.read_alerts(),
             });
-            if let Event::Alert(told) = &event {
-                console.call_for_help(&told.alert);
-            }
             beats.touch(console, shape);
             if let Event::UnitLeft(left) = &event
                 && console.with_fleet(|f| f.get(&left.id).is_none())

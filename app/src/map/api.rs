@@ -143,6 +143,19 @@ impl LiveMap {
         });
     }
 
+    /// Draws these units as ones that call for help, by themselves.
+    pub fn set_calling(&self, units: HashSet<UnitId>) {
+        self.change(|state| {
+            state.store.set_calling(units);
+            state.settle();
+        });
+    }
+
+    /// Marks a place where no unit is shown, with a word for it; `None` takes the mark away.
+    pub fn mark_spot(&self, spot: Option<(f64, f64, &str)>) {
+        self.0.mark_spot(spot);
+    }
+
     /// Rings a unit, without telling `on_select`.
     pub fn select(&self, id: Option<&UnitId>) {
         self.change(|state| {

@@ -4,7 +4,7 @@
 use super::{
     palette::{Palette, Rgba},
     scene::{Mark, MarkKind, OVERSCAN, Scene, Sprite},
-    slot::{Slot, shape},
+    slot::Slot,
     text::TextAtlas,
 };
 use std::f64::consts::TAU;
@@ -62,7 +62,7 @@ impl Renderer {
         }
         for (kind, colour) in (0u8..).zip(&scene.palette.status) {
             c.set_fill_style_str(&colour.css());
-            for (x, y, _) in in_view.iter().filter(|(_, _, s)| shape(s.status) == kind) {
+            for (x, y, _) in in_view.iter().filter(|(_, _, s)| s.shape() == kind) {
                 c.fill_rect(x.round() - 2.0, y.round() - 2.0, 5.0, 5.0);
             }
         }
@@ -80,7 +80,7 @@ impl Renderer {
         let grow = if slot.selected { 1.0 } else { f64::from(scene.grow) };
         let _ = c.scale(grow, grow);
         let heading = (!heading.is_nan()).then_some(f64::from(heading));
-        glyph(c, scene.palette, shape(slot.status), heading);
+        glyph(c, scene.palette, slot.shape(), heading);
         c.restore();
     }
 

@@ -109,7 +109,7 @@ impl Clusterer {
         let window = Window::of(view, zoom);
         self.grid.clear();
         self.grid.resize((window.columns * window.rows).max(0) as usize, Sum::default());
-        for slot in store.slots_mut().filter(|s| s.shows() && !s.selected) {
+        for slot in store.slots_mut().filter(|s| s.shows() && !s.stands_alone()) {
             let place = slot.position(now_ms);
             slot.cell = window.cell(place, slot.cell);
             if let Some(sum) = window.index((slot.cell.1, slot.cell.2)).and_then(|i| self.grid.get_mut(i)) {
@@ -123,7 +123,8 @@ impl Clusterer {
                     return false;
                 }
                 let cell = window.index((slot.cell.1, slot.cell.2));
-                let inside = !slot.selected && cell.and_then(|i| self.grid.get(i)).is_some_and(|s| s.formed);
+                let inside =
+                    !slot.stands_alone() && cell.and_then(|i| self.grid.get(i)).is_some_and(|s| s.formed);
                 std::mem::replace(&mut slot.clustered, inside) != inside
             });
         }

@@ -6,7 +6,7 @@
 use super::{
     api::{LiveMap, MapError, MapEvents, MapStats, Theme},
     basemap::{Basemap, features::Outlines},
-    leaflet_ext::{FullMap, options, scale_bar, view},
+    leaflet_ext::{FullMap, div_icon, options, scale_bar, view},
     palette::Palette,
     project::World,
     scene::OVERSCAN,
@@ -41,6 +41,7 @@ pub struct Engine {
     pub(super) canvas: HtmlCanvasElement,
     pub(super) theme: Cell<Theme>,
     scale: RefCell<Option<leaflet::Control>>,
+    spot: RefCell<Option<leaflet::Marker>>,
     basemap: RefCell<Option<Basemap>>,
     pub(super) tiles: RefCell<Option<Tiles>>,
     frame: Cell<Option<i32>>,
@@ -88,6 +89,7 @@ impl Engine {
             canvas,
             theme: Cell::new(theme),
             scale: RefCell::default(),
+            spot: RefCell::default(),
             basemap: RefCell::default(),
             tiles: RefCell::default(),
             frame: Cell::default(),
@@ -247,6 +249,27 @@ impl Engine {
     pub fn set_scale(&self, imperial: bool) {
         let bar = scale_bar(&options(&[("metric", (!imperial).into()), ("imperial", imperial.into())]));
         if let Some(before) = self.scale.replace(Some(bar.add_to(&self.map))) {
+            before.remove();
+        }
+    }
+
+    pub fn mark_spot(&self, spot: Option<(f64, f64, &str)>) {
+        let marker = spot.map(|(lat, lon, words)| {
+            let icon = div_icon(&options(&[
+                ("className", "spot".into()),
+                ("iconSize", JsValue::from(Point::new(28.0, 28.0))),
+            ]));
+            let options = leaflet::MarkerOptions::new();
+            options.set_icon(icon);
+            options.set_title(words.into());
+            options.set_alt(words.into());
+            options.set_interactive(false);
+            options.set_keyboard(false);
+            let marker = leaflet::Marker::new_with_options(&LatLng::new(lat, lon), &options);
+            marker.add_to(&self.map);
+            marker
+        });
+        if let Some(before) = self.spot.replace(marker) {
             before.remove();
         }
     }

@@ -37,6 +37,10 @@ extern "C" {
     #[wasm_bindgen(js_namespace = ["L", "control"], js_name = scale)]
     pub fn scale_bar(options: &JsValue) -> leaflet::Control;
 
+    /// A mark that the style sheet draws; the crate's own binding makes a picture's.
+    #[wasm_bindgen(js_namespace = L, js_name = divIcon)]
+    pub fn div_icon(options: &JsValue) -> leaflet::Icon;
+
     /// Told when a zoom begins: where it will end.
     #[wasm_bindgen(extends = leaflet::Event)]
     pub type ZoomAnim;

@@ -43,6 +43,8 @@ pub struct Slot {
     pub clustered: bool,
     pub selected: bool,
     pub hovered: bool,
+    /// Has an open call for help.
+    pub calling: bool,
     pub parked: bool,
     /// The cluster cell it was last counted in, and at which zoom.
     pub cell: (i8, i32, i32),
@@ -71,6 +73,7 @@ impl Slot {
             clustered: false,
             selected: false,
             hovered: false,
+            calling: false,
             parked: true,
             cell: (-1, 0, 0),
             fan: (0, 0),
@@ -86,6 +89,16 @@ impl Slot {
     /// Has a place and passes the filter.
     pub fn shows(&self) -> bool {
         self.live && self.placed && !self.filtered
+    }
+
+    /// Never inside a cluster.
+    pub fn stands_alone(&self) -> bool {
+        self.selected || self.calling
+    }
+
+    /// Which mark it has; the shader's and the sprites' numbering.
+    pub fn shape(&self) -> u8 {
+        if self.calling { CALLING } else { shape(self.status) }
     }
 
     /// Is drawn by itself.
@@ -212,11 +225,14 @@ impl Slot {
             | flag(self.hovered, HOVERED);
         let [fx] = self.fan.0.to_le_bytes();
         let [fy] = self.fan.1.to_le_bytes();
-        record[RECORD - 4..].copy_from_slice(&[shape(self.status), flags, fx, fy]);
+        record[RECORD - 4..].copy_from_slice(&[self.shape(), flags, fx, fy]);
     }
 }
 
-/// Which mark a status has; the shader's and the sprites' numbering.
+/// The diamond.
+const CALLING: u8 = 4;
+
+/// Which mark a status has.
 pub fn shape(status: UnitStatus) -> u8 {
     match status {
         UnitStatus::Available => 0,

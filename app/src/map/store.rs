@@ -44,6 +44,8 @@ pub struct UnitStore {
     by_patrol: ByPatrol,
     by_unit: HashMap<UnitId, usize>,
     filter: Option<HashSet<PatrolId>>,
+    /// Units with an open call for help.
+    calling: HashSet<UnitId>,
     records: Vec<u8>,
     dirty: Vec<bool>,
     /// Places in records are relative to this, so that f32 is exact enough.
@@ -131,6 +133,16 @@ impl UnitStore {
             let passes = self.passes(self.slots[index].patrol);
             if self.slots[index].filtered == passes {
                 self.slots[index].filtered = !passes;
+                self.touch(index);
+            }
+        }
+    }
+
+    pub fn set_calling(&mut self, calling: HashSet<UnitId>) {
+        self.calling = calling;
+        for index in 0..self.slots.len() {
+            let calls = self.calling.contains(&self.slots[index].id);
+            if std::mem::replace(&mut self.slots[index].calling, calls) != calls {
                 self.touch(index);
             }
         }
@@ -245,6 +257,7 @@ impl UnitStore {
     fn insert(&mut self, unit: &LiveUnit) -> usize {
         let mut slot = Slot::new(unit);
         slot.filtered = !self.passes(unit.patrol);
+        slot.calling = self.calling.contains(&unit.id);
         let index = match self.free.pop() {
             Some(index) => {
                 self.slots[index] = slot;

@@ -3,6 +3,7 @@
 use crate::components::whole::{IntoWhole, effect, part, text};
 use crate::{
     components::{
+        alerts::{banners::Banners, drawer::AlertsDrawer},
         icon::{Glyph, Icon},
         legend::Legend,
         link_banner::LinkBanner,
@@ -12,7 +13,7 @@ use crate::{
         panel::Panel,
         rail::Rail,
         status_bar::StatusBar,
-        toast::{Calls, Toast},
+        toast::Toast,
         top_bar::TopBar,
         unit_drawer::UnitDrawer,
         unit_table::UnitTable,
@@ -93,6 +94,11 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
         Sheet::Areas => "areas",
     };
     let title = move || console.scope_name(console.scope.get());
+    let page_title = move || match console.alerts.counts() {
+        (_, 0) => title(),
+        (_, calls) => format!("({calls} SOS) {}", title()),
+    };
+    let with_drawer = move || console.selected.read().is_some() || console.alerts.drawer.get();
     let trust = move || match console.doubt.get() {
         None => "current",
         Some(Doubt::Silent(_) | Doubt::Reconnecting(_)) => "doubted",
@@ -100,9 +106,9 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     };
     let ended = move || console.link.get().is_final();
     view! {
-        <Title text=title/>
+        <Title text=page_title/>
         <a class="skip-link" href="#units" rel="external">"Skip to the units"</a>
-        <div class="console" inert=ended data-sheet=sheet data-trust=trust class:with-drawer=move || console.selected.read().is_some()>
+        <div class="console" inert=ended data-sheet=sheet data-trust=trust class:with-drawer=with_drawer>
             <TopBar/>
             <Rail/>
             <Panel/>
@@ -113,13 +119,14 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
                 <EmptyMap/>
                 <MapTools/>
                 <div class="stage-notes">
+                    <Banners/>
                     <LinkBanner/>
-                    <Calls/>
                     <Toast/>
                 </div>
                 <UnitTable paint/>
             </main>
             <UnitDrawer/>
+            <AlertsDrawer/>
             <Legend/>
             <Palette/>
         </div>

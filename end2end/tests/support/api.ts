@@ -88,9 +88,15 @@ export class Api {
     if (answer.accepted !== 1) throw new Error(`the fix was not accepted: ${JSON.stringify(answer)}`);
   }
 
-  /** An SOS, now, by the device that holds this token. */
-  async callForHelp(latitude: number, longitude: number): Promise<void> {
-    const location = { timestamp: new Date().toISOString(), coords: { latitude, longitude }, alarm: 'sos' };
+  /** An SOS, now or some time ago, by the device that holds this token. */
+  async callForHelp(latitude: number, longitude: number, ago_ms = 0): Promise<void> {
+    const location = { timestamp: new Date(Date.now() - ago_ms).toISOString(), coords: { latitude, longitude }, alarm: 'sos' };
     await this.call('POST', '/api/v1/locations', { location });
+  }
+
+  /** Nobody waits for help any more. */
+  async acknowledgeAll(): Promise<void> {
+    const { items } = await this.call<Page<{ id: string }>>('GET', '/api/v1/alerts?state=open&limit=1000');
+    for (const { id } of items) await this.call('POST', `/api/v1/alerts/${id}/acknowledge`, {});
   }
 }

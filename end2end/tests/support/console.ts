@@ -21,6 +21,17 @@ export class Console {
   get drawer(): Locator {
     return this.page.getByRole('complementary', { name: /^Unit / });
   }
+  /** The number of open alerts, and the way to them. */
+  get bell(): Locator {
+    return this.page.getByRole('button', { name: /^Alerts, \d+ open/ });
+  }
+  get alerts(): Locator {
+    return this.page.getByRole('complementary', { name: 'Alerts' });
+  }
+  /** Open calls for help, over the map. */
+  get calls(): Locator {
+    return this.page.getByRole('region', { name: 'Calls for help' });
+  }
   get palette(): Locator {
     return this.page.getByRole('dialog', { name: 'Find a unit or an area' });
   }

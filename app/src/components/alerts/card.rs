@@ -1,0 +1,194 @@
+//! One alert: who, where, when; the way there, and taking it upon oneself.
+
+use super::{AlertMark, words};
+use crate::{
+    components::{
+        icon::{Glyph, Icon},
+        whole::{IntoWhole, effect, part, text},
+    },
+    console::Console,
+};
+use leptos::{html, prelude::*, task::spawn_local};
+use sentinel_model::{
+    Time,
+    alerts::{Alert, AlertKind, NOTE_MAX},
+};
+
+/// Its age, kept current, with the exact times beneath.
+fn age(console: Console, alert: &Alert) -> AnyView {
+    let told = alert.clone();
+    let exact = move || {
+        let wall = console.wall.get();
+        match words::is_late(&told) {
+            true => format!("called {}; heard {}", wall.exact(told.time), wall.exact(told.at)),
+            false => wall.exact(told.time),
+        }
+    };
+    let (alert, stamp) = (alert.clone(), alert.time.to_string());
+    view! {
+        <time datetime=stamp title=exact tabindex="0">
+            {text(move || words::when(&alert, console.now.get()))}
+        </time>
+    }
+    .whole()
+}
+
+fn clock(console: Console, at: Time) -> AnyView {
+    view! { <time datetime=at.to_string() title=move || console.wall.get().exact(at)>{text(move || console.wall.get().clock_short(at))}</time> }.whole()
+}
+
+/// Who acknowledged it, when, and what they said.
+fn outcome(console: Console, alert: &Alert) -> Option<AnyView> {
+    let by = alert.acknowledged.clone()?;
+    let note = (!by.note.is_empty()).then(|| view! { <p class="alert-note">{by.note}</p> });
+    Some(
+        view! {
+            <p class="alert-outcome"><Icon glyph=Glyph::Done/><span>{by.name} " at " {clock(console, by.at)}</span></p>
+            {note}
+        }
+        .whole(),
+    )
+}
+
+/// What every view of an alert says. `banner` puts it in fewer lines.
+#[component]
+pub fn AlertCard(alert: Alert, #[prop(optional)] banner: bool) -> impl IntoView {
+    let console = Console::of_page();
+    let named = alert.unit_name != alert.unit_id.as_str() && !alert.unit_name.is_empty();
+    let name = if named { alert.unit_name.clone() } else { alert.unit_id.to_string() };
+    let station = alert.station;
+    let place = (!banner || alert.place.is_none())
+        .then(|| view! { <p class="alert-place">{words::place(&alert)}</p> }.whole());
+    view! {
+        <p class="alert-head">
+            <AlertMark kind=alert.kind/>
+            <b class="alert-what">{words::what(&alert)}</b>
+            {age(console, &alert)}
+        </p>
+        <p class="alert-who">
+            <b>{name}</b>
+            {named.then(|| view! { <span>{alert.unit_id.to_string()}</span> })}
+            <span>{text(move || console.scope_name(station))}</span>
+        </p>
+        {place}
+        {outcome(console, &alert)}
+        <AlertActions alert banner/>
+    }
+    .whole()
+}
+
+#[component]
+fn AlertActions(alert: Alert, banner: bool) -> impl IntoView {
+    let console = Console::of_page();
+    let asking = RwSignal::new(false);
+    let may = alert.is_open() && console.may_acknowledge();
+    let label = format!("{} of {}", words::kind(alert.kind), words::who(&alert));
+    let shown = alert.clone();
+    let primary = if alert.kind == AlertKind::Sos { "button primary" } else { "button" };
+    let aside = alert.id.clone();
+    let held = alert.id.clone();
+    effect(move || {
+        let (asks, held) = (asking.get(), Some(held.clone()));
+        let is_held = banner && console.alerts.held.read_untracked() == held;
+        match asks {
+            true if banner => console.alerts.held.set(held),
+            false if is_held => console.alerts.held.set(None),
+            _ => {}
+        }
+    });
+    view! {
+        <div class="alert-actions" hidden=asking>
+            <button
+                type="button"
+                class="button"
+                aria-label=format!("Show {label}")
+                on:click=move |_| console.look_at_alert(&shown)
+            >
+                <Icon glyph=Glyph::Centre/>
+                "Show"
+            </button>
+            {may.then(|| view! {
+                <button type="button" class=primary aria-label=format!("Acknowledge {label}") on:click=move |_| asking.set(true)>
+                    <Icon glyph=Glyph::Done/>
+                    "Acknowledge"
+                </button>
+            })}
+            {banner.then(|| view! {
+                <button
+                    type="button"
+                    class="icon-button"
+                    aria-label=format!("Dismiss {label}")
+                    title="Dismiss: it stays open in the alerts"
+                    on:click=move |_| console.alerts.aside.update(|ids| { ids.insert(aside.clone()); })
+                >
+                    <Icon glyph=Glyph::Close/>
+                </button>
+            })}
+        </div>
+        {part(move || asking.get().then(|| view! { <Acknowledge alert=alert.clone() asking/> }.whole()))}
+    }
+    .whole()
+}
+
+/// The note, and the last word before everybody is told.
+#[component]
+fn Acknowledge(alert: Alert, asking: RwSignal<bool>) -> impl IntoView {
+    let console = Console::of_page();
+    let (busy, failed) = (RwSignal::new(false), RwSignal::new(None::<String>));
+    let note = NodeRef::<html::Input>::new();
+    effect(move || {
+        if let Some(note) = note.get() {
+            let _ = note.focus();
+        }
+    });
+    let send = move |e: leptos::ev::SubmitEvent| {
+        e.prevent_default();
+        let (Some(note), false) = (note.get_untracked(), busy.get_untracked()) else { return };
+        busy.set(true);
+        failed.set(None);
+        let (alert, note) = (alert.clone(), note.value());
+        spawn_local(async move {
+            match console.acknowledge(alert, note.trim().to_string()).await {
+                Ok(()) => super::drawer::keep_focus(),
+                Err(why) => {
+                    // The alert, and this with it, may be gone by now.
+                    failed.try_set(Some(why));
+                    busy.try_set(false);
+                }
+            }
+        });
+    };
+    view! {
+        <form
+            class="alert-form"
+            on:submit=send
+            on:keydown=move |e| {
+                if e.key() == "Escape" {
+                    e.stop_propagation();
+                    asking.set(false);
+                }
+            }
+        >
+            <input
+                type="text"
+                class="alert-note-field"
+                aria-label="Note (optional)"
+                placeholder="Note (optional)"
+                autocomplete="off"
+                maxlength=NOTE_MAX.to_string()
+                node_ref=note
+            />
+            <p class="alert-failed" role="alert" hidden=move || failed.read().is_none()>
+                {text(move || failed.get().map(|why| format!("Not acknowledged. {why}")).unwrap_or_default())}
+            </p>
+            <div class="alert-actions">
+                <button type="button" class="button" on:click=move |_| asking.set(false)>"Cancel"</button>
+                <button type="submit" class="button primary" disabled=busy>
+                    <Icon glyph=Glyph::Done/>
+                    "Acknowledge"
+                </button>
+            </div>
+        </form>
+    }
+    .whole()
+}

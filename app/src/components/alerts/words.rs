@@ -1,0 +1,114 @@
+//! An alert in words.
+
+use crate::format::{ago, coordinates, span};
+use sentinel_model::{
+    Time,
+    alerts::{Alert, AlertKind},
+};
+
+/// Between what a device says of itself and when it is heard: longer, and it had no network.
+const LATE_MS: i64 = 2 * 60_000;
+
+pub fn kind(kind: AlertKind) -> &'static str {
+    match kind {
+        AlertKind::Sos => "SOS",
+        AlertKind::Enter => "Entered",
+        AlertKind::Exit => "Left",
+        AlertKind::Dwell => "Stays",
+    }
+}
+
+/// `SOS`, `Entered Depot`
+pub fn what(alert: &Alert) -> String {
+    let word = kind(alert.kind);
+    match (&alert.fence, alert.kind) {
+        (_, AlertKind::Sos) => word.into(),
+        (Some(fence), AlertKind::Dwell) => format!("{word} in {fence}"),
+        (Some(fence), _) => format!("{word} {fence}"),
+        (None, AlertKind::Dwell) => format!("{word} in a fence"),
+        (None, _) => format!("{word} a fence"),
+    }
+}
+
+/// The unit's name and id, which may be the same.
+pub fn who(alert: &Alert) -> String {
+    match alert.unit_name == alert.unit_id.as_str() || alert.unit_name.is_empty() {
+        true => alert.unit_id.to_string(),
+        false => format!("{} ({})", alert.unit_name, alert.unit_id),
+    }
+}
+
+/// Whether the device called long before it was heard.
+pub fn is_late(alert: &Alert) -> bool {
+    alert.at.ms_since(alert.time) > LATE_MS
+}
+
+/// `12 s ago`; of one that comes late both.
+pub fn when(alert: &Alert, now: Time) -> String {
+    let happened = ago(now.ms_since(alert.time));
+    if !is_late(alert) {
+        return happened;
+    }
+    let verb = if alert.kind == AlertKind::Sos { "called " } else { "" };
+    format!("{verb}{happened}, heard {}", ago(now.ms_since(alert.at)))
+}
+
+/// Where it was, and how well that is known.
+pub fn place(alert: &Alert) -> String {
+    let Some(place) = alert.place else { return "No place known".into() };
+    let at = coordinates(place.latitude, place.longitude);
+    match alert.time.ms_since(place.time) {
+        old if old > LATE_MS => format!("{at}, the last known place, {} before", span(old)),
+        _ => at,
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use sentinel_model::{Scope, alerts::AlertPlace};
+
+    pub fn alert(kind: AlertKind) -> Alert {
+        Alert {
+            id: "a".into(),
+            kind,
+            unit_id: "PC-7".parse().expect("a good id"),
+            unit_name: "Car 7".into(),
+            patrol_id: None,
+            station: Scope::station(5),
+            at: Time(10_000_000),
+            time: Time(9_999_000),
+            place: None,
+            fence: None,
+            acknowledged: None,
+        }
+    }
+
+    #[test]
+    fn an_alert_that_was_heard_late_says_when_it_was_called() {
+        let fresh = alert(AlertKind::Sos);
+        assert_eq!(when(&fresh, Time(10_011_000)), "12 s ago");
+        let late = Alert { time: fresh.at.plus_ms(-7_200_000), ..fresh };
+        assert_eq!(when(&late, late.at.plus_ms(5_000)), "called 2 h ago, heard 5 s ago");
+    }
+
+    #[test]
+    fn a_place_says_whether_it_is_an_earlier_one() {
+        let none = alert(AlertKind::Sos);
+        assert_eq!(place(&none), "No place known");
+        let at = |time| Some(AlertPlace { latitude: 9.5, longitude: 76.25, time });
+        let here = Alert { place: at(none.time), ..none.clone() };
+        assert_eq!(place(&here), "9.50000, 76.25000");
+        let earlier = Alert { place: at(none.time.plus_ms(-40 * 60_000)), ..none };
+        assert_eq!(place(&earlier), "9.50000, 76.25000, the last known place, 40 min before");
+    }
+
+    #[test]
+    fn a_fence_is_called_by_its_name() {
+        let fence = |kind, name: Option<&str>| Alert { fence: name.map(Into::into), ..alert(kind) };
+        assert_eq!(what(&fence(AlertKind::Enter, Some("Depot"))), "Entered Depot");
+        assert_eq!(what(&fence(AlertKind::Dwell, Some("Depot"))), "Stays in Depot");
+        assert_eq!(what(&fence(AlertKind::Exit, None)), "Left a fence");
+        assert_eq!(who(&fence(AlertKind::Exit, None)), "Car 7 (PC-7)");
+    }
+}

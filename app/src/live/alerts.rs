@@ -1,0 +1,291 @@
+//! The open alerts of the viewer's whole own scope, whatever area is on show.
+//!
+//! They are one list that the server keeps; the page reads it when it comes alive and
+//! again whenever something rings: the page's own socket, with what happens in the area
+//! on show, or a [`stream`](super::stream) where that area is less than the viewer's own.
+//! It reads it every half minute besides. So whatever is missed, doubled or out of order
+//! costs a moment, and never an alert.
+
+use super::{
+    link::Link,
+    rest::{self, RestError},
+    stream::Stream,
+    tone,
+};
+use crate::{
+    components::alerts::words,
+    console::{CLOSE_ZOOM, Console, Sheet, Spot},
+    map_place::with_map,
+    prefs,
+};
+use leptos::{prelude::*, task::spawn_local};
+use sentinel_model::{
+    UnitId,
+    alerts::{Alert, AlertKind},
+};
+use std::{cell::RefCell, collections::HashSet, rc::Rc, sync::Arc, time::Duration};
+
+/// A stream whose network died says nothing: what it missed is seen then.
+const READ_EVERY: Duration = Duration::from_secs(30);
+
+/// How the list on show came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// Nothing has been read yet.
+    First,
+    /// `more`: older ones than these are open too.
+    Done {
+        more: bool,
+    },
+    Failed(String),
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Reader {
+    #[default]
+    Idle,
+    Reading,
+    /// Something rang while it read: it reads again.
+    Rung,
+}
+
+#[derive(Clone, Copy)]
+pub struct Alerts {
+    /// SOS first, of each the newest first.
+    pub open: RwSignal<Arc<Vec<Alert>>>,
+    pub reading: RwSignal<Reading>,
+    /// Units with an open SOS.
+    pub calling: Memo<Arc<HashSet<UnitId>>>,
+    /// SOS that somebody has put aside on this page: still open, and in the drawer.
+    pub aside: RwSignal<HashSet<String>>,
+    /// Of which a note is being written in its banner: that one stays on show.
+    pub held: RwSignal<Option<String>>,
+    /// What a reader of the screen is told at once.
+    pub announced: RwSignal<String>,
+    pub drawer: RwSignal<bool>,
+    /// Grows when the list may be another one.
+    pub beat: RwSignal<u32>,
+    pub sound: RwSignal<bool>,
+    /// The browser plays nothing before somebody has touched the page.
+    pub silenced: RwSignal<bool>,
+    reader: StoredValue<Reader>,
+    /// What was open when the page came alive is no news.
+    has_read: StoredValue<bool>,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        let open = RwSignal::new(Arc::new(Vec::<Alert>::new()));
+        let calling =
+            Memo::new(move |_| Arc::new(calls(&open.read()).map(|alert| alert.unit_id.clone()).collect()));
+        Self {
+            open,
+            reading: RwSignal::new(Reading::First),
+            calling,
+            aside: RwSignal::default(),
+            held: RwSignal::default(),
+            announced: RwSignal::default(),
+            drawer: RwSignal::new(false),
+            beat: RwSignal::new(0),
+            sound: RwSignal::new(prefs::sound_chosen()),
+            silenced: RwSignal::new(false),
+            reader: StoredValue::default(),
+            has_read: StoredValue::default(),
+        }
+    }
+}
+
+impl Alerts {
+    /// How many are open, and how many of them are SOS.
+    pub fn counts(self) -> (usize, usize) {
+        let open = self.open.read();
+        (open.len(), calls(&open).count())
+    }
+
+    /// It is open no more.
+    fn settle(self, id: &str) {
+        self.open.update(|open| Arc::make_mut(open).retain(|alert| alert.id != id));
+        self.beat.update(|n| *n = n.wrapping_add(1));
+    }
+}
+
+/// Those who called for help.
+pub fn calls(open: &[Alert]) -> impl Iterator<Item = &Alert> {
+    open.iter().filter(|alert| alert.kind == AlertKind::Sos)
+}
+
+fn arrange(mut open: Vec<Alert>) -> Vec<Alert> {
+    open.sort_by_key(|alert| (alert.kind != AlertKind::Sos, std::cmp::Reverse(alert.at)));
+    open
+}
+
+/// Reads the list from now on whenever it may have changed.
+pub fn come_alive(console: Console) {
+    let own = console.viewer.with_value(|viewer| viewer.scope);
+    let stream: Rc<RefCell<Option<Stream>>> = Rc::default();
+    let narrowed = Memo::new(move |_| console.scope.get() != own && !console.link.get().is_final());
+    let kept = stream.clone();
+    Effect::watch(
+        move || narrowed.get(),
+        move |narrowed, _, _| {
+            let before =
+                kept.replace(narrowed.then(|| Stream::open(move || console.read_alerts())).flatten());
+            drop(before);
+        },
+        true,
+    );
+    super::run::every(READ_EVERY, move || {
+        if stream.borrow().as_ref().is_some_and(Stream::is_closed) {
+            *stream.borrow_mut() = Stream::open(move || console.read_alerts());
+        }
+        console.read_alerts();
+    });
+    // Whatever was told while the connection was gone.
+    Effect::new(move |_| {
+        if console.link.get() == Link::Live {
+            console.read_alerts();
+        }
+    });
+    for touch in ["pointerdown", "keydown"] {
+        // The page lives as long as its document; these listeners do too.
+        window_event_listener_untyped(touch, |_| tone::wake());
+    }
+}
+
+impl Console {
+    /// Something rang.
+    pub fn read_alerts(self) {
+        let reader = self.alerts.reader;
+        let before = reader.get_value();
+        reader.set_value(if before == Reader::Idle { Reader::Reading } else { Reader::Rung });
+        if before != Reader::Idle || self.link.get_untracked().is_final() {
+            return;
+        }
+        spawn_local(async move {
+            loop {
+                match rest::open_alerts().await {
+                    Ok((open, more)) => self.take_alerts(arrange(open), more),
+                    Err(RestError::SignedOut) => self.link.set(Link::SignedOut),
+                    Err(e) => self.alerts.reading.set(Reading::Failed(e.to_string())),
+                }
+                if reader.get_value() != Reader::Rung {
+                    return reader.set_value(Reader::Idle);
+                }
+                reader.set_value(Reader::Reading);
+            }
+        });
+    }
+
+    fn take_alerts(self, open: Vec<Alert>, more: bool) {
+        let alerts = self.alerts;
+        let before = alerts.open.get_untracked();
+        let known: HashSet<&str> = before.iter().map(|alert| alert.id.as_str()).collect();
+        let new = || open.iter().filter(|alert| !known.contains(alert.id.as_str()));
+        if alerts.has_read.get_value() {
+            let name = |alert: &Alert| untrack(|| self.scope_name(alert.station));
+            if let Some(call) = new().find(|alert| alert.kind == AlertKind::Sos) {
+                let who = words::who(call);
+                alerts.announced.set(format!("SOS from {who}, {}", name(call)));
+                self.sound_alarm();
+            } else if let Some(alert) = new().next() {
+                self.tell(format!("{}: {}", words::who(alert), words::what(alert)));
+            }
+        }
+        alerts.has_read.set_value(true);
+        alerts.reading.set(Reading::Done { more });
+        if *before == open {
+            return;
+        }
+        alerts.aside.update(|aside| aside.retain(|id| open.iter().any(|alert| alert.id == *id)));
+        alerts.open.set(Arc::new(open));
+        alerts.beat.update(|n| *n = n.wrapping_add(1));
+    }
+
+    fn sound_alarm(self) {
+        let alerts = self.alerts;
+        if alerts.sound.get_untracked() {
+            spawn_local(async move { tone::play(move |playing| alerts.silenced.set(!playing)).await });
+        }
+    }
+
+    /// Opens the unit of an alert and brings in sight where it is; of one that is not on
+    /// the map, where it called from. There is always a word for what is on show.
+    pub fn look_at_alert(self, alert: &Alert) {
+        let id = &alert.unit_id;
+        self.alerts.drawer.set(false);
+        self.sheet.set(Sheet::Map);
+        self.spot.set(None);
+        if self.with_fleet(|f| f.get(id).is_some()) {
+            self.look_at(id);
+            if self.is_on_map(id) {
+                return;
+            }
+        } else {
+            self.look_elsewhere(id);
+            if alert.patrol_id.is_some() {
+                // Its place comes with the area that it is in, which then is on show.
+                return self.set_spot(alert);
+            }
+        }
+        self.set_spot(alert);
+        self.look_at_spot();
+        self.tell(match alert.place {
+            Some(_) => format!("{id} is not on the map now: marked is where the alert came from."),
+            None => format!("{id} is not on the map now, and no place of it is known."),
+        });
+    }
+
+    fn set_spot(self, alert: &Alert) {
+        let spot =
+            alert.place.map(|p| Spot { unit: alert.unit_id.clone(), lat: p.latitude, lon: p.longitude });
+        self.spot.set(spot);
+    }
+
+    pub fn look_at_spot(self) {
+        if let Some(spot) = self.spot.get_untracked() {
+            with_map(|m| m.fly_to(spot.lat, spot.lon, CLOSE_ZOOM));
+        }
+    }
+
+    /// Takes an alert upon oneself; why it cannot be done, where it cannot.
+    pub async fn acknowledge(self, alert: Alert, note: String) -> Result<(), String> {
+        match rest::acknowledge(&alert.id, &note).await {
+            Ok(now) => {
+                self.alerts.settle(&alert.id);
+                let (what, who) = (words::kind(alert.kind), words::who(&alert));
+                let mine = self.viewer.with_value(|v| format!("user:{}", v.username));
+                let first = now.acknowledged.filter(|by| by.by != mine);
+                self.tell(match first {
+                    Some(by) => format!("{} had acknowledged it before you: {what} of {who}", by.name),
+                    None => format!("Acknowledged: {what} of {who}"),
+                });
+                Ok(())
+            }
+            Err(RestError::SignedOut) => {
+                self.link.set(Link::SignedOut);
+                Err(RestError::SignedOut.to_string())
+            }
+            Err(e) => Err(e.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::components::alerts::words::tests::alert;
+    use sentinel_model::Time;
+
+    #[test]
+    fn calls_for_help_stand_above_all_others_and_the_newest_above_the_older() {
+        let made = |id: &str, kind, at| Alert { id: id.into(), at: Time(at), ..alert(kind) };
+        let list = vec![
+            made("old fence", AlertKind::Enter, 1),
+            made("old call", AlertKind::Sos, 2),
+            made("new fence", AlertKind::Exit, 9),
+            made("new call", AlertKind::Sos, 5),
+        ];
+        let ids: Vec<String> = arrange(list).into_iter().map(|alert| alert.id).collect();
+        assert_eq!(ids, ["new call", "old call", "new fence", "old fence"]);
+    }
+}
