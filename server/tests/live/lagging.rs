@@ -57,6 +57,7 @@ pub enum Channel {
     Positions(PatrolId),
 }
 
+#[allow(clippy::large_enum_variant, reason = "few are under way at once")]
 enum Message {
     Event(Arc<str>, Event),
     Position(PositionFrame),

@@ -8,7 +8,6 @@ use sentinel_model::{Level, Page, PatrolId, Scope, Time, alerts::Alert, webhook:
 use sentinel_server::{
     clock::Clock,
     directory::Directory,
-    mongo::{Mongo, MongoRegistry},
     ports::{Change, SigningSecret, WebhookRecord},
 };
 use serde_json::{Value, json};
@@ -207,23 +206,4 @@ async fn an_sos_is_told_once_however_often_the_program_is_killed() {
         make_fleet_in(&records, UNITS).await
     };
     every_sos_is_one_alert_and_one_delivery(folder.path(), &ALLOW, tokens, key, receiver).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_sos_is_told_once_however_often_a_node_over_redis_and_mongodb_is_killed() {
-    let Some(redis) = sentinel_services::redis() else { return };
-    let Some(database) = sentinel_services::mongo() else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let receiver = Receiver::start().await;
-    let (tokens, key) = {
-        let mongo = Mongo::connect(database.uri(), None).await.expect("connects");
-        let registry = MongoRegistry::open(&mongo).await.expect("opens");
-        let records = records(Arc::new(registry)).await;
-        make_webhook(&records, receiver.url()).await;
-        make_fleet_in(&records, UNITS).await
-    };
-    let redis = redis.url();
-    let urls = ["--redis-url", &redis, "--mongodb-url", database.uri()];
-    let flags = [&ALLOW[..], &urls[..]].concat();
-    every_sos_is_one_alert_and_one_delivery(folder.path(), &flags, tokens, key, receiver).await;
 }

@@ -61,6 +61,7 @@ enum Carrier {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one at a time is heard")]
 pub enum Heard {
     Frame(ServerFrame),
     Closed(u16),
