@@ -94,8 +94,8 @@ test('of seven calls three stand over the map, and all seven in the alerts, newe
   await ui.isLive();
   for (let i = 1; i <= 7; i += 1) await call(admin, `E2E-SEVEN-${i}`);
   await expect(ui.calls).toContainText('and 4 more');
-  await expect(ui.calls.getByRole('article')).toHaveCount(3);
-  await expect(ui.calls.getByRole('article').first()).toContainText('E2E-SEVEN-7');
+  await expect(ui.calls.getByRole('listitem')).toHaveCount(3);
+  await expect(ui.calls.getByRole('listitem').first()).toContainText('E2E-SEVEN-7');
   await ui.calls.getByRole('button', { name: 'Open alerts' }).click();
   const listed = ui.alerts.getByRole('listitem');
   await expect(listed).toHaveCount(7);
@@ -166,7 +166,7 @@ test('a call that was heard late says when it was made', async ({ api, openAs, p
   await openAs('chief5');
   const ui = new Console(page);
   await ui.isLive();
-  await expect(ui.calls.getByRole('article')).toContainText(/called 2 h ago, heard (now|\d+ s ago)/);
+  await expect(ui.calls.getByRole('listitem')).toContainText(/called 2 h ago, heard (now|\d+ s ago)/);
 });
 
 test('alerts are opened, acknowledged and closed with the keyboard alone', async ({ api, openAs, page }) => {
@@ -245,7 +245,7 @@ test.describe('on a phone:', () => {
     const ui = new Console(page);
     await ui.isLive();
     await ui.showList();
-    await expect(ui.calls.getByRole('article')).toHaveCount(1);
+    await expect(ui.calls.getByRole('listitem')).toHaveCount(1);
     await expect(ui.calls).toContainText('and 2 more');
     const box = async (what: typeof ui.calls) => (await what.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
     const [calls, list] = [await box(ui.calls), await box(ui.list)];

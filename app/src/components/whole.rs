@@ -1,109 +1,185 @@
 //! A component as one thing of one type.
 //!
-//! Leptos types a page by everything in it. Ending the type at each component
-//! keeps the compiler quick; leaving out the second, asynchronous way to hydrate,
-//! which this page never takes, keeps the download small: erasing a view would
-//! otherwise carry both ways, each a copy of the whole view's code.
+//! Leptos types a page by everything in it. Ending the type at each component keeps the
+//! compiler quick. In the browser the end of a type is a vtable with just what a page of this
+//! kind needs, where [`AnyView`] brings more for each view: another way to hydrate, which this
+//! page never takes, and its own copy of everything around the view. That keeps the download
+//! small.
 
-use leptos::{
-    attr::{Attribute, any_attribute::AnyAttribute},
-    prelude::*,
-    tachys::{
-        hydration::Cursor,
-        ssr::StreamBuilder,
-        view::{Position, PositionState},
-    },
-};
+use leptos::prelude::*;
 
 pub trait IntoWhole {
     /// Ends the type here.
     fn whole(self) -> AnyView;
 }
 
+#[cfg(not(feature = "hydrate"))]
 impl<V: RenderHtml + Send + 'static> IntoWhole for V {
     fn whole(self) -> AnyView {
-        Whole(self).into_any()
+        self.into_any()
     }
 }
 
-struct Whole<V>(V);
+#[cfg(feature = "hydrate")]
+mod browser {
+    use super::IntoWhole;
+    use leptos::{
+        attr::{Attribute, any_attribute::AnyAttribute},
+        prelude::*,
+        tachys::{
+            hydration::Cursor,
+            renderer::{
+                Rndr,
+                types::{Element, Node, Placeholder},
+            },
+            ssr::StreamBuilder,
+            view::{Position, PositionState},
+        },
+    };
+    use std::any::{Any, TypeId};
 
-impl<V: Render> Render for Whole<V> {
-    type State = V::State;
-
-    fn build(self) -> Self::State {
-        self.0.build()
+    impl<V: RenderHtml + Send + 'static> IntoWhole for V {
+        fn whole(self) -> AnyView {
+            // What owns itself is of fewer types: listeners are boxed by then.
+            Whole(Box::new(Part(self.into_owned()))).into_any()
+        }
     }
 
-    fn rebuild(self, state: &mut Self::State) {
-        self.0.rebuild(state);
-    }
-}
+    /// Any view; [`AnyView`] sees only this one.
+    struct Whole(Box<dyn Erased>);
 
-impl<V: AddAnyAttr> AddAnyAttr for Whole<V> {
-    type Output<A: Attribute> = Whole<V::Output<A>>;
+    struct Part<V>(V);
 
-    fn add_any_attr<A: Attribute>(self, attr: A) -> Self::Output<A>
-    where
-        Self::Output<A>: RenderHtml,
-    {
-        Whole(self.0.add_any_attr(attr))
-    }
-}
-
-/// As the view itself, but for `hydrate_async`, which only a page asks for that
-/// hydrates piece by piece; this one calls `hydrate_body`, which does it in one go.
-impl<V: RenderHtml> RenderHtml for Whole<V> {
-    type AsyncOutput = V::AsyncOutput;
-    type Owned = Whole<V::Owned>;
-
-    const MIN_LENGTH: usize = V::MIN_LENGTH;
-    const EXISTS: bool = V::EXISTS;
-
-    fn dry_resolve(&mut self) {
-        self.0.dry_resolve();
+    trait Erased: Send {
+        fn build(self: Box<Self>) -> Kept;
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Kept;
+        fn rebuild(self: Box<Self>, kept: &mut Kept);
     }
 
-    fn resolve(self) -> impl Future<Output = Self::AsyncOutput> + Send {
-        self.0.resolve()
+    /// What stands in the page for a view.
+    struct Kept {
+        /// Of the view: states of different elements may be of one type.
+        view: TypeId,
+        state: Box<dyn State>,
+        /// Where it is, of a view that puts nothing into the page.
+        placeholder: Option<Placeholder>,
     }
 
-    fn html_len(&self) -> usize {
-        self.0.html_len()
+    trait State: Mountable + Any {}
+    impl<S: Mountable + Any> State for S {}
+
+    impl<V: RenderHtml + Send + 'static> Erased for Part<V> {
+        fn build(self: Box<Self>) -> Kept {
+            let placeholder = (!V::EXISTS).then(Rndr::create_placeholder);
+            Kept { view: TypeId::of::<V>(), state: Box::new(self.0.build()), placeholder }
+        }
+
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Kept {
+            let state = Box::new(self.0.hydrate::<true>(cursor, position));
+            let placeholder = (!V::EXISTS).then(|| cursor.next_placeholder(position));
+            Kept { view: TypeId::of::<V>(), state, placeholder }
+        }
+
+        fn rebuild(self: Box<Self>, kept: &mut Kept) {
+            let state: &mut dyn Any = &mut *kept.state;
+            match state.downcast_mut::<V::State>().filter(|_| kept.view == TypeId::of::<V>()) {
+                Some(state) => self.0.rebuild(state),
+                None => kept.become_another(self.build()),
+            }
+        }
     }
 
-    fn to_html_with_buf(
-        self,
-        buf: &mut String,
-        position: &mut Position,
-        escape: bool,
-        mark_branches: bool,
-        extra_attrs: Vec<AnyAttribute>,
-    ) {
-        self.0.to_html_with_buf(buf, position, escape, mark_branches, extra_attrs);
+    impl Kept {
+        fn become_another(&mut self, mut new: Kept) {
+            self.insert_before_this(&mut new);
+            self.unmount();
+            *self = new;
+        }
     }
 
-    fn to_html_async_with_buf<const OUT_OF_ORDER: bool>(
-        self,
-        buf: &mut StreamBuilder,
-        position: &mut Position,
-        escape: bool,
-        mark_branches: bool,
-        extra_attrs: Vec<AnyAttribute>,
-    ) {
-        self.0.to_html_async_with_buf::<OUT_OF_ORDER>(buf, position, escape, mark_branches, extra_attrs);
+    impl Mountable for Kept {
+        fn unmount(&mut self) {
+            self.state.unmount();
+            if let Some(placeholder) = &mut self.placeholder {
+                placeholder.unmount();
+            }
+        }
+
+        fn mount(&mut self, parent: &Element, marker: Option<&Node>) {
+            self.state.mount(parent, marker);
+            if let Some(placeholder) = &mut self.placeholder {
+                placeholder.mount(parent, marker);
+            }
+        }
+
+        fn insert_before_this(&self, child: &mut dyn Mountable) -> bool {
+            self.state.insert_before_this(child)
+                || self.placeholder.as_ref().is_some_and(|place| place.insert_before_this(child))
+        }
+
+        fn elements(&self) -> Vec<Element> {
+            self.state.elements()
+        }
     }
 
-    fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Self::State {
-        self.0.hydrate::<FROM_SERVER>(cursor, position)
+    impl Render for Whole {
+        type State = Kept;
+
+        fn build(self) -> Kept {
+            self.0.build()
+        }
+
+        fn rebuild(self, kept: &mut Kept) {
+            self.0.rebuild(kept);
+        }
     }
 
-    async fn hydrate_async(self, _: &Cursor, _: &PositionState) -> Self::State {
-        unreachable!("the page hydrates in one go")
+    impl AddAnyAttr for Whole {
+        type Output<A: Attribute> = Self;
+
+        fn add_any_attr<A: Attribute>(self, _: A) -> Self {
+            unreachable!("a component's attributes are its own")
+        }
     }
 
-    fn into_owned(self) -> Self::Owned {
-        Whole(self.0.into_owned())
+    impl RenderHtml for Whole {
+        type AsyncOutput = Self;
+        type Owned = Self;
+
+        const MIN_LENGTH: usize = 0;
+
+        fn dry_resolve(&mut self) {}
+
+        async fn resolve(self) -> Self {
+            self
+        }
+
+        fn to_html_with_buf(self, _: &mut String, _: &mut Position, _: bool, _: bool, _: Vec<AnyAttribute>) {
+            unreachable!("only the server writes pages")
+        }
+
+        fn to_html_async_with_buf<const OUT_OF_ORDER: bool>(
+            self,
+            _: &mut StreamBuilder,
+            _: &mut Position,
+            _: bool,
+            _: bool,
+            _: Vec<AnyAttribute>,
+        ) {
+            unreachable!("only the server writes pages")
+        }
+
+        fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Kept {
+            self.0.hydrate(cursor, position)
+        }
+
+        async fn hydrate_async(self, _: &Cursor, _: &PositionState) -> Kept {
+            unreachable!("the page hydrates in one go")
+        }
+
+        fn into_owned(self) -> Self {
+            self
+        }
     }
 }
 

@@ -13,20 +13,23 @@ use super::{
     tone,
 };
 use crate::{
-    components::alerts::words,
+    components::{alerts::words, whole::effect},
     console::{CLOSE_ZOOM, Console, Sheet, Spot},
     map_place::with_map,
     prefs,
 };
 use leptos::{prelude::*, task::spawn_local};
 use sentinel_model::{
-    UnitId,
+    Time, UnitId,
     alerts::{Alert, AlertKind},
 };
 use std::{cell::RefCell, collections::HashSet, rc::Rc, sync::Arc, time::Duration};
 
 /// A stream whose network died says nothing: what it missed is seen then.
 const READ_EVERY: Duration = Duration::from_secs(30);
+
+/// By so much the clocks of several servers may be apart.
+const SKEW_MS: i64 = 5_000;
 
 /// How the list on show came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub struct Alerts {
     /// Units with an open SOS.
     pub calling: Memo<Arc<HashSet<UnitId>>>,
     /// SOS that somebody has put aside on this page: still open, and in the drawer.
-    pub aside: RwSignal<HashSet<String>>,
+    pub aside: RwSignal<Vec<String>>,
     /// Of which a note is being written in its banner: that one stays on show.
     pub held: RwSignal<Option<String>>,
     /// What a reader of the screen is told at once.
@@ -69,8 +72,10 @@ pub struct Alerts {
     /// The browser plays nothing before somebody has touched the page.
     pub silenced: RwSignal<bool>,
     reader: StoredValue<Reader>,
-    /// What was open when the page came alive is no news.
-    has_read: StoredValue<bool>,
+    /// What was raised before is no news: before the page came alive, or the newest it has seen.
+    news_after: StoredValue<Time>,
+    /// Acknowledged on this page: a list that was asked for before may still hold them.
+    settled: StoredValue<Vec<String>>,
 }
 
 impl Default for Alerts {
@@ -90,7 +95,8 @@ impl Default for Alerts {
             sound: RwSignal::new(prefs::sound_chosen()),
             silenced: RwSignal::new(false),
             reader: StoredValue::default(),
-            has_read: StoredValue::default(),
+            news_after: StoredValue::default(),
+            settled: StoredValue::default(),
         }
     }
 }
@@ -104,6 +110,7 @@ impl Alerts {
 
     /// It is open no more.
     fn settle(self, id: &str) {
+        self.settled.update_value(|settled| settled.push(id.to_owned()));
         self.open.update(|open| Arc::make_mut(open).retain(|alert| alert.id != id));
         self.beat.update(|n| *n = n.wrapping_add(1));
     }
@@ -114,26 +121,33 @@ pub fn calls(open: &[Alert]) -> impl Iterator<Item = &Alert> {
     open.iter().filter(|alert| alert.kind == AlertKind::Sos)
 }
 
-fn arrange(mut open: Vec<Alert>) -> Vec<Alert> {
-    open.sort_by_key(|alert| (alert.kind != AlertKind::Sos, std::cmp::Reverse(alert.at)));
-    open
+fn is_among(alerts: &[Alert], id: &str) -> bool {
+    alerts.iter().any(|alert| alert.id == id)
+}
+
+/// The list comes with the newest first.
+fn arrange(open: Vec<Alert>) -> Vec<Alert> {
+    let (mut first, others): (Vec<Alert>, Vec<Alert>) =
+        open.into_iter().partition(|alert| alert.kind == AlertKind::Sos);
+    first.extend(others);
+    first
 }
 
 /// Reads the list from now on whenever it may have changed.
 pub fn come_alive(console: Console) {
     let own = console.viewer.with_value(|viewer| viewer.scope);
+    console.alerts.news_after.set_value(console.now.get_untracked().plus_ms(-SKEW_MS));
     let stream: Rc<RefCell<Option<Stream>>> = Rc::default();
-    let narrowed = Memo::new(move |_| console.scope.get() != own && !console.link.get().is_final());
     let kept = stream.clone();
-    Effect::watch(
-        move || narrowed.get(),
-        move |narrowed, _, _| {
-            let before =
-                kept.replace(narrowed.then(|| Stream::open(move || console.read_alerts())).flatten());
-            drop(before);
-        },
-        true,
-    );
+    effect(move || {
+        let is_narrowed = console.scope.get() != own && !console.link.get().is_final();
+        let mut kept = kept.borrow_mut();
+        match is_narrowed {
+            true if kept.is_none() => *kept = Stream::open(move || console.read_alerts()),
+            true => {}
+            false => *kept = None,
+        }
+    });
     super::run::every(READ_EVERY, move || {
         if stream.borrow().as_ref().is_some_and(Stream::is_closed) {
             *stream.borrow_mut() = Stream::open(move || console.read_alerts());
@@ -141,7 +155,7 @@ pub fn come_alive(console: Console) {
         console.read_alerts();
     });
     // Whatever was told while the connection was gone.
-    Effect::new(move |_| {
+    effect(move || {
         if console.link.get() == Link::Live {
             console.read_alerts();
         }
@@ -176,27 +190,28 @@ impl Console {
         });
     }
 
-    fn take_alerts(self, open: Vec<Alert>, more: bool) {
+    fn take_alerts(self, mut open: Vec<Alert>, more: bool) {
         let alerts = self.alerts;
-        let before = alerts.open.get_untracked();
-        let known: HashSet<&str> = before.iter().map(|alert| alert.id.as_str()).collect();
-        let new = || open.iter().filter(|alert| !known.contains(alert.id.as_str()));
-        if alerts.has_read.get_value() {
-            let name = |alert: &Alert| untrack(|| self.scope_name(alert.station));
-            if let Some(call) = new().find(|alert| alert.kind == AlertKind::Sos) {
-                let who = words::who(call);
-                alerts.announced.set(format!("SOS from {who}, {}", name(call)));
-                self.sound_alarm();
-            } else if let Some(alert) = new().next() {
-                self.tell(format!("{}: {}", words::who(alert), words::what(alert)));
-            }
+        open.retain(|alert| !alerts.settled.with_value(|settled| settled.contains(&alert.id)));
+        let (before, after) = (alerts.open.get_untracked(), alerts.news_after.get_value());
+        let new = || open.iter().filter(|alert| alert.at > after && !is_among(&before, &alert.id));
+        if let Some(call) = new().find(|alert| alert.kind == AlertKind::Sos) {
+            let (who, station) = (words::who(call), untrack(|| self.scope_name(call.station)));
+            alerts.announced.set(format!("SOS from {who}, {station}"));
+            self.sound_alarm();
+        } else if let Some(alert) = new().next() {
+            self.tell(format!("{}: {}", words::who(alert), words::what(alert)));
         }
-        alerts.has_read.set_value(true);
+        // Where older ones come up because newer ones are done with, they are no news. Of calls
+        // for help the list has all.
+        if let Some(newest) = open.iter().map(|alert| alert.at).max().filter(|_| more) {
+            alerts.news_after.set_value(newest.plus_ms(-SKEW_MS).max(after));
+        }
         alerts.reading.set(Reading::Done { more });
         if *before == open {
             return;
         }
-        alerts.aside.update(|aside| aside.retain(|id| open.iter().any(|alert| alert.id == *id)));
+        alerts.aside.update(|aside| aside.retain(|id| is_among(&open, id)));
         alerts.open.set(Arc::new(open));
         alerts.beat.update(|n| *n = n.wrapping_add(1));
     }
@@ -274,16 +289,15 @@ impl Console {
 mod tests {
     use super::*;
     use crate::components::alerts::words::tests::alert;
-    use sentinel_model::Time;
 
     #[test]
     fn calls_for_help_stand_above_all_others_and_the_newest_above_the_older() {
         let made = |id: &str, kind, at| Alert { id: id.into(), at: Time(at), ..alert(kind) };
         let list = vec![
-            made("old fence", AlertKind::Enter, 1),
-            made("old call", AlertKind::Sos, 2),
             made("new fence", AlertKind::Exit, 9),
             made("new call", AlertKind::Sos, 5),
+            made("old call", AlertKind::Sos, 2),
+            made("old fence", AlertKind::Enter, 1),
         ];
         let ids: Vec<String> = arrange(list).into_iter().map(|alert| alert.id).collect();
         assert_eq!(ids, ["new call", "old call", "new fence", "old fence"]);

@@ -34,9 +34,7 @@ impl Small {
     }
 
     fn text(&self) -> String {
-        let mut text = String::new();
-        GzDecoder::new(File::open(&self.file).expect("is there")).read_to_string(&mut text).expect("reads");
-        text
+        unpacked(&fs::read(&self.file).expect("is there")).expect("reads")
     }
 
     fn write(&self, text: &str) -> PathBuf {
@@ -56,6 +54,11 @@ impl Small {
         assert!(!new.exists(), "nothing is written: {said}");
         said
     }
+}
+
+fn unpacked(bytes: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    GzDecoder::new(bytes).read_to_string(&mut text).ok().map(|_| text)
 }
 
 #[test]
@@ -88,8 +91,8 @@ fn a_backup_that_was_changed_anywhere_is_refused() {
     for at in (0..bytes.len()).step_by(bytes.len() / 40 + 1) {
         let mut changed = bytes.clone();
         changed[at] ^= 0x10;
-        // The gzip header holds a time and a system, which say nothing.
-        if (3..10).contains(&at) {
+        // Some bits of gzip say nothing: a time and a system in its header, what fills up the last byte.
+        if unpacked(&changed).as_ref() == Some(&text) {
             continue;
         }
         fs::write(small.at("other.gz"), changed).expect("writes");
@@ -116,9 +119,9 @@ fn a_backup_that_ends_early_is_refused() {
 #[test]
 fn a_newer_format_is_refused_with_what_to_do() {
     let small = Small::make();
-    let newer = r#"{"sentinel_backup":{"version":3,"what":"unknown"}}"#.to_owned() + "\n";
+    let newer = r#"{"sentinel_backup":{"version":4,"what":"unknown"}}"#.to_owned() + "\n";
     let said = small.refusal(&small.write(&newer));
-    for part in ["version 3", "up to 2", "newer program"] {
+    for part in ["version 4", "up to 3", "newer program"] {
         assert!(said.contains(part), "{said}");
     }
     assert!(small.refusal(&small.write("{\"a\":1}\n")).contains("no backup of Sentinel"));

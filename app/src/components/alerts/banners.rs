@@ -1,7 +1,7 @@
 //! A call for help over the map, until somebody acknowledges it, or puts it aside on
 //! this page. Few at once: the drawer has all.
 
-use super::card::AlertCard;
+use super::card::cards;
 use crate::{
     components::{
         icon::{Glyph, Icon},
@@ -22,33 +22,33 @@ const MOST_BESIDE: usize = 1;
 pub fn Banners() -> impl IntoView {
     let console = Console::of_page();
     let alerts = console.alerts;
-    let waiting = Memo::new(move |_| {
+    let waiting = move || {
         let (open, aside) = (alerts.open.read(), alerts.aside.read());
-        calls(&open).filter(|call| !aside.contains(&call.id)).cloned().collect::<Vec<Alert>>()
-    });
-    let most = move || match waiting.read().is_empty() {
+        calls(&open).filter(|call| !aside.contains(&call.id)).count()
+    };
+    let most = move || match waiting() {
         // Only a browser has calls to show, and only it knows how wide it is.
-        false if alerts.drawer.get() || media(NARROW) => MOST_BESIDE,
+        1.. if alerts.drawer.get() || media(NARROW) => MOST_BESIDE,
         _ => MOST,
     };
     let shown = move || {
-        let (waiting, held) = (waiting.read(), alerts.held.get());
-        let mut shown: Vec<Alert> = waiting.iter().take(most()).cloned().collect();
-        let held = waiting.iter().skip(most()).find(|call| held.as_ref() == Some(&call.id));
-        if let (Some(held), Some(last)) = (held, shown.last_mut()) {
-            *last = held.clone();
+        let (open, aside, held) = (alerts.open.read(), alerts.aside.read(), alerts.held.get());
+        let mut shown: Vec<Alert> = Vec::new();
+        for call in calls(&open).filter(|call| !aside.contains(&call.id)) {
+            if shown.len() < most() {
+                shown.push(call.clone());
+            } else if held.as_ref() == Some(&call.id) {
+                shown.pop();
+                shown.push(call.clone());
+            }
         }
         shown
     };
-    let more = move || waiting.read().len().saturating_sub(most());
+    let more = move || waiting().saturating_sub(most());
     view! {
         <p class="visually-hidden" role="alert">{text(move || alerts.announced.get())}</p>
-        <section class="calls" aria-label="Calls for help" hidden=move || waiting.read().is_empty()>
-            <For each=shown key=|call| call.id.clone() let:call>
-                <article class="call">
-                    <AlertCard alert=call banner=true/>
-                </article>
-            </For>
+        <section class="calls" aria-label="Calls for help" hidden=move || waiting() == 0>
+            {cards(Box::new(shown), true)}
             <div class="calls-more" hidden=move || more() == 0>
                 <span>{text(move || format!("and {} more", more()))}</span>
                 <button type="button" class="text-button" on:click=move |_| alerts.drawer.set(true)>"Open alerts"</button>
@@ -58,8 +58,8 @@ pub fn Banners() -> impl IntoView {
                     aria-label="Dismiss all"
                     title="Dismiss all: they stay open in the alerts"
                     on:click=move |_| {
-                        let all: Vec<String> = waiting.read_untracked().iter().map(|call| call.id.clone()).collect();
-                        alerts.aside.update(|aside| aside.extend(all));
+                        let open = alerts.open.get_untracked();
+                        alerts.aside.set(calls(&open).map(|call| call.id.clone()).collect());
                     }
                 >
                     <Icon glyph=Glyph::Close/>

@@ -24,8 +24,8 @@ fn short(n: usize) -> String {
 pub fn Bell() -> impl IntoView {
     let console = Console::of_page();
     let alerts = console.alerts;
-    let counts = Memo::new(move |_| alerts.counts());
-    let label = move || match counts.get() {
+    let counts = move || alerts.counts();
+    let label = move || match counts() {
         (open, 0) => format!("Alerts, {open} open"),
         (open, calls) => format!("Alerts, {open} open, {calls} SOS"),
     };
@@ -44,20 +44,20 @@ pub fn Bell() -> impl IntoView {
             type="button"
             id=BELL_ID
             class="bell needs-script"
-            class:calling=move || counts.get().1 != 0
+            class:calling=move || counts().1 != 0
             aria-label=label
             aria-expanded=move || alerts.drawer.get().to_string()
             aria-keyshortcuts="Alt+A"
             title="Alerts (Alt+A)"
             on:click=move |_| alerts.drawer.update(|on| *on = !*on)
         >
-            <span class="bell-calls" hidden=move || counts.get().1 == 0>
+            <span class="bell-calls" hidden=move || counts().1 == 0>
                 <AlertMark kind=AlertKind::Sos/>
-                {text(move || short(counts.get().1))}
+                {text(move || short(counts().1))}
             </span>
             <span class="bell-icon">
                 <Icon glyph=Glyph::Bell/>
-                <span class="bell-count" hidden=move || counts.get().0 == 0>{text(move || short(counts.get().0))}</span>
+                <span class="bell-count" hidden=move || counts().0 == 0>{text(move || short(counts().0))}</span>
             </span>
         </button>
     }

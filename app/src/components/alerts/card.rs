@@ -50,9 +50,24 @@ fn outcome(console: Console, alert: &Alert) -> Option<AnyView> {
     )
 }
 
+/// Alerts below each other. `banner` puts each in fewer lines.
+pub fn cards(alerts: Box<dyn Fn() -> Vec<Alert> + Send + Sync>, banner: bool) -> AnyView {
+    let class = if banner { "call" } else { "alert" };
+    view! {
+        <ul class="alert-list">
+            <For each=alerts key=|alert| alert.id.clone() let:alert>
+                <li class=class>
+                    <AlertCard alert banner/>
+                </li>
+            </For>
+        </ul>
+    }
+    .whole()
+}
+
 /// What every view of an alert says. `banner` puts it in fewer lines.
 #[component]
-pub fn AlertCard(alert: Alert, #[prop(optional)] banner: bool) -> impl IntoView {
+fn AlertCard(alert: Alert, banner: bool) -> impl IntoView {
     let console = Console::of_page();
     let named = alert.unit_name != alert.unit_id.as_str() && !alert.unit_name.is_empty();
     let name = if named { alert.unit_name.clone() } else { alert.unit_id.to_string() };
@@ -119,7 +134,7 @@ fn AlertActions(alert: Alert, banner: bool) -> impl IntoView {
                     class="icon-button"
                     aria-label=format!("Dismiss {label}")
                     title="Dismiss: it stays open in the alerts"
-                    on:click=move |_| console.alerts.aside.update(|ids| { ids.insert(aside.clone()); })
+                    on:click=move |_| console.alerts.aside.update(|ids| ids.push(aside.clone()))
                 >
                     <Icon glyph=Glyph::Close/>
                 </button>

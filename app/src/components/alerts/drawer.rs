@@ -1,6 +1,6 @@
 //! All open alerts at the right of the map, and what was acknowledged today.
 
-use super::{bell::BELL_ID, card::AlertCard};
+use super::{bell::BELL_ID, card::cards};
 use crate::{
     components::{
         icon::{Glyph, Icon},
@@ -16,6 +16,7 @@ use crate::{
 };
 use leptos::{prelude::*, task::spawn_local};
 use sentinel_model::alerts::Alert;
+use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
 const TITLE_ID: &str = "alerts-title";
@@ -92,7 +93,7 @@ fn Opened() -> impl IntoView {
                 {tab(false, |open| format!("Open ({open})"))}
                 {tab(true, |_| "Acknowledged".into())}
             </div>
-            {part(move || Some(if past.get() { view! { <Past/> }.whole() } else { view! { <OpenOnes/> }.whole() }))}
+            {part(move || Some(if past.get() { past_ones() } else { open_ones() }))}
         </aside>
     }
     .whole()
@@ -107,7 +108,7 @@ fn SoundButton() -> impl IntoView {
             class="icon-button"
             aria-label="Sound of an SOS"
             aria-pressed=move || sound.get().to_string()
-            title=move || if sound.get() { "Sound of an SOS: on" } else { "Sound of an SOS: off" }
+            title=move || format!("Sound of an SOS: {}", if sound.get() { "on" } else { "off" })
             on:click=move |_| {
                 sound.update(|on| *on = !*on);
                 prefs::remember_sound(sound.get_untracked());
@@ -115,19 +116,6 @@ fn SoundButton() -> impl IntoView {
         >
             {part(move || Some(view! { <Icon glyph=if sound.get() { Glyph::Sound } else { Glyph::Mute }/> }.whole()))}
         </button>
-    }
-    .whole()
-}
-
-fn list(alerts: Signal<Vec<Alert>>) -> AnyView {
-    view! {
-        <ul class="alert-list">
-            <For each=move || alerts.get() key=|alert| alert.id.clone() let:alert>
-                <li class="alert">
-                    <AlertCard alert/>
-                </li>
-            </For>
-        </ul>
     }
     .whole()
 }
@@ -156,83 +144,91 @@ fn failure(why: impl Fn() -> Option<String> + Copy + Send + 'static, again: impl
     .whole()
 }
 
-#[component]
-fn OpenOnes() -> impl IntoView {
+/// A list, and what is said while it is not read, cannot be read, or is empty.
+fn body(
+    list: RwSignal<Arc<Vec<Alert>>>,
+    reading: RwSignal<Reading>,
+    read: fn(Console, RwSignal<Arc<Vec<Alert>>>, RwSignal<Reading>),
+    reads: &'static str,
+    empties: (&'static str, &'static str),
+    more: &'static str,
+) -> AnyView {
     let console = Console::of_page();
-    let alerts = console.alerts;
-    let none = move || alerts.open.read().is_empty();
-    let is = move |reading: &Reading| *alerts.reading.read() == *reading;
-    let failed = move || match alerts.reading.get() {
+    let none = move || list.read().is_empty();
+    let has_more = move || *reading.read() == Reading::Done { more: true };
+    let failed = move || match reading.get() {
         Reading::Failed(why) => Some(why),
         _ => None,
     };
-    let all = Signal::derive(move || alerts.open.get().to_vec());
     view! {
         <div class="drawer-body scroll">
-            <p class="alerts-may" hidden=console.may_acknowledge() || none()>
+            <p class="alerts-may" hidden=move || console.may_acknowledge() || none()>
                 "Your role sees alerts and cannot acknowledge them. A dispatcher, a chief or a commander can."
             </p>
-            {failure(failed, move || console.read_alerts())}
-            {list(all)}
-            {empty(move || !is(&Reading::First), "Reading the alerts…", "They come with the connection.")}
-            {empty(
-                move || !(none() && is(&Reading::Done { more: false })),
-                "No open alerts",
-                "A call for help stands here, over the map and in the title of this page, until somebody acknowledges it.",
-            )}
-            <p class="faint alerts-end" hidden=move || !is(&Reading::Done { more: true })>
-                "More are open than are listed: every SOS, and the newest of the others. Acknowledge these to see older ones."
-            </p>
+            {failure(failed, move || read(console, list, reading))}
+            {cards(Box::new(move || list.get().to_vec()), false)}
+            {empty(move || *reading.read() != Reading::First, "Reading…", reads)}
+            {empty(move || !(none() && *reading.read() == Reading::Done { more: false }), empties.0, empties.1)}
+            <p class="faint alerts-end" hidden=move || !has_more()>{more}</p>
         </div>
     }
     .whole()
 }
 
+fn open_ones() -> AnyView {
+    let alerts = Console::of_page().alerts;
+    body(
+        alerts.open,
+        alerts.reading,
+        |console, _, _| console.read_alerts(),
+        "They come with the connection.",
+        (
+            "No open alerts",
+            "A call for help stands here, over the map and in the title of this page, until somebody acknowledges it.",
+        ),
+        "More are open than are listed: every SOS, and the newest of the others. Acknowledge these to see older ones.",
+    )
+}
+
 /// What was acknowledged since midnight, the newest first.
-#[component]
-fn Past() -> impl IntoView {
+fn past_ones() -> AnyView {
     let console = Console::of_page();
-    let (past, failed) = (RwSignal::new(None::<Vec<Alert>>), RwSignal::new(None::<String>));
-    let again = RwSignal::new(0u32);
+    let (past, reading) = (RwSignal::new(Arc::default()), RwSignal::new(Reading::First));
     effect(move || {
-        again.track();
         console.alerts.beat.track();
-        spawn_local(async move {
-            let answer = rest::acknowledged_alerts().await;
-            if past.is_disposed() {
-                return;
-            }
-            match answer {
-                Ok(read) => {
-                    let midnight = console.wall.get_untracked().midnight(console.now.get_untracked());
-                    let when = |alert: &Alert| alert.acknowledged.as_ref().map(|by| by.at);
-                    let mut today: Vec<Alert> =
-                        read.into_iter().filter(|alert| when(alert) >= Some(midnight)).collect();
-                    today.sort_by_key(|alert| std::cmp::Reverse(when(alert)));
-                    failed.set(None);
-                    past.set(Some(today));
-                }
-                Err(RestError::SignedOut) => console.link.set(Link::SignedOut),
-                Err(e) => failed.set(Some(e.to_string())),
-            }
-        });
+        read_past(console, past, reading);
     });
-    let all = Signal::derive(move || past.get().unwrap_or_default());
-    view! {
-        <div class="drawer-body scroll">
-            {failure(move || failed.get(), move || again.update(|n| *n = n.wrapping_add(1)))}
-            {list(all)}
-            {empty(
-                move || past.read().is_some() || failed.read().is_some(),
-                "Reading…",
-                "What was acknowledged today.",
-            )}
-            {empty(
-                move || past.read().as_ref().is_none_or(|past| !past.is_empty()),
-                "Nothing acknowledged today",
-                "Who acknowledges an alert, when, and their note, are kept here.",
-            )}
-        </div>
-    }
-    .whole()
+    body(
+        past,
+        reading,
+        read_past,
+        "What was acknowledged today.",
+        ("Nothing acknowledged today", "Who acknowledges an alert, when, and their note, are kept here."),
+        "",
+    )
+}
+
+fn read_past(console: Console, past: RwSignal<Arc<Vec<Alert>>>, reading: RwSignal<Reading>) {
+    spawn_local(async move {
+        let answer = rest::acknowledged_alerts().await;
+        if past.is_disposed() {
+            return;
+        }
+        match answer {
+            Ok(read) => {
+                let midnight = console.wall.get_untracked().midnight(console.now.get_untracked());
+                let when = |alert: &Alert| alert.acknowledged.as_ref().map(|by| by.at);
+                let mut today: Vec<Alert> = Vec::new();
+                for alert in read.into_iter().filter(|alert| when(alert) >= Some(midnight)) {
+                    // They come by when they were raised.
+                    let older = today.iter().position(|other| when(other) < when(&alert));
+                    today.insert(older.unwrap_or(today.len()), alert);
+                }
+                past.set(Arc::new(today));
+                reading.set(Reading::Done { more: false });
+            }
+            Err(RestError::SignedOut) => console.link.set(Link::SignedOut),
+            Err(e) => reading.set(Reading::Failed(e.to_string())),
+        }
+    });
 }
