@@ -82,3 +82,59 @@ async fn give_up_oldest(outbox: &dyn Outbox, webhook: &str, clock: &Clock) -> Re
     metrics::counter!("sentinel_webhook_deliveries_total", "outcome" => "dropped").increment(dropped);
     Ok(dropped)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        memory::MemoryBus,
+        ports::{Change, NewDelivery, Queued, WebhookRecord},
+        sqlite::SqliteRegistry,
+    };
+    use sentinel_model::{Scope, Time, webhook::WantedEvents};
+
+    const NOW: Time = Time(1_800_000_000_000);
+
+    #[tokio::test]
+    async fn nodes_together_give_up_what_is_too_much_and_of_one_that_is_well_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let records = Arc::new(SqliteRegistry::open(&folder.path().join("records.db")).expect("opens"));
+        let load = Directory::load(records.clone(), Arc::new(MemoryBus::new("")), NOW);
+        let directory = Arc::new(load.await.expect("loads"));
+        let mut webhook = WebhookRecord {
+            id: "w".into(),
+            name: "w".into(),
+            url: "https://example.com/hook".into(),
+            scope: Scope::station(5),
+            events: WantedEvents::All,
+            enabled: true,
+            disabled_because: None,
+            failing_since: None,
+            created_at: NOW,
+            secrets: Vec::new(),
+        };
+        directory.put(vec![Change::PutWebhook(webhook.clone())]).await.expect("commits");
+        let waits = |n: u64| {
+            Queued::new(NewDelivery {
+                id: format!("msg_{n:05}"),
+                webhook: "w".into(),
+                event: WebhookEvent::UnitStale,
+                about: "PC-1".into(),
+                created_at: NOW,
+                body: "{}".into(),
+            })
+        };
+        let over = 2 * AT_ONCE + 300;
+        records.put((0..PENDING_MAX + over).map(waits).collect()).await.expect("puts");
+        let (outbox, clock): (&dyn Outbox, _) = (&*records, Clock::from_fn(|| NOW));
+        let waiting = async || outbox.crowded(0).await.expect("counts")[0].1;
+        bound(outbox, &directory, &clock).await.expect("looks");
+        assert_eq!(waiting().await, PENDING_MAX + over, "it is well: it gets all of them");
+
+        webhook.failing_since = Some(NOW);
+        directory.put(vec![Change::PutWebhook(webhook)]).await.expect("commits");
+        let all = (0..4).map(|_| bound(outbox, &directory, &clock));
+        futures::future::try_join_all(all).await.expect("give up");
+        assert_eq!(waiting().await, PENDING_MAX);
+    }
+}
