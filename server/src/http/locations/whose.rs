@@ -57,6 +57,7 @@ pub async fn each_for_its_own(
             "with an API key the body names its unit: put \"unit_id\" (or \"patrol_id\") beside \"location\", or into each record",
         )
     })?;
+    let mut looked = false;
     let mut named: HashMap<Option<Named>, Own> = HashMap::new();
     for ((index, name), fix) in by_record.into_iter().zip(posted.fixes) {
         named.entry(name).or_default().fixes.push((index, fix));
@@ -65,7 +66,6 @@ pub async fn each_for_its_own(
         named.entry(call.named.clone()).or_default().calls.push(call);
     }
     let (mut meant_units, mut rejected, mut refusal) = (Vec::new(), posted.rejected, None);
-    let mut looked = false;
     for (named, Own { fixes, calls }) in named {
         let unit = match &named {
             Some(named) => meant(&sentinel, caller, named, &mut looked).await?,
