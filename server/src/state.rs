@@ -42,8 +42,9 @@ pub struct Sentinel {
     /// Files that may be sent at once, and to one caller.
     pub exports: Arc<Semaphore>,
     pub exports_each: Arc<Shares>,
-    /// Files that may be read at once.
+    /// Files that may be read at once, and of one caller.
     pub imports: Arc<Semaphore>,
+    pub imports_each: Arc<Shares>,
     pub sockets_open: Arc<AtomicU64>,
     /// Live streams of each caller.
     pub streams_each: Arc<Shares>,

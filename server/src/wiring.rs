@@ -45,6 +45,8 @@ const EXPORTS_AT_ONCE: usize = 4;
 const EXPORTS_EACH: Most = Most(NonZeroU32::new(2));
 /// Files of positions that are read in at once, beside what devices post.
 const IMPORTS_AT_ONCE: usize = 2;
+/// Of them, those of one caller.
+const IMPORTS_EACH: Most = Most(NonZeroU32::new(1));
 
 /// A running Sentinel and what has to be ended with it.
 pub struct Running {
@@ -184,6 +186,7 @@ pub async fn start(
         health,
         metrics,
         imports: Arc::new(Semaphore::new(IMPORTS_AT_ONCE)),
+        imports_each: Shares::of(IMPORTS_EACH),
         exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         exports_each: Shares::of(EXPORTS_EACH),
         sockets_open: Arc::default(),

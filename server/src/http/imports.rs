@@ -8,7 +8,7 @@ mod progress;
 use super::{error::ApiError, fresh, input::Asked, units::no_unit};
 use crate::{
     audit,
-    auth::{Caller, Denied, Signed},
+    auth::{Caller, Denied, Share, Signed},
     directory::{Directory, UnitEntry},
     import::store::{self, ImportError},
     state::Sentinel,
@@ -77,6 +77,7 @@ struct ForWhom {
         (status = 200, description = "Read to its end; what was accepted is safe on disk. Asked for by `Accept: application/x-ndjson`, lines that tell how far it is, of which the last says how it ended",
             content((ImportAnswer = "application/json"), (ImportLine = "application/x-ndjson"))),
         (status = 415, description = "A form; the file itself is the body"),
+        (status = 429, description = "Another file of yours is being read"),
         (status = 404, description = "No unit of that id that you may import for"),
     ))]
 async fn for_those_named(
@@ -102,6 +103,7 @@ async fn for_those_named(
         (status = 200, description = "Read to its end; what was accepted is safe on disk. Asked for by `Accept: application/x-ndjson`, lines that tell how far it is, of which the last says how it ended",
             content((ImportAnswer = "application/json"), (ImportLine = "application/x-ndjson"))),
         (status = 415, description = "A form; the file itself is the body"),
+        (status = 429, description = "Another file of yours is being read"),
         (status = 404, description = "No unit of that id that you may import for"),
     ))]
 async fn for_unit(
@@ -139,6 +141,12 @@ async fn import(
         None if caller.may_ingest_under(directory, own) || caller.may_manage(directory, own) => {}
         None => return Err(Denied::NotAllowed("import positions").into()),
     }
+    let Some(share) = sentinel.imports_each.take(&caller) else {
+        return Err(ApiError::too_many(
+            "a file that you sent is still being read; send one after the other",
+            10,
+        ));
+    };
     let Ok(turn) = sentinel.imports.clone().try_acquire_owned() else {
         return Err(ApiError::overloaded("as many files as this server reads at once are being read", 10));
     };
@@ -146,7 +154,7 @@ async fn import(
     let target = all_of.as_ref().map_or_else(|| own.to_string(), ToString::to_string);
     let told = audit::entry(&sentinel.clock, &caller, "history_imported", target, own, None);
     directory.put(vec![told]).await?;
-    let reading = Reading { sentinel, caller, all_of, _turn: turn };
+    let reading = Reading { sentinel, caller, all_of, _turn: turn, _share: share };
     if progress::is_wanted(headers) {
         return Ok(progress::told(|stored| async move { reading.run(body, stored).await }));
     }
@@ -159,6 +167,7 @@ struct Reading {
     caller: Caller,
     all_of: Option<UnitId>,
     _turn: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Reading {

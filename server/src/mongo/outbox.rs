@@ -331,10 +331,16 @@ impl Outbox for MongoRegistry {
         counted.map_err(EngineError::during("counting deliveries that wait"))
     }
 
-    async fn longest_waiting(&self, webhook: &str, limit: u64) -> Result<Vec<Queued>, EngineError> {
+    async fn longest_waiting(
+        &self,
+        webhook: &str,
+        but: WebhookEvent,
+        limit: u64,
+    ) -> Result<Vec<Queued>, EngineError> {
         let reading = async {
             self.move_on().await?;
-            let filter = doc! { "webhook": webhook, "state": "pending", "leased": false };
+            let told = doc! { "$ne": but.as_str() };
+            let filter = doc! { "webhook": webhook, "state": "pending", "leased": false, "event": told };
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             self.deliveries.find(filter, doc! { "created_at": 1, "_id": 1 }, limit).await
         };

@@ -47,8 +47,14 @@ pub trait Outbox: Send + Sync + 'static {
     /// Endpoints for which more than so many wait, and how many.
     async fn crowded(&self, more_than: u64) -> Result<Vec<(String, u64)>, EngineError>;
 
-    /// Those that wait for an endpoint and are leased to nobody, oldest first.
-    async fn longest_waiting(&self, webhook: &str, limit: u64) -> Result<Vec<Queued>, EngineError>;
+    /// Those that wait for an endpoint and are leased to nobody, oldest first, but for those
+    /// that tell of one event.
+    async fn longest_waiting(
+        &self,
+        webhook: &str,
+        but: WebhookEvent,
+        limit: u64,
+    ) -> Result<Vec<Queued>, EngineError>;
 
     /// What becomes of some that nobody has leased, each with when it was due; where somebody
     /// has it or had it since, nothing. Answers how many were changed.

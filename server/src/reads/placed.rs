@@ -12,6 +12,10 @@ use sentinel_model::{Fix, Time, UnitId};
 /// through all of them has none until its next.
 const STEPS_H: [i64; 4] = [1, 10, 100, 1000];
 
+/// Fixes of one unit that are read for that at most: what asks for a whole district's units is
+/// not to read weeks of those that are nowhere.
+const READ_MAX: usize = 10_000;
+
 /// For each unit its last fix not after `at` that says a place; units without one are left out.
 pub async fn last_before(
     archive: &dyn Archive,
@@ -29,18 +33,24 @@ pub async fn last_before(
 
 /// The fix, or the last one before it that says a place.
 async fn behind(archive: &dyn Archive, unit: &UnitId, mut fix: Fix) -> Result<Option<Fix>, EngineError> {
+    let mut read = 0;
     for hours in STEPS_H {
         if !is_nowhere(&fix) {
             return Ok(Some(fix));
         }
         // Near it by reading on, over a silence by asking for what came before.
         let from = fix.time.plus_ms(-hours * 3_600_000);
-        let near = archive.whole(unit, TimeRange { from, to: fix.time.plus_ms(1) });
-        let placed = near.try_fold(None, |placed, piece| async move {
-            Ok(piece.into_iter().rfind(|fix| !is_nowhere(fix)).or(placed))
-        });
-        if let Some(placed) = placed.await? {
-            return Ok(Some(placed));
+        let mut near = archive.whole(unit, TimeRange { from, to: fix.time.plus_ms(1) });
+        let mut placed = None;
+        while let Some(piece) = near.try_next().await? {
+            read += piece.len();
+            if read > READ_MAX {
+                return Ok(None);
+            }
+            placed = piece.into_iter().rfind(|fix| !is_nowhere(fix)).or(placed);
+        }
+        if placed.is_some() {
+            return Ok(placed);
         }
         let before = archive.last_before(std::slice::from_ref(unit), from.plus_ms(-1)).await?;
         let Some((_, before)) = before.into_iter().next() else { return Ok(None) };
@@ -55,7 +65,7 @@ mod tests {
     use crate::{memory::MemoryArchive, ports::ArchiveWriter as _, sqlite::plain_fix};
 
     #[tokio::test]
-    async fn the_last_place_is_found_behind_however_many_that_are_nowhere_and_over_silence() {
+    async fn the_last_place_is_found_behind_hours_that_are_nowhere_and_over_silence() {
         let archive = MemoryArchive::default();
         let id = |text: &str| text.parse::<UnitId>().expect("an id");
         let nowhere = |second: i64| Fix { latitude: 0.0, longitude: 0.0, ..plain_fix(second * 1000) };
@@ -63,14 +73,15 @@ mod tests {
         let store = [
             ("placed", vec![plain_fix(1), nowhere(-5)]),
             ("dense", (1..9_000).map(nowhere).chain([plain_fix(0)]).collect()),
+            ("endless", (1..20_000).map(nowhere).chain([plain_fix(0)]).collect()),
             ("sparse", vec![nowhere(300 * day), nowhere(200 * day), plain_fix(0)]),
             ("nowhere", vec![nowhere(1), nowhere(2)]),
         ];
         archive.store(store.map(|(unit, fixes)| (id(unit), fixes)).into()).await.expect("stores");
-        let units = ["placed", "dense", "sparse", "nowhere", "nobody"].map(id);
+        let units = ["placed", "dense", "endless", "sparse", "nowhere", "nobody"].map(id);
         let found = last_before(&archive, &units, Time(i64::MAX)).await.expect("reads");
         let found: Vec<(&str, i64)> =
             found.iter().map(|(unit, fix)| (unit.as_str(), fix.time.ms())).collect();
-        assert_eq!(found, [("placed", 1), ("dense", 0), ("sparse", 0)]);
+        assert_eq!(found, [("placed", 1), ("dense", 0), ("sparse", 0)], "nobody reads without end");
     }
 }

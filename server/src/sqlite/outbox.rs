@@ -185,12 +185,17 @@ impl Outbox for SqliteRegistry {
         .await
     }
 
-    async fn longest_waiting(&self, webhook: &str, limit: u64) -> Result<Vec<Queued>, EngineError> {
+    async fn longest_waiting(
+        &self,
+        webhook: &str,
+        but: WebhookEvent,
+        limit: u64,
+    ) -> Result<Vec<Queued>, EngineError> {
         let webhook = webhook.to_owned();
         self.read("looking for what has waited longest", move |db| {
-            let condition =
-                "webhook = ?1 AND state = 'pending' AND NOT leased ORDER BY created_at, id LIMIT ?2";
-            find(db, condition, &[&webhook, &limit.cast_signed()])
+            let condition = "webhook = ?1 AND state = 'pending' AND NOT leased AND event <> ?2
+                             ORDER BY created_at, id LIMIT ?3";
+            find(db, condition, &[&webhook, &but.as_str(), &limit.cast_signed()])
         })
         .await
     }

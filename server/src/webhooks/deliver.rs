@@ -104,7 +104,8 @@ impl Deliverer {
     }
 
     pub async fn run(self, stop: CancellationToken) {
-        let bounding = super::overflow::watch(self.outbox.clone(), self.clock.clone(), stop.clone());
+        let (outbox, directory) = (self.outbox.clone(), self.directory.clone());
+        let bounding = super::overflow::watch(outbox, directory, self.clock.clone(), stop.clone());
         tokio::join!(bounding, self.deliver(stop));
     }
 

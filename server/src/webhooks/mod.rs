@@ -4,7 +4,7 @@
 //! - [`deliver`]: takes due deliveries, tries them, tries again, gives up
 //! - [`attempt`]: what a try says of a delivery: delivered, due again, given up
 //! - [`send`]: one signed request; [`sign`]: secrets and signatures
-//! - [`overflow`]: what waits for an endpoint is bounded
+//! - [`overflow`]: what waits for an endpoint that takes nothing is bounded
 //! - [`address`]: where requests may go; [`room`]: how many endpoints there may be
 //!
 //! An endpoint gets each event at least once, each time under the same id. What happens to

@@ -252,6 +252,31 @@ async fn an_import_ends_with_the_key_behind_it_and_says_where() {
 }
 
 #[tokio::test]
+async fn one_caller_sends_one_file_after_the_other_and_leaves_room_for_others() {
+    let server = Server::start().await;
+    server.unit("PC-5", 5).await;
+    let admin = server.sign_in("admin").await;
+    let key = server.key(Scope::station(5), &[Permission::Ingest]).await;
+    let (path, file) = ("/api/v1/units/PC-5/import", format!("time,lat,lon\n{},1,2\n", at(-9)));
+    let mut upload = TcpStream::connect(server.address).await.expect("connects");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n",
+        file.len()
+    );
+    upload.write_all(head.as_bytes()).await.expect("sends");
+    eventually("it is begun", async || server.sentinel.imports.available_permits() == 1).await;
+    let refused = import(&server, &admin, path, file.clone()).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "10"));
+    assert_eq!(import(&server, &key, path, file.clone()).await.status, StatusCode::OK);
+    upload.write_all(file.as_bytes()).await.expect("sends");
+    let mut answer = String::new();
+    upload.read_to_string(&mut answer).await.expect("text");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(import(&server, &admin, path, file).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_hundred_thousand_lines_are_imported_once_however_often_they_come() {
     let server = Server::start().await;
     for unit in ["A", "B"] {

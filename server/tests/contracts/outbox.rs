@@ -276,21 +276,24 @@ async fn what_is_pending_moves_to_another_place_as_it_is(place: &impl Place) {
 async fn what_waits_too_long_behind_too_much_is_given_up_where_nobody_has_it(place: &impl Place) {
     let (registry, outbox) = place.open().await;
     put(&*registry, &(0..4).map(|n| delivery(&format!("d{n}"), "w", n - 9)).collect::<Vec<_>>()).await;
-    put(&*registry, &[delivery("x", "other", -20)]).await;
-    assert_eq!(outbox.crowded(3).await.expect("counts"), [("w".to_owned(), 4)]);
-    assert_eq!(outbox.crowded(4).await.expect("counts"), []);
-    let oldest = outbox.longest_waiting("w", 3).await.expect("looks");
+    let call = NewDelivery { event: WebhookEvent::AlertSos, ..delivery("call", "w", -20) };
+    put(&*registry, &[delivery("x", "other", -20), call]).await;
+    assert_eq!(outbox.crowded(4).await.expect("counts"), [("w".to_owned(), 5)]);
+    assert_eq!(outbox.crowded(5).await.expect("counts"), []);
+    let but_calls =
+        async |limit| outbox.longest_waiting("w", WebhookEvent::AlertSos, limit).await.expect("looks");
+    let oldest = but_calls(3).await;
     assert_eq!(ids(&oldest), ["d0", "d1", "d2"]);
     let leased = outbox.lease(vec![oldest[0].clone()], LEASE).await.expect("leases");
-    assert_eq!(ids(&outbox.longest_waiting("w", 1).await.expect("looks")), ["d1"], "one is somebody's");
+    assert_eq!(ids(&but_calls(1).await), ["d1"], "one is somebody's");
     let over = oldest.iter().map(|queued| (queued.due, tried(queued, DeliveryState::Failed, NOW))).collect();
     assert_eq!(outbox.give_up(over).await.expect("gives up"), 2, "all but the leased one");
     outbox.settle(&leased[0], tried(&leased[0], DeliveryState::Delivered, NOW)).await.expect("settles");
     let log = outbox.log("w", None, 10).await.expect("reads");
-    assert_eq!(ids(&log), ["d3", "d2", "d1", "d0"]);
+    assert_eq!(ids(&log), ["d3", "d2", "d1", "d0", "call"]);
     let states = log.iter().map(|queued| queued.state).collect::<Vec<_>>();
     let [waits, failed] = [DeliveryState::Pending, DeliveryState::Failed];
-    assert_eq!(states, [waits, failed, failed, DeliveryState::Delivered]);
+    assert_eq!(states, [waits, failed, failed, DeliveryState::Delivered, waits]);
     assert_eq!((log[1].tries, log[1].attempts.len()), (1, 1), "the log says why");
 }
 

@@ -45,6 +45,19 @@ async fn every_address_has_a_name_a_summary_a_group_and_an_answer() {
 }
 
 #[tokio::test]
+async fn a_form_that_is_not_read_is_refused_by_the_code_that_it_is_refused_with() {
+    let document = document().await;
+    let of = |path: &str| {
+        let answer = resolved(&document, &document["paths"][path]["post"]["responses"]["415"]);
+        answer["content"]["application/json"]["example"]["code"].as_str()
+    };
+    for path in ["/api/v1/locations", "/api/v1/units/{id}/location", "/api/v1/units/{id}/import"] {
+        assert_eq!(of(path), Some("unsupported"), "{path}");
+    }
+    assert_eq!(of("/api/v1/patrols"), None, "one that packs nothing");
+}
+
+#[tokio::test]
 async fn every_parameter_is_explained_and_every_body_has_an_example() {
     let document = document().await;
     for (at, operation) in operations(&document) {

@@ -42,7 +42,7 @@ pub async fn the_unit(
     caller: &Caller,
     named: &Named,
 ) -> Result<Arc<UnitEntry>, ApiError> {
-    meant(sentinel, caller, named).await?.ok_or_else(|| ApiError::forbidden(not_meant(named)))
+    meant(sentinel, caller, named, &mut false).await?.ok_or_else(|| ApiError::forbidden(not_meant(named)))
 }
 
 /// A body whose records name their units themselves: what is of a unit that the caller
@@ -57,6 +57,7 @@ pub async fn each_for_its_own(
             "with an API key the body names its unit: put \"unit_id\" (or \"patrol_id\") beside \"location\", or into each record",
         )
     })?;
+    let mut looked = false;
     let mut named: HashMap<Option<Named>, Own> = HashMap::new();
     for ((index, name), fix) in by_record.into_iter().zip(posted.fixes) {
         named.entry(name).or_default().fixes.push((index, fix));
@@ -67,7 +68,7 @@ pub async fn each_for_its_own(
     let (mut meant_units, mut rejected, mut refusal) = (Vec::new(), posted.rejected, None);
     for (named, Own { fixes, calls }) in named {
         let unit = match &named {
-            Some(named) => meant(&sentinel, caller, named).await?,
+            Some(named) => meant(&sentinel, caller, named, &mut looked).await?,
             None => None,
         };
         match unit {
@@ -111,11 +112,14 @@ async fn meant(
     sentinel: &Sentinel,
     caller: &Caller,
     named: &Named,
+    looked: &mut bool,
 ) -> Result<Option<Arc<UnitEntry>>, ApiError> {
     let directory = &sentinel.directory;
     match known(directory, caller, named).await? {
-        // Another node may have made it just now.
-        None if directory.freshen().await => known(directory, caller, named).await,
+        // Another node may have made it just now: looked for once, however many are not known.
+        None if !std::mem::replace(looked, true) && directory.freshen().await => {
+            known(directory, caller, named).await
+        }
         found => Ok(found),
     }
 }

@@ -18,6 +18,11 @@ const SHARED: &[(&str, &str, &str)] = &[
     ("403", "Forbidden", "The credential is good, but this is not within what it allows"),
     ("408", "Timeout", "The request took longer than a minute to arrive and be answered; try again"),
     ("413", "TooLarge", "The body is larger than this address takes"),
+    (
+        "415",
+        "Unsupported",
+        "The body is packed in a way that is not read here (`Content-Encoding`): send it as it is, or by gzip",
+    ),
     ("500", "Internal", "Something failed on the server; the operator finds it in the log by the request id"),
     ("503", "Unavailable", "What is needed is away or overloaded right now; nothing was lost, try again"),
 ];
@@ -32,6 +37,8 @@ pub fn complete(operation: &mut Operation) {
             "400" => has_body || has_parameters,
             "401" | "403" => signed,
             "413" => has_body,
+            // What devices post, they may pack.
+            "415" => has_body && operation.tags.iter().flatten().any(|tag| tag == "Positions"),
             _ => true,
         };
         if applies {
@@ -83,6 +90,7 @@ fn error_body(status: &str, when: &str) -> Content {
         Some(StatusCode::REQUEST_TIMEOUT) => "timeout",
         Some(StatusCode::CONFLICT) => "conflict",
         Some(StatusCode::PAYLOAD_TOO_LARGE) => "too_large",
+        Some(StatusCode::UNSUPPORTED_MEDIA_TYPE) => "unsupported",
         Some(StatusCode::UPGRADE_REQUIRED) => "upgrade_required",
         Some(StatusCode::TOO_MANY_REQUESTS) => "too_many_requests",
         Some(StatusCode::SERVICE_UNAVAILABLE) => "unavailable",
