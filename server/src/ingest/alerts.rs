@@ -3,7 +3,8 @@
 //!
 //! A call for help is told before its request is answered, and refused with it where it cannot
 //! be told or kept: the device then sends it again, and what is stored already is not stored
-//! twice. An alert's id is made of what the device said, so that what is sent again is the same
+//! twice. Where its positions are refused, as the disk is full or the unit posts too fast, it is
+//! told nevertheless. An alert's id is made of what the device said, so that what is sent again is the same
 //! alert. Fences are nobody's life: they neither fail a request nor hold it up, and a device
 //! that tells of them without end is heard [`FENCES_AN_HOUR`] times an hour.
 
@@ -122,6 +123,18 @@ impl Ingest {
         };
         timeout(SHOWN_WITHIN, even_if_given_up(telling)).await.ok();
         Ok(())
+    }
+
+    /// Tells the calls for help of what was refused, the newest first where there are more than a
+    /// unit may make so. The answer stays the refusal.
+    pub(super) async fn raise_though_refused(self: &Arc<Self>, unit: &UnitId, raised: Vec<Raised>) {
+        let calls = raised.into_iter().rev().filter(|raised| raised.kind == AlertKind::Sos);
+        let mut calls: Vec<Raised> = calls.take_while(|_| self.limits.may_call(unit)).collect();
+        calls.reverse();
+        if let Err(error) = self.raise(unit, calls).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(%unit, error, "an SOS came with positions that were refused, and could not be told");
+        }
     }
 
     async fn raise_all(&self, unit: &UnitId, raised: Vec<Raised>) -> Result<(), EngineError> {

@@ -3,7 +3,7 @@
 use crate::{
     over_every_form,
     receiver::Receiver,
-    server::{Answer, DISTRICT, Server, at, eventually, fix, id, send, zone},
+    server::{Answer, DISTRICT, Server, at, eventually, fix, id, send, send_until_heard, zone},
     socket::{EventSource, Form, Socket},
 };
 use axum::http::{Method, StatusCode};
@@ -25,7 +25,7 @@ over_every_form!(an_alert_is_in_every_snapshot_until_it_is_acknowledged_and_both
 /// A call for help, with a place.
 async fn call(server: &Server, token: &str, seconds: i64) {
     let path = format!("/?id={token}&lat=9.9&lon=76.2&timestamp={}&alarm=sos", at(seconds));
-    let answer = send(server.request(Method::GET, "", &path)).await;
+    let answer = send_until_heard(server.request(Method::GET, "", &path)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
 }
 

@@ -311,6 +311,19 @@ pub fn fix(time: Time, latitude: f64, longitude: f64) -> Value {
     json!({"timestamp": time, "coords": {"latitude": latitude, "longitude": longitude}})
 }
 
+/// Sends a call for help as devices do: again where it is answered 503, as it could not be kept
+/// in time on a machine that stands still.
+pub async fn send_until_heard(request: RequestBuilder) -> Answer {
+    let until = tokio::time::Instant::now() + DEADLINE;
+    loop {
+        let answer = send(request.try_clone().expect("its body is at hand")).await;
+        if answer.status != StatusCode::SERVICE_UNAVAILABLE || tokio::time::Instant::now() > until {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Waits until something holds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
     within(DEADLINE, what, holds).await;
