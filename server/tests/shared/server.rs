@@ -94,7 +94,7 @@ pub struct Server {
     stop: CancellationToken,
     serving: JoinHandle<()>,
     running: Running,
-    folder: Arc<tempfile::TempDir>,
+    pub folder: Arc<tempfile::TempDir>,
     client: reqwest::Client,
 }
 
