@@ -26,7 +26,10 @@ use sentinel_model::{
 use std::{
     collections::{HashMap, HashSet},
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::timeout;
@@ -44,8 +47,9 @@ const COMMIT: usize = 2_000;
 /// Alerts of fences that one unit raises in an hour, at each node.
 pub const FENCES_AN_HOUR: u32 = 60;
 const HOUR_MS: i64 = 3_600_000;
-/// Units that are counted at once.
+/// Units beyond which those are forgotten whose hour is over, and how often at most.
 const COUNTED_MAX: usize = 100_000;
+const TIDIED_EVERY_MS: i64 = 60_000;
 
 /// What a device said has happened, where it asks for somebody's attention.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,14 +87,20 @@ pub fn among(unit: &UnitId, fixes: &[Fix], calls: &[Call], now: Time) -> Vec<Rai
 
 /// How many alerts of fences each unit has raised in the hour that it began.
 #[derive(Default)]
-pub struct Fences(DashMap<UnitId, (Time, u32)>);
+pub struct Fences {
+    raised: DashMap<UnitId, (Time, u32)>,
+    tidied: AtomicI64,
+}
 
 impl Fences {
     fn take(&self, unit: &UnitId, now: Time) -> bool {
-        if self.0.len() >= COUNTED_MAX {
-            self.0.retain(|_, (began, _)| now.ms_since(*began) < HOUR_MS);
+        // All of them are looked at for that: seldom, however many there are.
+        let tidied = Time(self.tidied.load(Ordering::Relaxed));
+        if self.raised.len() >= COUNTED_MAX && now.ms_since(tidied) >= TIDIED_EVERY_MS {
+            self.tidied.store(now.ms(), Ordering::Relaxed);
+            self.raised.retain(|_, (began, _)| now.ms_since(*began) < HOUR_MS);
         }
-        let mut counted = self.0.entry(unit.clone()).or_insert((now, 0));
+        let mut counted = self.raised.entry(unit.clone()).or_insert((now, 0));
         if now.ms_since(counted.0) >= HOUR_MS {
             *counted = (now, 0);
         }

@@ -8,7 +8,7 @@ use crate::{
     http::error::ApiError,
     ingest::decode::{Call, Named, Posted},
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use sentinel_model::{
     Fix, PatrolId, UnitId,
     fix::{IngestAnswer, RejectedPoint},
@@ -92,13 +92,16 @@ pub async fn each_for_its_own(
     rejected.extend(not_theirs.into_iter().map(|(index, reason)| RejectedPoint { index, reason }));
     sentinel.ingest.counts.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
     rejected.sort_unstable_by_key(|point| point.index);
-    let answer = IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected };
     let each = stream::iter(meant_units).map(|(unit, posted)| accept(sentinel.clone(), unit, posted));
-    let sum = |sum: IngestAnswer, one: IngestAnswer| async move {
-        let (accepted, duplicates) = (sum.accepted + one.accepted, sum.duplicates + one.duplicates);
-        Ok(IngestAnswer { accepted, duplicates, ..sum })
-    };
-    each.buffer_unordered(UNITS_AT_ONCE).try_fold(answer, sum).await
+    // All of them, also where one is refused: another may call for help.
+    let answers: Vec<Result<IngestAnswer, ApiError>> = each.buffer_unordered(UNITS_AT_ONCE).collect().await;
+    let mut sum = IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected };
+    for answer in answers {
+        let IngestAnswer { accepted, duplicates, .. } = answer?;
+        sum.accepted += accepted;
+        sum.duplicates += duplicates;
+    }
+    Ok(sum)
 }
 
 /// What a body holds of one unit.
