@@ -3,26 +3,37 @@
 //! An alert is a record: committed with its deliveries, then told to the live streams of every
 //! scope above its station, once. So whoever begins anew finds it among the open ones, and what
 //! a process that was killed had committed and not told is told when the device sends it again.
-//! Devices raise them ([`crate::ingest`]); the first who acknowledges one stays.
+//! Devices raise them ([`crate::ingest`]); the first who acknowledges one stays. What nobody
+//! acknowledges is closed at last ([`Alerts::close_old`]), but for calls for help.
 
 use crate::{
     audit,
     auth::Caller,
     clock::Clock,
     directory::Directory,
-    ports::{AlertRecord, Bus, Change, EngineError},
+    ports::{AlertRecord, AlertsOf, Bus, Change, EngineError},
     webhooks::enqueue,
 };
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use sentinel_model::{
     Time,
-    alerts::{Acknowledgement, Alert},
+    alerts::{Acknowledgement, Alert, AlertKind},
     live::{AlertEvent, Event},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Alerts that are told at the same time.
 const TOLD_AT_ONCE: usize = 16;
+
+/// How long the alert of a fence waits for somebody: calls for help, which wait until somebody has
+/// them, are not to drown in those.
+const FENCE_OPEN_MS: i64 = 24 * 3_600_000;
+
+/// Alerts that are closed by one commit.
+const CLOSED_AT_ONCE: usize = 200;
+
+/// Longer than anybody takes between keeping an alert and telling of it.
+const TOLD_BY_NOW_MS: i64 = 60_000;
 
 pub struct Alerts {
     pub clock: Clock,
@@ -77,44 +88,102 @@ impl Alerts {
         found: AlertRecord,
         note: &str,
     ) -> Result<AlertRecord, EngineError> {
-        let id = found.alert.id.clone();
-        let at = self.clock.now();
+        let found = std::slice::from_ref(&found);
+        if let Some(after) = self.acknowledge_all(caller, found, note).await?.pop() {
+            return Ok(after);
+        }
+        // Somebody was faster.
+        let now = self.directory.registry().alerts_by_id(&[found[0].alert.id.clone()]).await?.pop();
+        Ok(now.unwrap_or_else(|| found[0].clone()))
+    }
+
+    /// Has the caller acknowledge those that are open, by one commit; answers these.
+    pub async fn acknowledge_all(
+        &self,
+        caller: &Caller,
+        found: &[AlertRecord],
+        note: &str,
+    ) -> Result<Vec<AlertRecord>, EngineError> {
         let name = match caller {
             Caller::User(user) => user.record().name.clone(),
             Caller::Key(key) => key.record().name.clone(),
             Caller::Unit(unit) => unit.id().to_string(),
         };
-        let by = Acknowledgement { at, by: caller.to_string(), name, note: note.to_owned() };
-        let acknowledged = self
+        let by =
+            Acknowledgement { at: self.clock.now(), by: caller.to_string(), name, note: note.to_owned() };
+        let account = |Alert { id, kind, unit_id, station, .. }: &Alert| {
+            let detail = Some(format!("{} of {unit_id}", kind.as_str()));
+            Some(audit::entry(&self.clock, caller, "alert_acknowledged", id, *station, detail))
+        };
+        self.close(found, &by, account).await
+    }
+
+    /// Closes what waits for nobody any more: fences after a day, and whatever is older than `kept`.
+    pub async fn close_old(&self, kept: Option<Duration>) -> Result<(), EngineError> {
+        let now = self.clock.now();
+        let kept = kept.map(|kept| now.plus_ms(-i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)));
+        let (by, note) = ("sentinel".to_owned(), "closed by itself: nobody took it in time".to_owned());
+        let by = Acknowledgement { at: now, name: "Sentinel".into(), by, note };
+        for kind in AlertKind::ALL {
+            let a_day_ago = (kind != AlertKind::Sos).then(|| now.plus_ms(-FENCE_OPEN_MS));
+            let Some(before) = a_day_ago.max(kept) else { continue };
+            let of = AlertsOf { is_open: Some(true), kind: Some(kind), ..AlertsOf::default() };
+            loop {
+                let behind = Some((before, String::new()));
+                let some = self.directory.registry().alerts(&of, behind, CLOSED_AT_ONCE).await?;
+                if self.close(&some, &by, |_| None).await?.is_empty() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Acknowledges those that are open, by one commit, and tells so.
+    async fn close(
+        &self,
+        found: &[AlertRecord],
+        by: &Acknowledgement,
+        account: impl Fn(&Alert) -> Option<Change>,
+    ) -> Result<Vec<AlertRecord>, EngineError> {
+        let closed = self
             .directory
             .change(|| {
-                if self.directory.is_acknowledged(&id) || !found.alert.is_open() {
-                    return Ok::<_, EngineError>((Vec::new(), None));
-                }
-                let before = self.directory.open_alert(&id).map_or_else(|| found.clone(), |r| (*r).clone());
-                let alert = Alert { acknowledged: Some(by.clone()), ..before.alert.clone() };
-                let after = AlertRecord { alert, path: before.path };
-                let (unit, station) = (&after.alert.unit_id, after.alert.station);
-                let detail = Some(format!("{} of {unit}", after.alert.kind.as_str()));
-                let told = audit::entry(&self.clock, caller, "alert_acknowledged", &id, station, detail);
-                Ok((vec![Change::PutAlert(after.clone()), told], Some((before, after))))
+                let is_open =
+                    |r: &&AlertRecord| r.alert.is_open() && !self.directory.is_acknowledged(&r.alert.id);
+                let close = |found: &AlertRecord| {
+                    let held = self.directory.open_alert(&found.alert.id);
+                    let before = held.map_or_else(|| found.clone(), |held| (*held).clone());
+                    let alert = Alert { acknowledged: Some(by.clone()), ..before.alert.clone() };
+                    (AlertRecord { alert, path: before.path }, before)
+                };
+                let closed: Vec<_> = found.iter().filter(is_open).map(close).collect();
+                let changes = closed.iter().flat_map(|(after, _)| {
+                    std::iter::once(Change::PutAlert(after.clone())).chain(account(&after.alert))
+                });
+                Ok::<_, EngineError>((changes.collect(), closed))
             })
             .await?;
-        let Some((before, after)) = acknowledged else {
-            // Somebody was faster.
-            let now = self.directory.registry().alerts_by_id(&[id]).await?.pop();
-            return Ok(now.unwrap_or(found));
-        };
-        // Whoever raised it may not have told yet: nobody is to hear of its beginning after its end.
+        for some in closed.chunks(TOLD_AT_ONCE) {
+            join_all(some.iter().map(|(after, before)| self.tell_end(before, after))).await;
+        }
+        Ok(closed.into_iter().map(|(after, _)| after).collect())
+    }
+
+    async fn tell_end(&self, before: &AlertRecord, after: &AlertRecord) {
+        let at = after.alert.acknowledged.as_ref().map_or(after.alert.at, |by| by.at);
         let told = async {
-            self.tell_one(&before).await?;
+            // Whoever raised it may not have told yet: nobody is to hear of its beginning after its
+            // end.
+            if at.ms_since(before.alert.at) < TOLD_BY_NOW_MS {
+                self.tell_one(before).await?;
+            }
             self.bus.publish_event(&after.path.scopes(), event(at, after.alert.clone())).await
         };
         if let Err(error) = told.await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, alert = after.alert.id, "that an alert is acknowledged could not be told");
         }
-        Ok(after)
     }
 }
 

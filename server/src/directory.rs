@@ -23,7 +23,7 @@ use crate::ports::{
 };
 use follow::Known;
 use parking_lot::{Mutex, RwLock};
-use sentinel_model::{PatrolId, Scope, ScopePath, Time, UnitId, UserName, filters::Filters};
+use sentinel_model::{PatrolId, Scope, ScopePath, Time, UnitId, UserName, alerts::Alert, filters::Filters};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
@@ -261,9 +261,14 @@ impl Directory {
         self.tables.read().alerts.get(id)
     }
 
-    /// The open alerts of a scope.
-    pub fn open_alerts(&self, scope: Scope) -> Vec<Arc<AlertRecord>> {
-        self.tables.read().alerts.all().filter(|record| record.path.within(scope)).cloned().collect()
+    /// The most pressing open alerts of a scope that `pick` picks: calls for help, then the newest.
+    pub fn open_alerts(
+        &self,
+        scope: Scope,
+        pick: impl Fn(&Alert) -> bool,
+        limit: usize,
+    ) -> Vec<Arc<AlertRecord>> {
+        self.tables.read().alerts.most_pressing(scope, pick, limit)
     }
 
     /// Whether the alert of that id was acknowledged a moment ago.

@@ -28,7 +28,7 @@ use crate::{
     state::Sentinel,
     webhooks::{self, Deliverer, Guard},
 };
-use duty::{LOOK_EVERY, live_chores};
+use duty::{LOOK_EVERY, close_old, live_chores};
 use engines::Engines;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
@@ -36,7 +36,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Files of history that are sent at once: each keeps a core busy for as long as its reader is fast.
@@ -121,15 +121,19 @@ pub async fn start(
         silence: config.silence,
         every: LOOK_EVERY,
     };
+    let old = Arc::new(Alerts { clock: clock.clone(), directory: directory.clone(), bus: bus.clone() });
     match on_duty {
         Some(on_duty) => {
             let (followed, ends) = (directory.clone(), engines_stop.clone());
             tasks.spawn(async move { followed.follow(ends).await });
-            housekeeping::keep(live_chores(patrols.clone(), Arc::new(watch)), &on_duty, &tasks, &stop);
+            let chores = live_chores(patrols.clone(), Arc::new(watch), old, config.retention);
+            housekeeping::keep(chores, &on_duty, &tasks, &stop);
         }
         None => {
             patrols.mend().await?;
             tasks.spawn(watch.run(stop.clone()));
+            let closing = close_old(old, config.retention);
+            housekeeping::keep(vec![closing], &watch::channel(true).1, &tasks, &stop);
         }
     }
 

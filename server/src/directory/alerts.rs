@@ -1,9 +1,9 @@
-//! The alerts that wait for somebody: the newest, by id.
+//! The alerts that wait for somebody, those that press the most, by id.
 
-use crate::ports::{AlertRecord, OPEN_ALERTS_MAX};
-use sentinel_model::Time;
+use crate::ports::{AlertRecord, OPEN_ALERTS_MAX, urgency};
+use sentinel_model::{Scope, Time, alerts::Alert};
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -13,8 +13,8 @@ const ACKNOWLEDGED: usize = 1_000;
 #[derive(Default)]
 pub(super) struct OpenAlerts {
     by_id: HashMap<String, Arc<AlertRecord>>,
-    /// Oldest first.
-    by_time: BTreeSet<(Time, String)>,
+    /// What presses the least first.
+    by_urgency: BTreeMap<(bool, Time, String), Arc<AlertRecord>>,
     acknowledged: VecDeque<String>,
 }
 
@@ -23,8 +23,15 @@ impl OpenAlerts {
         self.by_id.get(id).cloned()
     }
 
-    pub fn all(&self) -> impl Iterator<Item = &Arc<AlertRecord>> {
-        self.by_id.values()
+    /// The most pressing of a scope that `pick` picks, at most `limit`.
+    pub fn most_pressing(
+        &self,
+        scope: Scope,
+        pick: impl Fn(&Alert) -> bool,
+        limit: usize,
+    ) -> Vec<Arc<AlertRecord>> {
+        let picked = self.by_urgency.values().rev().filter(|r| r.path.within(scope) && pick(&r.alert));
+        picked.take(limit).cloned().collect()
     }
 
     pub fn is_acknowledged(&self, id: &str) -> bool {
@@ -41,18 +48,65 @@ impl OpenAlerts {
             self.acknowledged.push_back(id);
             return;
         }
-        self.by_time.insert((record.alert.at, id.clone()));
-        self.by_id.insert(id, Arc::new(record));
+        let record = Arc::new(record);
+        self.by_urgency.insert(key(&record.alert), record.clone());
+        self.by_id.insert(id, record);
         if self.by_id.len() > OPEN_ALERTS_MAX
-            && let Some((_, oldest)) = self.by_time.pop_first()
+            && let Some(((_, _, least), _)) = self.by_urgency.pop_first()
         {
-            self.by_id.remove(&oldest);
+            self.by_id.remove(&least);
         }
     }
 
     pub fn remove(&mut self, id: &str) {
         if let Some(before) = self.by_id.remove(id) {
-            self.by_time.remove(&(before.alert.at, id.to_owned()));
+            self.by_urgency.remove(&key(&before.alert));
         }
+    }
+}
+
+fn key(alert: &Alert) -> (bool, Time, String) {
+    let (is_sos, at, id) = urgency(alert);
+    (is_sos, at, id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sentinel_model::{ScopePath, alerts::AlertKind};
+
+    fn record(n: usize, kind: AlertKind) -> AlertRecord {
+        let path = ScopePath { district: 1, zone: 3, division: 2, station: 5 };
+        let alert = Alert {
+            id: format!("a{n}"),
+            kind,
+            unit_id: "PC-1".parse().expect("a good id"),
+            unit_name: "PC-1".into(),
+            patrol_id: None,
+            station: path.station(),
+            at: Time(n as i64),
+            time: Time(n as i64),
+            place: None,
+            fence: None,
+            acknowledged: None,
+        };
+        AlertRecord { alert, path }
+    }
+
+    #[test]
+    fn a_call_for_help_is_held_however_many_fences_come_after_it() {
+        let mut alerts = OpenAlerts::default();
+        alerts.put(record(0, AlertKind::Sos));
+        for n in 1..=OPEN_ALERTS_MAX {
+            alerts.put(record(n, AlertKind::Enter));
+        }
+        assert!(alerts.get("a0").is_some() && alerts.get("a1").is_none(), "the oldest fence has gone");
+        let ids = |pressing: Vec<Arc<AlertRecord>>| -> Vec<String> {
+            pressing.iter().map(|record| record.alert.id.clone()).collect()
+        };
+        let newest = format!("a{OPEN_ALERTS_MAX}");
+        assert_eq!(ids(alerts.most_pressing(Scope::station(5), |_| true, 2)), ["a0", newest.as_str()]);
+        assert!(alerts.most_pressing(Scope::station(6), |_| true, 2).is_empty());
+        assert_eq!(alerts.by_id.len(), alerts.by_urgency.len());
     }
 }

@@ -89,9 +89,7 @@ async fn erase_alerts(sentinel: &Sentinel, caller: &Caller, unit: &UnitId) -> Re
             return Ok(());
         }
         let drops = some.iter().map(|record| Change::DropAlert { id: record.alert.id.clone() }).collect();
-        for record in some.into_iter().filter(|record| record.alert.is_open()) {
-            sentinel.ingest.alerts.acknowledge(caller, record, "").await?;
-        }
+        sentinel.ingest.alerts.acknowledge_all(caller, &some, "").await?;
         sentinel.directory.put(drops).await?;
     }
 }

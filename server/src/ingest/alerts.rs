@@ -3,7 +3,8 @@
 //!
 //! A call for help is told before its request is answered, and refused with it where it cannot
 //! be told or kept: the device then sends it again, and what is stored already is not stored
-//! twice. An alert's id is made of what the device said, so that what is sent again is the same
+//! twice. Where its positions are refused, as the disk is full or the unit posts too fast, it is
+//! told nevertheless. An alert's id is made of what the device said, so that what is sent again is the same
 //! alert. Fences are nobody's life: they neither fail a request nor hold it up, and a device
 //! that tells of them without end is heard [`FENCES_AN_HOUR`] times an hour.
 
@@ -25,7 +26,10 @@ use sentinel_model::{
 use std::{
     collections::{HashMap, HashSet},
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::timeout;
@@ -43,8 +47,9 @@ const COMMIT: usize = 2_000;
 /// Alerts of fences that one unit raises in an hour, at each node.
 pub const FENCES_AN_HOUR: u32 = 60;
 const HOUR_MS: i64 = 3_600_000;
-/// Units that are counted at once.
+/// Units beyond which those are forgotten whose hour is over, and how often at most.
 const COUNTED_MAX: usize = 100_000;
+const TIDIED_EVERY_MS: i64 = 60_000;
 
 /// What a device said has happened, where it asks for somebody's attention.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,14 +87,20 @@ pub fn among(unit: &UnitId, fixes: &[Fix], calls: &[Call], now: Time) -> Vec<Rai
 
 /// How many alerts of fences each unit has raised in the hour that it began.
 #[derive(Default)]
-pub struct Fences(DashMap<UnitId, (Time, u32)>);
+pub struct Fences {
+    raised: DashMap<UnitId, (Time, u32)>,
+    tidied: AtomicI64,
+}
 
 impl Fences {
     fn take(&self, unit: &UnitId, now: Time) -> bool {
-        if self.0.len() >= COUNTED_MAX {
-            self.0.retain(|_, (began, _)| now.ms_since(*began) < HOUR_MS);
+        // All of them are looked at for that: seldom, however many there are.
+        let tidied = Time(self.tidied.load(Ordering::Relaxed));
+        if self.raised.len() >= COUNTED_MAX && now.ms_since(tidied) >= TIDIED_EVERY_MS {
+            self.tidied.store(now.ms(), Ordering::Relaxed);
+            self.raised.retain(|_, (began, _)| now.ms_since(*began) < HOUR_MS);
         }
-        let mut counted = self.0.entry(unit.clone()).or_insert((now, 0));
+        let mut counted = self.raised.entry(unit.clone()).or_insert((now, 0));
         if now.ms_since(counted.0) >= HOUR_MS {
             *counted = (now, 0);
         }
@@ -122,6 +133,18 @@ impl Ingest {
         };
         timeout(SHOWN_WITHIN, even_if_given_up(telling)).await.ok();
         Ok(())
+    }
+
+    /// Tells the calls for help of what was refused, the newest first where there are more than a
+    /// unit may make so. The answer stays the refusal.
+    pub(super) async fn raise_though_refused(self: &Arc<Self>, unit: &UnitId, raised: Vec<Raised>) {
+        let calls = raised.into_iter().rev().filter(|raised| raised.kind == AlertKind::Sos);
+        let mut calls: Vec<Raised> = calls.take_while(|_| self.limits.may_call(unit)).collect();
+        calls.reverse();
+        if let Err(error) = self.raise(unit, calls).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(%unit, error, "an SOS came with positions that were refused, and could not be told");
+        }
     }
 
     async fn raise_all(&self, unit: &UnitId, raised: Vec<Raised>) -> Result<(), EngineError> {

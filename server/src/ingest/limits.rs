@@ -1,4 +1,5 @@
-//! How many fixes a unit may post, sustained, with room for a backlog.
+//! How many fixes a unit may post, sustained, with room for a backlog; and how many calls for
+//! help are heard of it beyond that.
 
 use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock as _};
 use sentinel_model::UnitId;
@@ -30,16 +31,31 @@ impl std::str::FromStr for UnitRate {
 /// A backlog that is taken at once: over an hour of a fix every second, and any one request.
 const BURST: NonZeroU32 = NonZeroU32::new(super::decode::POINTS_MAX as u32).expect("not zero");
 
-pub struct UnitLimits(Option<DefaultKeyedRateLimiter<UnitId>>);
+/// Calls for help of a unit that are heard in a minute although its positions are refused.
+const CALLS_A_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
+
+pub struct UnitLimits {
+    fixes: Option<DefaultKeyedRateLimiter<UnitId>>,
+    calls: DefaultKeyedRateLimiter<UnitId>,
+}
 
 impl UnitLimits {
     pub fn new(rate: UnitRate) -> Self {
-        Self(rate.0.map(|rate| DefaultKeyedRateLimiter::keyed(Quota::per_second(rate).allow_burst(BURST))))
+        let keyed = DefaultKeyedRateLimiter::keyed;
+        Self {
+            fixes: rate.0.map(|rate| keyed(Quota::per_second(rate).allow_burst(BURST))),
+            calls: keyed(Quota::per_minute(CALLS_A_MINUTE)),
+        }
+    }
+
+    /// Takes a call for help, whose positions are refused, from the unit's allowance of those.
+    pub fn may_call(&self, unit: &UnitId) -> bool {
+        self.calls.check_key(unit).is_ok()
     }
 
     /// Takes `fixes` from the unit's allowance, or says after how many seconds to try again.
     pub fn take(&self, unit: &UnitId, fixes: usize) -> Result<(), u32> {
-        let (Some(limits), Some(fixes)) = (&self.0, u32::try_from(fixes).ok().and_then(NonZeroU32::new))
+        let (Some(limits), Some(fixes)) = (&self.fixes, u32::try_from(fixes).ok().and_then(NonZeroU32::new))
         else {
             return Ok(());
         };
@@ -56,9 +72,10 @@ impl UnitLimits {
 
     /// Forgets units whose allowance is full again. Called now and then.
     pub fn tidy(&self) {
-        if let Some(limits) = &self.0 {
-            limits.retain_recent();
+        if let Some(fixes) = &self.fixes {
+            fixes.retain_recent();
         }
+        self.calls.retain_recent();
     }
 }
 
@@ -76,6 +93,8 @@ mod tests {
         let wait = limits.take(&unit, 1000).expect_err("the allowance is used up");
         assert!((90..=101).contains(&wait), "{wait}");
         assert_eq!(limits.take(&other, 1), Ok(()), "others are not slowed");
+        assert!((0..20).all(|_| limits.may_call(&unit)), "calls for help have their own");
+        assert!((0..1_000).any(|_| !limits.may_call(&unit)), "which is not without end");
         assert_eq!(UnitLimits::new(UnitRate(None)).take(&unit, 1_000_000), Ok(()));
     }
 }

@@ -6,7 +6,8 @@
 //! marker and travels to whoever may see it. Only then comes the answer, or where showing takes longer than [`SHOWN_WITHIN`], before it.
 //! What fails before the commit is refused whole; what fails after it (the marker, the
 //! bus) is logged, because the fixes are safe and sending them again would change nothing:
-//! but for a call for help that could not be told ([`alerts`]), which is worth that.
+//! but for a call for help that could not be told ([`alerts`]), which is worth that. A call for
+//! help is told also where what it came with is refused: not every device sends that again.
 //! What makes no sense is set aside with its reason ([`aside`]).
 //! A device that hangs up meanwhile changes nothing either ([`finish`]).
 
@@ -112,8 +113,25 @@ pub enum IngestError {
 }
 
 impl Ingest {
-    /// Stores what a unit posted. The caller has checked that it may.
+    /// Stores what a unit posted, and tells what in it asks for attention. The caller has
+    /// checked that it may.
     pub async fn accept(
+        self: &Arc<Self>,
+        unit: &Arc<UnitEntry>,
+        posted: Posted,
+    ) -> Result<IngestAnswer, IngestError> {
+        let id = &unit.record.id;
+        let raised = alerts::among(id, &posted.fixes, &posted.calls, self.clock.now());
+        match self.store(unit, posted).await {
+            Ok(answer) => self.raise(id, raised).await.map(|()| answer).map_err(IngestError::Untold),
+            Err(refusal) => {
+                self.raise_though_refused(id, raised).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn store(
         self: &Arc<Self>,
         unit: &Arc<UnitEntry>,
         posted: Posted,
@@ -128,7 +146,6 @@ impl Ingest {
             Ok(Some(news)) => news.marker.clone(),
             _ => Marker::Follows(None),
         };
-        let raised = alerts::among(id, &posted.fixes, &posted.calls, self.clock.now());
         self.aside.keep(id, self.clock.now(), &posted.rejected);
         let receipt = self.intake.accept_marked(id, posted.fixes, marker).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
@@ -150,7 +167,6 @@ impl Ingest {
             }
         };
         tokio::time::timeout(SHOWN_WITHIN, even_if_given_up(showing)).await.ok();
-        self.raise(id, raised).await.map_err(IngestError::Untold)?;
         Ok(IngestAnswer {
             status: "ok".into(),
             accepted: receipt.accepted,

@@ -184,7 +184,8 @@ impl Hub {
         }
         let scope = grant.scope();
         let room = {
-            let room = self.open.entry(scope).or_insert_with(|| Arc::new(Room::new(scope)));
+            let room =
+                self.open.entry(scope).or_insert_with(|| Arc::new(Room::new(scope, self.directory.clone())));
             room.sessions.fetch_add(1, Ordering::AcqRel);
             room.clone()
         };

@@ -20,7 +20,6 @@ use crate::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use sentinel_model::{
     PatrolId, Scope, UnitId, UnitStatus,
-    alerts::Alert,
     live::{Event, LiveUnit},
 };
 use std::{
@@ -171,17 +170,11 @@ impl Hub {
             .try_collect::<()>()
             .await?;
         let live = self.live_units(&members).await?;
-        let alerts = self.open_alerts(room.scope).await;
-        room.fill(&position, live, alerts);
-        Ok(())
-    }
-
-    /// The open alerts by the newest records: an alert is told after it is committed, so what
-    /// the stream has told is among them.
-    async fn open_alerts(&self, scope: Scope) -> Vec<Arc<Alert>> {
+        // An alert is told after it is committed: what the stream told until then is in the newest
+        // records.
         self.read_records().await;
-        let open = self.directory.open_alerts(scope);
-        open.iter().map(|record| Arc::new(record.alert.clone())).collect()
+        room.fill(&position, live);
+        Ok(())
     }
 
     /// Members with where they are and how. Where the records do not say that somebody is

@@ -11,6 +11,7 @@
 //! was missed; the hub then brings what is missing, or fills the room anew, and
 //! subscribers begin again with a snapshot. Until then they see what the room has.
 
+mod alerts;
 mod lane;
 mod state;
 
@@ -18,13 +19,15 @@ use super::{
     filter::View,
     frame::{self, EncodedEvent, EncodedUnit, Frame},
 };
-use crate::ports::{RoomMember, StreamPosition};
+use crate::{
+    directory::Directory,
+    ports::{RoomMember, StreamPosition},
+};
 use lane::{Lanes, positions_of};
 use parking_lot::Mutex;
 use sentinel_model::{
     Location, PatrolId, Scope, UnitStatus,
-    alerts::Alert,
-    live::{Event, LiveUnit, SNAPSHOT_ALERTS},
+    live::{Event, LiveUnit},
 };
 use state::State;
 use std::{
@@ -41,6 +44,7 @@ pub use state::{Cursor, Head, Heard, Mending};
 
 pub struct Room {
     pub scope: Scope,
+    directory: Arc<Directory>,
     state: Mutex<State>,
     lanes: Mutex<Lanes>,
     /// The newest event, for whoever waits.
@@ -53,9 +57,10 @@ pub struct Room {
 }
 
 impl Room {
-    pub fn new(scope: Scope) -> Self {
+    pub fn new(scope: Scope, directory: Arc<Directory>) -> Self {
         Self {
             scope,
+            directory,
             state: Mutex::default(),
             lanes: Mutex::default(),
             head: watch::Sender::default(),
@@ -74,12 +79,11 @@ impl Room {
         self.state.lock().expect_nobody();
     }
 
-    /// Fills the room, the first time or anew: who was in it at `position` of the stream, and
-    /// which alerts were open.
+    /// Fills the room, the first time or anew: who was in it at `position` of the stream.
     /// Positions that came since they were expected are kept where they are newer.
-    pub fn fill(&self, position: &StreamPosition, members: Vec<LiveUnit>, alerts: Vec<Arc<Alert>>) {
+    pub fn fill(&self, position: &StreamPosition, members: Vec<LiveUnit>) {
         let mut state = self.state.lock();
-        state.fill(position, members, alerts);
+        state.fill(position, members);
         self.head.send_replace(state.head());
     }
 
@@ -146,14 +150,14 @@ impl Room {
         self.head.subscribe()
     }
 
-    /// Everyone in the room, the newest open alerts, and the place from which changes count on.
+    /// Everyone in the room, the alerts that press the most, and the place from which changes
+    /// count on.
     pub fn snapshot(&self, view: &View) -> (Frame, Cursor) {
         let state = self.state.lock();
         let (units, epoch, cursor) = (state.units(), state.epoch(), state.cursor());
-        let alerts = state.alerts();
+        let told = state.alerts();
         drop(state);
-        let alerts = alerts.iter().filter(|alert| view.filter.keeps_alert(alert)).take(SNAPSHOT_ALERTS);
-        let alerts: Vec<Alert> = alerts.map(|alert| (**alert).clone()).collect();
+        let alerts = alerts::open(&self.directory, self.scope, view, &told);
         let units = view.of(units);
         let units = units.iter().map(AsRef::as_ref);
         (frame::snapshot(view.encoding, self.scope, &epoch, cursor.head.offset, units, &alerts), cursor)

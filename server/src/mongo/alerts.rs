@@ -12,13 +12,13 @@ use super::{
     records::{RecordError, read_alert},
     registry::MongoRegistry,
 };
-use crate::ports::{AlertRecord, AlertsOf, OPEN_ALERTS_MAX};
+use crate::ports::{AlertRecord, AlertsOf, OPEN_ALERTS_MAX, most_pressing};
 use futures::TryStreamExt as _;
 use mongodb::{
     Collection,
     bson::{DateTime, Document, doc},
 };
-use sentinel_model::Time;
+use sentinel_model::{Time, alerts::AlertKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -92,8 +92,11 @@ impl Alerts {
     }
 
     pub async fn open_ones(&self) -> Result<Vec<AlertRecord>, LogError> {
-        self.find(filter(&AlertsOf { is_open: Some(true), ..AlertsOf::default() }, None), OPEN_ALERTS_MAX)
-            .await
+        let open = AlertsOf { is_open: Some(true), ..AlertsOf::default() };
+        let calls = AlertsOf { kind: Some(AlertKind::Sos), ..open.clone() };
+        let mut all = self.find(filter(&calls, None), OPEN_ALERTS_MAX).await?;
+        all.extend(self.find(filter(&open, None), OPEN_ALERTS_MAX).await?);
+        Ok(most_pressing(all))
     }
 
     async fn find(&self, filter: Document, limit: usize) -> Result<Vec<AlertRecord>, LogError> {

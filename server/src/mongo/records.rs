@@ -4,7 +4,7 @@
 //! as JSON, so that programs of other versions read it; patrols, which are queried, have
 //! fields. Times that are compared are milliseconds since 1970.
 
-use crate::ports::{AlertRecord, Change, NewDelivery, OPEN_ALERTS_MAX, Records};
+use crate::ports::{AlertRecord, Change, NewDelivery, Records, most_pressing};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use sentinel_model::{Patrol, PatrolId, Time, audit::AuditEntry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -276,8 +276,7 @@ impl Tables {
                 | Change::Audit(_) => {}
             }
         }
-        all.alerts.sort_by(|a, b| (b.alert.at, &b.alert.id).cmp(&(a.alert.at, &a.alert.id)));
-        all.alerts.truncate(OPEN_ALERTS_MAX);
+        all.alerts = most_pressing(all.alerts);
         all
     }
 }

@@ -25,7 +25,7 @@ pub use positions::{NearbyQuery, Positions, Put};
 pub use queue::{DeadEntry, QueueContents, QueueEntry};
 pub use registry::{
     AlertRecord, AlertsOf, Change, Commit, Committed, Home, KeyRecord, OPEN_ALERTS_MAX, Records, Registry,
-    ScopeRecord, SessionRecord, SigningSecret, UnitRecord, UserRecord, WebhookRecord,
+    ScopeRecord, SessionRecord, SigningSecret, UnitRecord, UserRecord, WebhookRecord, most_pressing, urgency,
 };
 pub use rooms::{RoomMember, Rooms};
 

@@ -67,7 +67,7 @@ pub trait Registry: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<AlertRecord>, EngineError>;
 
-    /// Forgets the acknowledged ones that were raised before a time.
+    /// Forgets the acknowledged alerts that were raised before a time.
     async fn drop_acknowledged(&self, before: Time) -> Result<(), EngineError>;
 
     /// The installation's secret of that name, made at first asking: 32 random bytes.
@@ -107,7 +107,7 @@ pub struct Records {
     pub webhooks: Vec<WebhookRecord>,
     /// Active ones.
     pub patrols: Vec<Patrol>,
-    /// The newest open ones, at most [`OPEN_ALERTS_MAX`].
+    /// The open ones, at most [`OPEN_ALERTS_MAX`]: [`most_pressing`].
     pub alerts: Vec<AlertRecord>,
 }
 
@@ -210,7 +210,7 @@ pub struct SessionRecord {
     pub expires_at: Time,
 }
 
-/// Open alerts that the running program holds; older ones are found in the records alone.
+/// Open alerts that the running program holds; others are found in the records alone.
 pub const OPEN_ALERTS_MAX: usize = 10_000;
 
 /// An alert, and the path of its station when it was raised: who sees a scope of it sees the alert.
@@ -218,6 +218,20 @@ pub const OPEN_ALERTS_MAX: usize = 10_000;
 pub struct AlertRecord {
     pub alert: Alert,
     pub path: ScopePath,
+}
+
+/// What sorts alerts by how much they press: calls for help are more than any fence, then the
+/// newest.
+pub fn urgency(alert: &Alert) -> (bool, Time, &str) {
+    (alert.kind == AlertKind::Sos, alert.at, &alert.id)
+}
+
+/// Keeps what the running program holds of open alerts: calls for help, then the newest.
+pub fn most_pressing(mut alerts: Vec<AlertRecord>) -> Vec<AlertRecord> {
+    alerts.sort_by(|a, b| urgency(&b.alert).cmp(&urgency(&a.alert)));
+    alerts.dedup_by(|a, b| a.alert.id == b.alert.id);
+    alerts.truncate(OPEN_ALERTS_MAX);
+    alerts
 }
 
 /// Which alerts are looked for; what is none does not matter.

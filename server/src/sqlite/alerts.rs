@@ -1,9 +1,9 @@
 //! Alerts, beside the records: found by who sees them, newest first.
 
 use super::records::RecordError;
-use crate::ports::{AlertRecord, AlertsOf, OPEN_ALERTS_MAX};
+use crate::ports::{AlertRecord, AlertsOf, OPEN_ALERTS_MAX, most_pressing};
 use rusqlite::{Connection, ToSql, params, types::ToSqlOutput};
-use sentinel_model::{Level, Time};
+use sentinel_model::{Level, Time, alerts::AlertKind};
 
 pub const SCHEMA: &str = "
     CREATE TABLE alert (
@@ -56,7 +56,11 @@ pub fn remove(db: &Connection, id: &str) -> Result<(), RecordError> {
 }
 
 pub fn open_ones(db: &Connection) -> Result<Vec<AlertRecord>, RecordError> {
-    find(db, &AlertsOf { is_open: Some(true), ..AlertsOf::default() }, None, OPEN_ALERTS_MAX)
+    let open = AlertsOf { is_open: Some(true), ..AlertsOf::default() };
+    let calls = AlertsOf { kind: Some(AlertKind::Sos), ..open.clone() };
+    let mut all = find(db, &calls, None, OPEN_ALERTS_MAX)?;
+    all.extend(find(db, &open, None, OPEN_ALERTS_MAX)?);
+    Ok(most_pressing(all))
 }
 
 pub fn by_id(db: &Connection, ids: &[String]) -> Result<Vec<AlertRecord>, RecordError> {

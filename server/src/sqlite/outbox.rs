@@ -248,6 +248,8 @@ impl Outbox for SqliteRegistry {
                 "DELETE FROM delivery WHERE about = ?1 AND event = ?2",
                 params![about, event.as_str()],
             )?;
+            // What was written before lies in the log too, until that is folded and cut.
+            db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(())
         })
         .await

@@ -44,6 +44,9 @@ pub struct SqliteRegistry {
 impl SqliteRegistry {
     pub fn open(path: &Path) -> Result<Self, EngineError> {
         let mut db = open::open(path, &SCHEMA)?;
+        // What is dropped says where somebody was, as alerts and deliveries do: it is overwritten.
+        let secure = db.pragma_update(None, "secure_delete", true);
+        secure.map_err(EngineError::during("opening the records"))?;
         outbox::end_leases(&db).map_err(EngineError::during("opening the outbox"))?;
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         let thread = std::thread::Builder::new()

@@ -1,7 +1,7 @@
 //! What somebody has to see to wherever nodes share their engines, for the live side to be
 //! true: workers do it, and where none is left, a node stands in.
 
-use crate::{housekeeping::Chore, live::status::StatusWatch, patrols::Patrols};
+use crate::{alerts::Alerts, housekeeping::Chore, live::status::StatusWatch, patrols::Patrols};
 use std::{sync::Arc, time::Duration};
 
 /// The lease under which chores are done, these and a worker's own.
@@ -10,7 +10,15 @@ pub const HOUSEKEEPING: &str = "housekeeping";
 /// How often somebody looks for units that fell silent, or are heard of again.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-pub fn live_chores(patrols: Arc<Patrols>, watch: Arc<StatusWatch>) -> Vec<Chore> {
+/// How often somebody closes the alerts that wait for nobody any more.
+const ALERTS_CLOSED_EVERY: Duration = Duration::from_secs(600);
+
+pub fn live_chores(
+    patrols: Arc<Patrols>,
+    watch: Arc<StatusWatch>,
+    alerts: Arc<Alerts>,
+    kept: Option<Duration>,
+) -> Vec<Chore> {
     let seconds = Duration::from_secs;
     vec![
         Chore::new("watching for silent units", watch.every, {
@@ -28,5 +36,13 @@ pub fn live_chores(patrols: Arc<Patrols>, watch: Arc<StatusWatch>) -> Vec<Chore>
             }
         })
         .at_first(seconds(5), seconds(60)),
+        close_old(alerts, kept),
     ]
+}
+
+pub fn close_old(alerts: Arc<Alerts>, kept: Option<Duration>) -> Chore {
+    Chore::new("closing old alerts", ALERTS_CLOSED_EVERY, move || {
+        let alerts = alerts.clone();
+        async move { alerts.close_old(kept).await }
+    })
 }

@@ -6,6 +6,7 @@ use super::{
     shared::{Base, WorkerHealth},
 };
 use crate::{
+    alerts::Alerts,
     clock::Clock,
     config::{Shared, WorkerConfig},
     directory::Directory,
@@ -72,7 +73,7 @@ pub async fn work(
     });
     let watch = Arc::new(StatusWatch {
         clock: clock.clone(),
-        directory,
+        directory: directory.clone(),
         positions: base.positions.clone(),
         rooms: base.rooms.clone(),
         silence,
@@ -84,7 +85,8 @@ pub async fn work(
         move || *on_duty.borrow() && !stop.is_cancelled()
     };
     let mut chores = chores(&base, &shared, &clock, go_on);
-    chores.extend(live_chores(patrols, watch));
+    let alerts = Arc::new(Alerts { clock: clock.clone(), directory, bus: base.bus.clone() });
+    chores.extend(live_chores(patrols, watch, alerts, shared.retention));
     housekeeping::keep(chores, &on_duty, &tasks, &stop);
     // Every worker says how many there are, whoever of them is asked.
     housekeeping::keep(vec![count_dead_letters(&base)], &watch::channel(true).1, &tasks, &stop);

@@ -3,7 +3,7 @@
 use crate::{
     over_every_form,
     receiver::Receiver,
-    server::{Answer, DISTRICT, Server, at, eventually, fix, id, send, zone},
+    server::{Answer, DISTRICT, Server, at, eventually, fix, id, send, send_until_heard, zone},
     socket::{EventSource, Form, Socket},
 };
 use axum::http::{Method, StatusCode};
@@ -23,27 +23,27 @@ use std::sync::atomic::Ordering;
 over_every_form!(an_alert_is_in_every_snapshot_until_it_is_acknowledged_and_both_are_told);
 
 /// A call for help, with a place.
-async fn call(server: &Server, token: &str, seconds: i64) {
+pub(crate) async fn call(server: &Server, token: &str, seconds: i64) {
     let path = format!("/?id={token}&lat=9.9&lon=76.2&timestamp={}&alarm=sos", at(seconds));
-    let answer = send(server.request(Method::GET, "", &path)).await;
+    let answer = send_until_heard(server.request(Method::GET, "", &path)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
 }
 
 /// Points of a device that comes to a fence.
-fn entered(seconds: i64, fence: &str) -> Value {
+pub(crate) fn entered(seconds: i64, fence: &str) -> Value {
     let mut point = fix(at(seconds), 9.9, 76.2);
     point["geofence"] = json!({"identifier": fence, "action": "ENTER"});
     point
 }
 
-async fn alerts(server: &Server, who: &str, query: &str) -> Vec<Alert> {
+pub(crate) async fn alerts(server: &Server, who: &str, query: &str) -> Vec<Alert> {
     let answer = server.get(who, &format!("/api/v1/alerts{query}")).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     answer.as_a::<Page<Alert>>().items
 }
 
 /// So many there are; fences are told beside the answer.
-async fn until_there_are(server: &Server, who: &str, query: &str, count: usize) {
+pub(crate) async fn until_there_are(server: &Server, who: &str, query: &str, count: usize) {
     eventually("the alerts are there", || async { alerts(server, who, query).await.len() == count }).await;
 }
 
@@ -52,7 +52,7 @@ async fn acknowledge(server: &Server, who: &str, id: &str, body: Value) -> Answe
 }
 
 /// The next alert that is told.
-async fn told(socket: &mut Socket) -> Alert {
+pub(crate) async fn told(socket: &mut Socket) -> Alert {
     let hears = |frame| match frame {
         ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
         _ => None,
@@ -296,8 +296,14 @@ async fn erasing_a_unit_removes_its_alerts_from_lists_screens_and_outboxes() {
     call(&server, &token, 0).await;
     call(&server, &token, 1).await;
     call(&server, &other, 0).await;
-    server.fixes(&token, &[entered(2, "depot")]).await;
+    server.fixes(&token, &[entered(2, "hideaway-41")]).await;
     until_there_are(&server, &admin, "", 4).await;
+    let said = |server: &Server| {
+        let bytes = |name: &str| std::fs::read(server.folder.path().join(name)).unwrap_or_default();
+        let all = [bytes("records.db"), bytes("records.db-wal")].concat();
+        memchr::memmem::find(&all, b"hideaway-41").is_some()
+    };
+    assert!(said(&server), "it is in the records");
     let taken = alerts(&server, &admin, "?unit_id=PC-1").await.remove(0);
     acknowledge(&server, &admin, &taken.id, json!({"note": "seen"})).await;
     let (mut socket, snapshot) = Socket::subscribed(&server, &admin, zone(3)).await;
@@ -308,6 +314,7 @@ async fn erasing_a_unit_removes_its_alerts_from_lists_screens_and_outboxes() {
         let gone = told(&mut socket).await;
         assert_eq!((gone.unit_id.as_str(), gone.is_open()), ("PC-1", false));
     }
+    assert!(!said(&server), "and is no more, nor on the disk");
     let of =
         |alerts: Vec<Alert>| alerts.into_iter().map(|alert| alert.unit_id.to_string()).collect::<Vec<_>>();
     assert_eq!(of(alerts(&server, &admin, "?state=all").await), ["PC-2"]);

@@ -4,6 +4,7 @@
 mod admin;
 mod admin_webhooks;
 mod alerts;
+mod alerts_open;
 mod audit;
 #[path = "../shared/clients.rs"]
 mod clients;

@@ -1,7 +1,7 @@
 //! Alerts, where many nodes share the records.
 
 use crate::{
-    server::{at, send, zone},
+    server::{at, send_until_heard, zone},
     socket::{Form, Socket},
     town::Town,
 };
@@ -27,7 +27,7 @@ async fn what_one_node_raises_another_acknowledges_and_all_see_both(town: Town) 
     }
     for (n, node) in [a, b, a].into_iter().enumerate() {
         let path = format!("/?id={token}&lat=9.9&lon=76.2&timestamp={}&alarm=sos", at(n as i64));
-        assert_eq!(send(node.request(Method::GET, "", &path)).await.status, StatusCode::OK);
+        assert_eq!(send_until_heard(node.request(Method::GET, "", &path)).await.status, StatusCode::OK);
     }
     let told = |frame| match frame {
         ServerFrame::Event(Event::Alert(told)) => Some(told.alert),

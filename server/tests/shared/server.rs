@@ -94,7 +94,7 @@ pub struct Server {
     stop: CancellationToken,
     serving: JoinHandle<()>,
     running: Running,
-    folder: Arc<tempfile::TempDir>,
+    pub folder: Arc<tempfile::TempDir>,
     client: reqwest::Client,
 }
 
@@ -309,6 +309,19 @@ pub async fn send(request: RequestBuilder) -> Answer {
 /// A native position record.
 pub fn fix(time: Time, latitude: f64, longitude: f64) -> Value {
     json!({"timestamp": time, "coords": {"latitude": latitude, "longitude": longitude}})
+}
+
+/// Sends a call for help as devices do: again where it is answered 503, as it could not be kept
+/// in time on a machine that stands still.
+pub async fn send_until_heard(request: RequestBuilder) -> Answer {
+    let until = tokio::time::Instant::now() + DEADLINE;
+    loop {
+        let answer = send(request.try_clone().expect("its body is at hand")).await;
+        if answer.status != StatusCode::SERVICE_UNAVAILABLE || tokio::time::Instant::now() > until {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Waits until something holds.

@@ -8,13 +8,13 @@ use crate::{
     http::error::ApiError,
     ingest::decode::{Call, Named, Posted},
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use sentinel_model::{
     Fix, PatrolId, UnitId,
     fix::{IngestAnswer, RejectedPoint},
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -65,7 +65,8 @@ pub async fn each_for_its_own(
     for call in posted.calls {
         named.entry(call.named.clone()).or_default().calls.push(call);
     }
-    let (mut meant_units, mut rejected, mut refusal) = (Vec::new(), posted.rejected, None);
+    let (mut meant_units, mut rejected) = (Vec::new(), posted.rejected);
+    let mut not_theirs = BTreeMap::new();
     for (named, Own { fixes, calls }) in named {
         let unit = match &named {
             Some(named) => meant(&sentinel, caller, named, &mut looked).await?,
@@ -78,24 +79,30 @@ pub async fn each_for_its_own(
             }
             None => {
                 let reason = named.as_ref().map_or("unit_id is missing".into(), not_meant);
-                let aside = |(index, _)| RejectedPoint { index, reason: reason.clone() };
-                rejected.extend(fixes.into_iter().map(aside));
-                refusal = Some(reason);
+                let points = fixes.iter().map(|(index, _)| *index);
+                let points = points.chain(calls.iter().map(|call| call.index));
+                not_theirs.extend(points.map(|index| (index, reason.clone())));
             }
         }
     }
-    if let Some(reason) = refusal.filter(|_| meant_units.is_empty()) {
-        return Err(ApiError::forbidden(reason));
+    if let Some((_, reason)) = not_theirs.first_key_value().filter(|_| meant_units.is_empty()) {
+        return Err(ApiError::forbidden(reason.clone()));
     }
+    // The point of a call is among them already, for its place: that it was not heard matters more.
+    rejected.retain(|point| !not_theirs.contains_key(&point.index));
+    rejected.extend(not_theirs.into_iter().map(|(index, reason)| RejectedPoint { index, reason }));
     sentinel.ingest.counts.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
     rejected.sort_unstable_by_key(|point| point.index);
-    let answer = IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected };
     let each = stream::iter(meant_units).map(|(unit, posted)| accept(sentinel.clone(), unit, posted));
-    let sum = |sum: IngestAnswer, one: IngestAnswer| async move {
-        let (accepted, duplicates) = (sum.accepted + one.accepted, sum.duplicates + one.duplicates);
-        Ok(IngestAnswer { accepted, duplicates, ..sum })
-    };
-    each.buffer_unordered(UNITS_AT_ONCE).try_fold(answer, sum).await
+    // All of them, also where one is refused: another may call for help.
+    let answers: Vec<Result<IngestAnswer, ApiError>> = each.buffer_unordered(UNITS_AT_ONCE).collect().await;
+    let mut sum = IngestAnswer { status: "ok".into(), accepted: 0, duplicates: 0, rejected };
+    for answer in answers {
+        let IngestAnswer { accepted, duplicates, .. } = answer?;
+        sum.accepted += accepted;
+        sum.duplicates += duplicates;
+    }
+    Ok(sum)
 }
 
 /// What a body holds of one unit.

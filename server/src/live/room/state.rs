@@ -12,6 +12,10 @@ use std::{
     sync::Arc,
 };
 
+/// Alerts whose telling is remembered: more than are told while the records of this node are
+/// behind.
+const ALERTS_TOLD: usize = 256;
+
 #[derive(Default)]
 pub(super) struct State {
     /// Counts how often the room was filled: versions and offsets compare only within one.
@@ -24,8 +28,8 @@ pub(super) struct State {
     /// Recent changes, oldest first, so that "since version" need not look at every unit.
     changes: VecDeque<(u64, PatrolId)>,
     events: VecDeque<Arc<EncodedEvent>>,
-    /// Those that are open, by id.
-    alerts: HashMap<String, Arc<Alert>>,
+    /// What was told of alerts last, oldest first, each once.
+    alerts: VecDeque<Arc<Alert>>,
     /// Those about to be in, while the room is filled.
     expected: Option<Expected>,
     /// Counts the signs that the room does not hold what its stream does, and up to which
@@ -146,23 +150,20 @@ impl State {
         self.units.values().map(|held| held.unit.clone()).collect()
     }
 
-    /// The open alerts, newest first.
+    /// What was told of alerts last.
     pub fn alerts(&self) -> Vec<Arc<Alert>> {
-        let mut alerts: Vec<_> = self.alerts.values().cloned().collect();
-        alerts.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
-        alerts
+        self.alerts.iter().cloned().collect()
     }
 
     /// Who was in the room at `position` of the stream takes the place of whoever is; no
     /// position goes back.
-    pub fn fill(&mut self, position: &StreamPosition, members: Vec<LiveUnit>, alerts: Vec<Arc<Alert>>) {
+    pub fn fill(&mut self, position: &StreamPosition, members: Vec<LiveUnit>) {
         let before = std::mem::take(&mut self.units);
         self.generation += 1;
         self.epoch = position.epoch.clone();
         self.offset = position.offset;
         self.events.clear();
         self.changes.clear();
-        self.alerts = alerts.into_iter().map(|alert| (alert.id.clone(), alert)).collect();
         for unit in members {
             let patrol = unit.patrol;
             let read = Arc::new(EncodedUnit::of(&unit));
@@ -239,11 +240,11 @@ impl State {
             }
             Event::Status(changed) => self.set_status(changed.patrol, changed.status),
             Event::Alert(AlertEvent { alert, .. }) => {
-                if alert.is_open() {
-                    self.alerts.insert(alert.id.clone(), Arc::new(alert.clone()));
-                } else {
-                    self.alerts.remove(&alert.id);
+                self.alerts.retain(|told| told.id != alert.id);
+                if self.alerts.len() == ALERTS_TOLD {
+                    self.alerts.pop_front();
                 }
+                self.alerts.push_back(Arc::new(alert.clone()));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    server::{DISTRICT, at, zone},
+    server::{DISTRICT, at, send_until_heard, zone},
     socket::Socket,
 };
 use sentinel_model::{
@@ -16,8 +16,12 @@ fn sos(id: &str, seconds: i64) -> String {
     format!("/?id={id}&lat=9.9&lon=76.2&timestamp={}&alarm=sos", at(seconds))
 }
 
+async fn call(scene: &Scene, path: &str) {
+    assert_answer(&send_until_heard(scene.bare(Method::GET, path)).await, "");
+}
+
 /// The next alert that a socket hears.
-async fn alert(socket: &mut Socket) -> Alert {
+pub(super) async fn alert(socket: &mut Socket) -> Alert {
     let hears = |frame| match frame {
         ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
         _ => None,
@@ -29,25 +33,26 @@ async fn alert(socket: &mut Socket) -> Alert {
 async fn an_sos_is_told_to_every_scope_above_the_unit_and_to_no_other() {
     let scene = Scene::begin().await;
     let other = scene.server.unit("PC-9", 9).await;
+    let patrol = scene.server.start_patrol(UNIT, 5).await;
     let admin = scene.server.sign_in("admin").await;
     let mut sockets = Vec::new();
     for scope in [Scope::station(5), zone(3), DISTRICT] {
         sockets.push(Socket::subscribed(&scene.server, &admin, scope).await.0);
     }
     let (mut elsewhere, _) = Socket::subscribed(&scene.server, &admin, zone(4)).await;
-    assert_answer(&send(scene.bare(Method::GET, &sos(&scene.token, 0))).await, "");
+    call(&scene, &sos(&scene.token, 0)).await;
     let mut ids = Vec::new();
     for socket in &mut sockets {
         let told = alert(socket).await;
         let place = told.place.expect("it says where it is");
         assert_eq!((told.kind, told.unit_id.as_str()), (AlertKind::Sos, UNIT));
         assert_eq!((place.latitude, place.longitude, told.time), (9.9, 76.2, at(0)));
-        assert!(told.patrol_id.is_some(), "its first fix has started its patrol");
+        assert_eq!(told.patrol_id, Some(patrol));
         ids.push(told.id);
     }
     ids.dedup();
     assert_eq!(ids.len(), 1, "it is one alert");
-    assert_answer(&send(scene.bare(Method::GET, &sos(&other, 1))).await, "");
+    call(&scene, &sos(&other, 1)).await;
     assert_eq!(alert(&mut elsewhere).await.unit_id.as_str(), "PC-9", "and the other is not told here");
     assert_eq!(scene.fix().await.event.as_deref(), Some("sos"));
 }
@@ -59,7 +64,7 @@ async fn what_is_sent_again_is_not_told_again_and_a_plain_fix_of_the_same_second
     let (mut socket, _) = Socket::subscribed(&scene.server, &admin, zone(3)).await;
     let plain = sos(&scene.token, 0).replace("&alarm=sos", "");
     for path in [&plain, &sos(&scene.token, 0), &sos(&scene.token, 0), &plain, &sos(&scene.token, 5)] {
-        assert_answer(&send(scene.bare(Method::GET, path)).await, "");
+        call(&scene, path).await;
     }
     assert_eq!(alert(&mut socket).await.time, at(0));
     assert_eq!(alert(&mut socket).await.time, at(5), "the next is another");
@@ -104,7 +109,7 @@ async fn a_unit_off_duty_is_heard_too() {
     scene.server.end_patrol(patrol).await;
     let admin = scene.server.sign_in("admin").await;
     let (mut socket, _) = Socket::subscribed(&scene.server, &admin, Scope::station(5)).await;
-    assert_answer(&send(scene.bare(Method::GET, &sos(&scene.token, 0))).await, "");
+    call(&scene, &sos(&scene.token, 0)).await;
     assert_eq!(alert(&mut socket).await.patrol_id, None);
 }
 
@@ -114,7 +119,7 @@ async fn who_was_away_hears_of_it_on_coming_back() {
     let admin = scene.server.sign_in("admin").await;
     let (socket, snapshot) = Socket::subscribed(&scene.server, &admin, zone(3)).await;
     drop(socket);
-    assert_answer(&send(scene.bare(Method::GET, &sos(&scene.token, 0))).await, "");
+    call(&scene, &sos(&scene.token, 0)).await;
     let mut socket = Socket::open(&scene.server, &admin, crate::socket::Form::Postcard).await;
     let resume = sentinel_model::live::Subscribe {
         epoch: Some(snapshot.epoch),
@@ -129,7 +134,7 @@ async fn who_was_away_hears_of_it_on_coming_back() {
 async fn history_that_is_sent_again_after_a_restart_calls_nobody() {
     let Scene { server, token } = Scene::begin().await;
     let call = async |server: &Server, seconds| {
-        let answer = send(server.request(Method::GET, "", &sos(&token, seconds))).await;
+        let answer = send_until_heard(server.request(Method::GET, "", &sos(&token, seconds))).await;
         assert_answer(&answer, "");
     };
     call(&server, 0).await;
@@ -152,7 +157,7 @@ async fn a_call_without_a_usable_place_is_told_with_the_last_known_one_whichever
     let osmand = |query: &str| {
         let path = format!("/?{}", query.replace("TOKEN", &scene.token));
         let request = scene.bare(Method::GET, &path);
-        async move { send(request).await }
+        async move { send_until_heard(request).await }
     };
     // Where it is nobody knows yet.
     let answer = json(json!({"timestamp": at(1), "event": "sos", "battery": {"level": 0.5}})).await;
@@ -218,6 +223,10 @@ async fn calls_of_a_key_go_to_the_units_that_its_records_name() {
     let answer = scene.server.post(&key, "/api/v1/locations", body).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let told = scene.server.get(&admin, "/api/v1/alerts").await.json;
+    let aside = &answer.json["rejected"][2];
+    assert_eq!(aside["index"], 2, "{}", answer.text);
+    assert!(aside["reason"].as_str().is_some_and(|why| why.contains("PC-9")), "it was not heard: {aside}");
+    assert_eq!(answer.json["rejected"].as_array().map(Vec::len), Some(3), "and the others had no place");
     let units: Vec<_> = [0, 1].map(|n| told["items"][n]["unit_id"].clone()).into();
     assert!(units.contains(&json!("PC-1")) && units.contains(&json!("PC-2")), "{told}");
     assert_eq!(told["items"].as_array().map(Vec::len), Some(2));
@@ -229,7 +238,7 @@ async fn what_is_sent_again_without_a_place_is_the_same_call() {
     let admin = scene.server.sign_in("admin").await;
     for _ in 0..3 {
         let path = format!("/?id={}&alarm=sos&timestamp={}", scene.token, at(0));
-        assert_answer(&send(scene.bare(Method::GET, &path)).await, "");
+        call(&scene, &path).await;
     }
     let told = scene.server.get(&admin, "/api/v1/alerts").await.json;
     assert_eq!(told["items"].as_array().map(Vec::len), Some(1), "{told}");

@@ -19,7 +19,7 @@ mod traccar;
 mod transistorsoft;
 mod untold;
 
-use crate::server::{Answer, Server, id, send};
+use crate::server::{Answer, Server, id, send, send_until_heard};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use sentinel_model::{Fix, Time};
 use sentinel_server::ports::TimeRange;
@@ -51,7 +51,8 @@ impl Scene {
 
     /// Posts a body as it stands, with the unit's token as Bearer.
     async fn post(&self, body: impl Into<reqwest::Body>) -> Answer {
-        send(self.signed(Method::POST, "/").header("content-type", "application/json").body(body)).await
+        let request = self.signed(Method::POST, "/").header("content-type", "application/json").body(body);
+        send_until_heard(request).await
     }
 
     /// All that is stored of the unit.

@@ -1,18 +1,24 @@
-//! A call for help that cannot be told is not taken as told.
+//! A call for help that cannot be told is not taken as told, and one whose positions are refused
+//! is told all the same.
 
-use super::*;
-use crate::server::at;
+use super::{alerts::alert, *};
+use crate::{
+    server::{at, zone},
+    socket::Socket,
+};
 use async_trait::async_trait;
-use sentinel_model::{PatrolId, Scope, live::Event};
+use sentinel_model::{PatrolId, Scope, UnitId, alerts::AlertKind, live::Event};
 use sentinel_server::{
     alerts::Alerts,
+    config::ServeArgs,
     ingest::{
         Counts, Ingest, IngestError, alerts::Fences, aside::Aside, decode, limits::UnitLimits,
         limits::UnitRate,
     },
     memory::MemoryBus,
-    ports::{Bus, BusSink, EngineError, PositionFrame, StreamPosition},
+    ports::{Bus, BusSink, EngineError, Intake, IntakeError, PositionFrame, Receipt, StreamPosition},
 };
+use serde_json::json;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -71,15 +77,29 @@ impl Bus for Cut {
     }
 }
 
-#[tokio::test]
-async fn it_is_refused_though_stored_and_told_when_the_device_sends_it_again() {
-    let scene = Scene::begin().await;
-    let bus = Arc::new(Cut { bus: MemoryBus::new("an epoch"), is_cut: AtomicBool::new(true) });
-    let own = &scene.server.sentinel.ingest;
-    let ingest = Arc::new(Ingest {
+/// An intake whose queue is full.
+struct Full;
+
+#[async_trait]
+impl Intake for Full {
+    async fn accept(&self, _: &UnitId, _: Vec<Fix>) -> Result<Receipt, IntakeError> {
+        Err(IntakeError::Full)
+    }
+    fn queued(&self) -> u64 {
+        0
+    }
+    fn is_alive(&self) -> bool {
+        true
+    }
+    async fn drain(&self) {}
+}
+
+/// As the server's own, with another intake or bus.
+fn ingest(own: &Ingest, intake: Arc<dyn Intake>, bus: Arc<dyn Bus>) -> Arc<Ingest> {
+    Arc::new(Ingest {
         clock: own.clock.clone(),
         directory: own.directory.clone(),
-        intake: own.intake.clone(),
+        intake,
         positions: own.positions.clone(),
         bus: bus.clone(),
         hub: own.hub.clone(),
@@ -88,16 +108,27 @@ async fn it_is_refused_though_stored_and_told_when_the_device_sends_it_again() {
         patrol_by_fix: true,
         counts: Counts::default(),
         aside: Aside::default(),
-        alerts: Alerts { clock: own.clock.clone(), directory: own.directory.clone(), bus: bus.clone() },
+        alerts: Alerts { clock: own.clock.clone(), directory: own.directory.clone(), bus },
         fences: Fences::default(),
         began: own.clock.now(),
-    });
+    })
+}
+
+/// A call for help as it was posted.
+fn call(own: &Ingest, seconds: i64) -> decode::Posted {
+    let query = format!("lat=9.9&lon=76.2&timestamp={}&alarm=sos", at(seconds));
+    let incoming = decode::Incoming { query: &query, ..decode::Incoming::default() };
+    decode::decode(&incoming, &own.clock).expect("a position")
+}
+
+#[tokio::test]
+async fn it_is_refused_though_stored_and_told_when_the_device_sends_it_again() {
+    let scene = Scene::begin().await;
+    let bus = Arc::new(Cut { bus: MemoryBus::new("an epoch"), is_cut: AtomicBool::new(true) });
+    let own = &scene.server.sentinel.ingest;
+    let ingest = ingest(own, own.intake.clone(), bus.clone());
     let unit = own.directory.unit(&id(UNIT)).expect("it is there");
-    let post = async || {
-        let query = format!("lat=9.9&lon=76.2&timestamp={}&alarm=sos", at(0));
-        let incoming = decode::Incoming { query: &query, ..decode::Incoming::default() };
-        ingest.accept(&unit, decode::decode(&incoming, &own.clock).expect("a position")).await
-    };
+    let post = async || ingest.accept(&unit, call(own, 0)).await;
     let from = bus.watch_scope(Scope::station(5)).await.expect("watches");
     let refused = post().await.expect_err("nobody was told");
     assert!(matches!(refused, IngestError::Untold(_)), "{refused}");
@@ -108,4 +139,44 @@ async fn it_is_refused_though_stored_and_told_when_the_device_sends_it_again() {
     }
     let told = bus.events_since(Scope::station(5), &from).await.expect("reads").expect("it reaches back");
     assert!(matches!(&told[..], [one] if matches!(&**one, Event::Alert(_))), "{told:?}");
+}
+
+#[tokio::test]
+async fn one_that_history_refuses_is_told_once_and_the_refusal_stays() {
+    let scene = Scene::begin().await;
+    let admin = scene.server.sign_in("admin").await;
+    let (mut socket, _) = Socket::subscribed(&scene.server, &admin, zone(3)).await;
+    let own = &scene.server.sentinel.ingest;
+    let full = ingest(own, Arc::new(Full), own.bus.clone());
+    let unit = own.directory.unit(&id(UNIT)).expect("it is there");
+    for _ in 0..2 {
+        let refused = full.accept(&unit, call(own, 0)).await.expect_err("the queue is full");
+        assert!(matches!(refused, IngestError::Intake(IntakeError::Full)), "{refused}");
+    }
+    assert_eq!(alert(&mut socket).await.time, at(0));
+    assert_eq!(scene.fixes().await.len(), 0);
+    for seconds in [0, 1] {
+        own.accept(&unit, call(own, seconds)).await.expect("accepted");
+    }
+    assert_eq!(alert(&mut socket).await.time, at(1), "what is sent again is not told again");
+    let open = scene.server.get(&admin, "/api/v1/alerts").await.json;
+    assert_eq!(open["items"].as_array().map(Vec::len), Some(2), "{open}");
+}
+
+#[tokio::test]
+async fn one_of_a_unit_that_posts_too_fast_is_told() {
+    let rate = Some("1".parse().expect("a rate"));
+    let server = Server::start_with(ServeArgs { unit_rate_limit: rate, ..ServeArgs::default() }).await;
+    let (token, admin) = (server.unit(UNIT, 5).await, server.sign_in("admin").await);
+    let (mut socket, _) = Socket::subscribed(&server, &admin, zone(3)).await;
+    server.sentinel.ingest.limits.take(&id(UNIT), decode::POINTS_MAX).expect("it has not posted yet");
+    let mut points: Vec<Value> = (0..1_000).map(|n| crate::server::fix(at(n), 9.9, 76.2)).collect();
+    points[7]["event"] = json!("sos");
+    points[8]["geofence"] = json!({"identifier": "depot", "action": "ENTER"});
+    let refused = server.post(&token, "/api/v1/locations", json!(points)).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{}", refused.text);
+    let told = alert(&mut socket).await;
+    assert_eq!((told.kind, told.time), (AlertKind::Sos, at(7)));
+    let open = server.get(&admin, "/api/v1/alerts").await.json;
+    assert_eq!(open["items"].as_array().map(Vec::len), Some(1), "and nothing else of it: {open}");
 }

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::receiver::How;
-use crate::server::{Answer, at, send};
+use crate::server::{Answer, at, eventually, send, send_until_heard};
 use sentinel_model::webhook::WebhookEvent::{PatrolEnded, PatrolStarted};
 use std::collections::BTreeSet;
 
 async fn call(server: &Server, token: &str, seconds: i64) {
     let path = format!("/?id={token}&lat=9.9&lon=76.2&timestamp={}&alarm=sos", at(seconds));
-    let Answer { status, text, .. } = send(server.request(Method::GET, "", &path)).await;
+    let Answer { status, text, .. } = send_until_heard(server.request(Method::GET, "", &path)).await;
     assert_eq!((status, &*text), (StatusCode::OK, ""));
 }
 
@@ -24,6 +24,10 @@ async fn an_sos_is_told_to_the_endpoints_above_its_unit_once_however_often_it_is
     let token = server.unit("PC-1", 5).await;
     let plain = json!({"location": crate::server::fix(at(0), 9.9, 76.2)});
     assert_eq!(server.post(&token, "/api/v1/locations", plain).await.status, StatusCode::OK);
+    let on_duty = || async {
+        server.sentinel.directory.unit(&crate::server::id("PC-1")).is_some_and(|unit| unit.patrol.is_some())
+    };
+    eventually("its first fix starts its patrol", on_duty).await;
     for seconds in [1, 1, 2] {
         call(&server, &token, seconds).await;
     }
