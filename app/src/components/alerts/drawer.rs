@@ -19,6 +19,8 @@ use sentinel_model::alerts::Alert;
 use std::sync::Arc;
 use wasm_bindgen::JsCast;
 
+type List = RwSignal<Arc<Vec<Alert>>>;
+
 const TITLE_ID: &str = "alerts-title";
 
 fn focus(id: &str) {
@@ -146,9 +148,9 @@ fn failure(why: impl Fn() -> Option<String> + Copy + Send + 'static, again: impl
 
 /// A list, and what is said while it is not read, cannot be read, or is empty.
 fn body(
-    list: RwSignal<Arc<Vec<Alert>>>,
+    list: List,
     reading: RwSignal<Reading>,
-    read: fn(Console, RwSignal<Arc<Vec<Alert>>>, RwSignal<Reading>),
+    read: fn(Console, List, RwSignal<Reading>),
     reads: &'static str,
     empties: (&'static str, &'static str),
     more: &'static str,
@@ -208,7 +210,7 @@ fn past_ones() -> AnyView {
     )
 }
 
-fn read_past(console: Console, past: RwSignal<Arc<Vec<Alert>>>, reading: RwSignal<Reading>) {
+fn read_past(console: Console, past: List, reading: RwSignal<Reading>) {
     spawn_local(async move {
         let answer = rest::acknowledged_alerts().await;
         if past.is_disposed() {
