@@ -63,7 +63,9 @@ async fn an_sos_that_comes_to_several_nodes_goes_out_once() {
         assert_eq!([a, b, c], [StatusCode::OK; 3]);
     }
     let got = receiver.until(3).await;
-    let times: Vec<_> = got.iter().map(|got| got.json["data"]["time"].clone()).collect();
+    let mut times: Vec<_> = got.iter().map(|got| got.json["data"]["time"].clone()).collect();
+    // Nodes that share the work do not wait for each other.
+    times.sort_by_key(|time| time.to_string());
     assert_eq!(times, [0, 1, 2].map(|seconds| json!(at(seconds))), "each once");
     town.end().await;
 }
