@@ -4,9 +4,9 @@
 //! A call for help is told before its request is answered, and refused with it where it cannot
 //! be told or kept: the device then sends it again, and what is stored already is not stored
 //! twice. Where its positions are refused, as the disk is full or the unit posts too fast, it is
-//! told nevertheless. An alert's id is made of what the device said, so that what is sent again is the same
-//! alert. Fences are nobody's life: they neither fail a request nor hold it up, and a device
-//! that tells of them without end is heard [`FENCES_AN_HOUR`] times an hour.
+//! told nevertheless. An alert's id is made of what the device said, so that what is sent again
+//! is the same alert. Fences are nobody's life: they neither fail a request nor hold it up, and a
+//! device that tells of them without end is heard [`FENCES_AN_HOUR`] times an hour.
 
 use super::{
     Ingest, SHOWN_WITHIN,

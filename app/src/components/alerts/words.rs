@@ -59,6 +59,8 @@ pub fn place(alert: &Alert) -> String {
     let at = coordinates(place.latitude, place.longitude);
     match alert.time.ms_since(place.time) {
         old if old > LATE_MS => format!("{at}, the last known place, {} before", span(old)),
+        // It called without a place, was heard late, and had said where it is meanwhile.
+        old if old < -LATE_MS => format!("{at}, the last known place, {} after", span(-old)),
         _ => at,
     }
 }
@@ -93,14 +95,16 @@ pub mod tests {
     }
 
     #[test]
-    fn a_place_says_whether_it_is_an_earlier_one() {
+    fn a_place_says_whether_it_is_of_another_time() {
         let none = alert(AlertKind::Sos);
         assert_eq!(place(&none), "No place known");
         let at = |time| Some(AlertPlace { latitude: 9.5, longitude: 76.25, time });
         let here = Alert { place: at(none.time), ..none.clone() };
         assert_eq!(place(&here), "9.50000, 76.25000");
-        let earlier = Alert { place: at(none.time.plus_ms(-40 * 60_000)), ..none };
+        let earlier = Alert { place: at(none.time.plus_ms(-40 * 60_000)), ..none.clone() };
         assert_eq!(place(&earlier), "9.50000, 76.25000, the last known place, 40 min before");
+        let later = Alert { place: at(none.time.plus_ms(2 * 3_600_000)), ..none };
+        assert_eq!(place(&later), "9.50000, 76.25000, the last known place, 2 h 00 min after");
     }
 
     #[test]
