@@ -1,10 +1,5 @@
 // Starts the viewer of /api/docs. Requests that are tried out are signed by the dashboard's
 // session, which the browser sends by itself, or by a key pasted under "Authorize".
-const dark = matchMedia('(prefers-color-scheme: dark)');
-const show = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
-dark.addEventListener('change', show);
-show();
-
 SwaggerUIBundle({
   url: '/api/openapi.json',
   dom_id: '#document',

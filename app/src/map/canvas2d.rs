@@ -40,6 +40,10 @@ impl Renderer {
         self.trail(scene);
         self.units(scene);
         high_marks.iter().for_each(|m| self.mark(scene, m));
+        for (_, slot) in scene.store.placed().filter(|(index, s)| s.drawn() && scene.on_top.contains(index)) {
+            let (x, y) = scene.view.to_px(slot.position(scene.now_ms));
+            self.unit(scene, x + f64::from(slot.fan.0), y + f64::from(slot.fan.1), slot);
+        }
         high_words.iter().for_each(|s| self.word(scene, s, atlas));
     }
 

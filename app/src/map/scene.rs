@@ -1,7 +1,7 @@
 //! What is drawn over the basemap, for either renderer.
 //!
 //! From the bottom: ground marks (station sites), ground words (place names), the
-//! trail, units, clusters, words of units. Each thing says from where to where it
+//! trail, units, clusters, units on top, words of units. Each thing says from where to where it
 //! moves and when; the renderer works out where it is now.
 
 use super::{atlas::Area, palette::Palette, project::View, project::World, store::UnitStore};
@@ -93,6 +93,7 @@ pub struct Scene<'a> {
     pub grow: f32,
     /// So many are in view that plain small marks are drawn.
     pub small: bool,
-    /// Drawn again on top of the others.
-    pub on_top: [Option<usize>; 2],
+    /// Drawn again on top of the others and of clusters: calls for help, then what is pointed at
+    /// and what is chosen.
+    pub on_top: Vec<usize>,
 }

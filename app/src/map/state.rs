@@ -253,6 +253,8 @@ impl State {
         self.lay_words(now_ms, moving);
         let view = self.shown_view(now_ms);
         let drawn = self.words.drawn_in_view;
+        let mut on_top = self.store.calling_ones();
+        on_top.extend([self.words.chosen.1, self.words.chosen.0].into_iter().flatten());
         let mut scene = Scene {
             view,
             now_ms,
@@ -262,7 +264,7 @@ impl State {
             palette: &self.palette,
             grow: grow(view.zoom(), drawn),
             small: drawn > SMALL_FROM,
-            on_top: [self.words.chosen.1, self.words.chosen.0],
+            on_top,
         };
         match &mut self.renderer {
             Renderer::Gl(gl) => gl.draw(&mut scene, &mut self.atlas),

@@ -164,6 +164,11 @@ impl UnitStore {
     }
 
     /// For changes that no record shows; others go through [`UnitStore::mark`].
+    /// Those with an open call for help.
+    pub fn calling_ones(&self) -> Vec<usize> {
+        self.calling.iter().filter_map(|unit| self.by_unit.get(unit).copied()).collect()
+    }
+
     pub fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
         self.slots.iter_mut()
     }

@@ -45,6 +45,10 @@ pub fn routes() -> Router {
             get(|| async { sent("text/javascript; charset=utf-8", include_str!("../../docs/start.js")) }),
         )
         .route(
+            "/api/docs/look.js",
+            get(|| async { sent("text/javascript; charset=utf-8", include_str!("../../docs/look.js")) }),
+        )
+        .route(
             "/api/docs/page.css",
             get(|| async { sent("text/css; charset=utf-8", include_str!("../../docs/page.css")) }),
         )
@@ -63,7 +67,8 @@ fn page(title: &str, head: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"/favicon.svg\">{head}\
+         <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"/favicon.svg\">\
+         <script src=\"/api/docs/look.js\"></script>{head}\
          <link rel=\"stylesheet\" href=\"/api/docs/page.css\"></head><body><nav><a href=\"/\">Dashboard</a>\
          <a href=\"/api/docs\">API</a><a href=\"/api/docs/recipes\">Recipes</a>\
          <a href=\"/api/openapi.json\">openapi.json</a></nav>{body}</body></html>"

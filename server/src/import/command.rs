@@ -119,23 +119,27 @@ impl Importing {
         }
         let file = export::csv_file(&part.points).into_bytes();
         let lines = format!("{} to {}", part.first, part.last);
-        let go_on = || format!("nothing is lost: go on with --from-line {}", part.first);
+        let go_on = || format!("Nothing is lost: go on with --from-line {}", part.first);
+        // Named in the address too, so that one that is not there is refused before anything is read.
+        let unit = self.args.unit.as_ref().map(ToString::to_string);
+        let whose: Vec<_> = unit.iter().map(|unit| ("unit_id", unit.as_str())).collect();
         let (mut tried, mut backoff) = (1, Backoff::new());
         let answer: ImportAnswer = loop {
-            match self.api.post_file("/api/v1/import", &[], file.clone()).await {
+            match self.api.post_file("/api/v1/import", &whose, file.clone()).await {
                 Ok(answer) => break answer,
                 Err(error) if error.is_transient() && tried < TRIES => {
                     let wait = backoff.after(&error);
                     eprintln!("lines {lines}: {error}; tried again in {} s", wait.as_secs_f32());
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
-                        () = stop.cancelled() => bail!("interrupted; {}", go_on()),
+                        () = stop.cancelled() => bail!("interrupted. {}", go_on()),
                     }
                     tried += 1;
                 }
                 Err(error) => {
-                    let advice = self.args.access.advice(&error).unwrap_or_default();
-                    return Err(anyhow::Error::new(error).context(format!("{advice} {}", go_on())));
+                    let advice = self.args.access.advice(&error).map(|advice| format!("; {advice}"));
+                    let advice = advice.unwrap_or_default();
+                    bail!("lines {lines}: {error}{advice}. {}", go_on());
                 }
             }
         };

@@ -49,7 +49,7 @@ pub fn read(
         let event = xml.read_event_into(&mut buffer);
         let event = event.map_err(|source| match source {
             quick_xml::Error::Encoding(_) => ReadError::Encoding,
-            source => ReadError::Gpx { point: reading.points, source },
+            cause => ReadError::Gpx { point: reading.points, cause },
         })?;
         match event {
             Event::Start(start) => reading.begin(&start),
@@ -77,7 +77,7 @@ pub fn read(
             Event::Eof if is_gpx && reading.within.is_empty() => return Ok(()),
             Event::Eof if is_gpx => {
                 let cut = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-                return Err(ReadError::Gpx { point: reading.points, source: cut.into() });
+                return Err(ReadError::Gpx { point: reading.points, cause: cut.into() });
             }
             Event::Eof => return Err(ReadError::NotGpx),
             _ => {}

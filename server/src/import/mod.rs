@@ -43,8 +43,8 @@ pub enum ReadError {
         "a quotation mark in line {0} opens a text that does not end where it should: take it out or close it"
     )]
     Quote(u64),
-    #[error("the file does not read as GPX, behind point {point}: {source}")]
-    Gpx { point: u64, source: quick_xml::Error },
+    #[error("the file does not read as GPX, behind point {point}: {cause}")]
+    Gpx { point: u64, cause: quick_xml::Error },
     #[error("the file is not UTF-8, as the files of some programs are not: save it as UTF-8 and import that")]
     Encoding,
     #[error("the file holds no GPX")]

@@ -20,7 +20,7 @@ pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition, TOLD_F
 pub use erasure::{EraseError, Erased, Erasure};
 pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Marker, Receipt};
-pub use outbox::{DueOf, NewDelivery, Outbox, Queued};
+pub use outbox::{BY_HAND, DueOf, NewDelivery, Outbox, Queued};
 pub use positions::{NearbyQuery, Positions, Put};
 pub use queue::{DeadEntry, QueueContents, QueueEntry};
 pub use registry::{

@@ -107,10 +107,13 @@ pub struct Queued {
     pub attempts: Vec<DeliveryAttempt>,
 }
 
+/// When a delivery is due that somebody asks for by hand: before all others.
+pub const BY_HAND: Time = Time(0);
+
 impl Queued {
     /// As it begins.
     pub fn new(delivery: NewDelivery) -> Self {
-        let due = delivery.created_at;
+        let due = if delivery.event == WebhookEvent::Ping { BY_HAND } else { delivery.created_at };
         Self { delivery, state: DeliveryState::Pending, due, tries: 0, attempts: Vec::new() }
     }
 }

@@ -8,13 +8,14 @@
 //! An endpoint has so many requests under way at most, and all together so many more: one
 //! that hangs holds its own places until each times out. One that fails several times in a row is
 //! marked as failing, in its record, so that all nodes know: from then on one delivery a
-//! minute goes there, from whichever node's turn it is, until one succeeds.
+//! minute goes there, from whichever node's turn it is, until one succeeds. What somebody asks for
+//! by hand is tried at once all the same: they want to know whether it works by now.
 
 use super::{Sender, attempt};
 use crate::{
     clock::Clock,
     directory::Directory,
-    ports::{Change, DueOf, EngineError, NewDelivery, Outbox, Queued, WebhookRecord},
+    ports::{BY_HAND, Change, DueOf, EngineError, NewDelivery, Outbox, Queued, WebhookRecord},
 };
 use sentinel_model::{Time, webhook::DeliveryState};
 use std::{
@@ -150,6 +151,7 @@ impl Deliverer {
     /// Takes as much as there is place for.
     async fn fill(&mut self) -> Result<(), EngineError> {
         self.more = false;
+        self.ask_by_hand().await?;
         self.probe().await?;
         let mut full: Vec<String> = self.failing().iter().map(|webhook| webhook.id.clone()).collect();
         let busy: HashSet<&String> = self.under_way.values().map(|(webhook, _)| webhook).collect();
@@ -199,6 +201,25 @@ impl Deliverer {
 
     fn failing(&self) -> Vec<Arc<WebhookRecord>> {
         self.directory.webhooks(|webhook| webhook.enabled && webhook.failing_since.is_some())
+    }
+
+    /// Takes what somebody asked for by hand, whatever else waits for its endpoint.
+    async fn ask_by_hand(&mut self) -> Result<(), EngineError> {
+        let room = IN_FLIGHT.saturating_sub(self.in_flight.len()).min(LOOKED_AT);
+        if room == 0 {
+            return Ok(());
+        }
+        let mut due = self.outbox.due(BY_HAND, DueOf::AllBut(&[]), room).await?;
+        let mut of: HashMap<String, usize> = HashMap::new();
+        due.retain(|queued| {
+            let taken = of.entry(queued.delivery.webhook.clone()).or_default();
+            *taken += 1;
+            self.under_way_to(&queued.delivery.webhook) + *taken <= PER_ENDPOINT
+        });
+        for queued in self.lease(due).await? {
+            self.begin(queued);
+        }
+        Ok(())
     }
 
     /// Tries those that are failing whose turn it is.
@@ -320,8 +341,8 @@ impl Deliverer {
 /// and behind an endpoint that is failing all do.
 pub fn next_attempt(queued: &Queued, webhook: &WebhookRecord, now: Time) -> Option<Time> {
     let turn = match webhook.failing_since {
-        Some(_) => Time((now.ms().div_euclid(PROBE_EVERY_MS) + 1) * PROBE_EVERY_MS),
-        None => now,
+        Some(_) if queued.due != BY_HAND => Time((now.ms().div_euclid(PROBE_EVERY_MS) + 1) * PROBE_EVERY_MS),
+        _ => now,
     };
     (queued.state == DeliveryState::Pending && webhook.enabled).then(|| queued.due.max(turn))
 }

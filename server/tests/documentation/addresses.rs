@@ -17,6 +17,7 @@ const FOR_PAGES: &[&str] = &[
     "GET /login",
     "GET /outlines/{name}",
     "GET /api/docs",
+    "GET /api/docs/look.js",
     "GET /api/docs/page.css",
     "GET /api/docs/recipes",
     "GET /api/docs/start.js",

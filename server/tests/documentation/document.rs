@@ -97,7 +97,9 @@ async fn what_the_document_refers_to_is_in_it() {
 #[tokio::test]
 async fn the_pages_load_nothing_from_elsewhere() {
     let server = Server::start().await;
-    for path in ["/api/docs", "/api/docs/recipes", "/api/docs/start.js", "/api/docs/page.css"] {
+    for path in
+        ["/api/docs", "/api/docs/recipes", "/api/docs/look.js", "/api/docs/start.js", "/api/docs/page.css"]
+    {
         let answer = server.get("", path).await;
         assert!(answer.status.is_success(), "{path}: {}", answer.status);
         let policy = answer.header("content-security-policy");

@@ -163,6 +163,7 @@ impl Renderer {
         self.draw_trail(scene);
         self.draw_units(scene);
         self.draw_marks(scene, 1, layers.ground_marks..layers.marks.len());
+        self.draw_on_top(scene);
         self.draw_sprites(scene, 1, layers.sprites.len() - layers.ground_sprites);
         gl.bind_vertex_array(None);
     }
@@ -323,26 +324,31 @@ impl Renderer {
             return;
         }
         let gl = &self.gl;
-        let [chosen, all, many] = &self.units;
-        let begin = |program: &Program| {
-            self.enter(program, &self.unit_stream, scene);
-            gl.uniform1f(program.at("u_grow"), scene.grow);
-            gl.uniform1i(program.at("u_small"), i32::from(scene.small));
-        };
+        let [_, all, many] = &self.units;
         if scene.small {
-            begin(many);
+            self.enter_units(many, scene);
         } else {
-            begin(all);
+            self.enter_units(all, scene);
             gl.active_texture(Gl::TEXTURE0);
             gl.bind_texture(Gl::TEXTURE_2D, Some(&self.glyphs));
             gl.uniform1i(all.at("u_glyphs"), 0);
         }
         gl.draw_arrays(Gl::POINTS, 0, count);
-        if scene.on_top.iter().any(Option::is_some) {
-            begin(chosen);
+    }
+
+    fn enter_units(&self, program: &Program, scene: &Scene<'_>) {
+        self.enter(program, &self.unit_stream, scene);
+        self.gl.uniform1f(program.at("u_grow"), scene.grow);
+        self.gl.uniform1i(program.at("u_small"), i32::from(scene.small));
+    }
+
+    fn draw_on_top(&self, scene: &Scene<'_>) {
+        if scene.on_top.is_empty() {
+            return;
         }
-        for index in scene.on_top.into_iter().flatten() {
-            gl.draw_arrays(Gl::POINTS, i32::try_from(index).unwrap_or(0), 1);
+        self.enter_units(&self.units[0], scene);
+        for index in &scene.on_top {
+            self.gl.draw_arrays(Gl::POINTS, i32::try_from(*index).unwrap_or(0), 1);
         }
     }
 

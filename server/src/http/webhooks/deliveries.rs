@@ -96,7 +96,7 @@ pub(in crate::http) async fn redeliver(
 ) -> Result<(StatusCode, Answer<Delivery>), ApiError> {
     to_its_end(async move {
         let (webhook, now) = (enabled(&state, &caller, &id)?, state.clock.now());
-        let again = state.outbox.redeliver(&id, &delivery, now).await?;
+        let again = state.outbox.redeliver(&id, &delivery, BY_HAND).await?;
         let again = again.ok_or_else(|| ApiError::not_found("this webhook has no such delivery"))?;
         let told = told(&state, &caller, "webhook_redelivered", &webhook, Some(delivery.clone()));
         state.directory.put(vec![told]).await?;
