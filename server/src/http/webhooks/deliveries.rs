@@ -8,7 +8,7 @@ use crate::{
         error::ApiError,
         input::{Paging, to_its_end},
     },
-    ports::{Change, Queued, WebhookRecord},
+    ports::{BY_HAND, Change, Queued, WebhookRecord},
     state::Sentinel,
     webhooks::{enqueue, next_attempt},
 };
