@@ -8,7 +8,10 @@
 //! `pace=own` leaves out frames in which nothing would visibly move, as the product does.
 
 use super::{LiveMap, MapEvents, Theme};
-use leptos::{html::Div, leptos_dom::helpers::IntervalHandle, prelude::*};
+use leptos::{
+    html::Div, leptos_dom::helpers::IntervalHandle, prelude::*, task::spawn_local,
+    wasm_split::SplitLoaderError,
+};
 use sentinel_model::{PatrolId, Scope, Time, UnitStatus, live::LiveUnit, page::MapSettings};
 use std::{
     cell::{Cell, RefCell},
@@ -32,12 +35,24 @@ pub fn MapLab() -> impl IntoView {
     let running = StoredValue::new_local(None::<Running>);
     Effect::new(move || {
         let Some(element) = place.get() else { return };
-        running.set_value(Running::start(&element));
+        spawn_local(async move {
+            match laboratory().await {
+                Ok(start) if !running.is_disposed() => running.set_value(start(&element)),
+                Ok(_) => {}
+                Err(why) => leptos::logging::error!("no laboratory: {why}"),
+            }
+        });
     });
     on_cleanup(move || {
         let _ = running.try_update_value(|r| r.take().map(|r| r.stop()));
     });
     view! { <div node_ref=place class="map-lab" role="application" aria-label="Map laboratory"></div> }
+}
+
+/// Its code is in a file of its own, as no other page needs it.
+#[leptos::wasm_split::wasm_split(lab, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn laboratory() -> Result<fn(&web_sys::HtmlElement) -> Option<Running>, SplitLoaderError> {
+    Ok(Running::start)
 }
 
 /// What the address asks for.
