@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     console::Console,
-    format::{ago, battery, coordinates, count, distance, heading, kind, span, speed, status_word},
+    format::{ago, battery, coordinates, count, distance, heading, kind, span, speed, status_word, whole},
     later::as_sent,
     live::{link::Doubt, rest},
 };
@@ -209,7 +209,7 @@ fn UnitBody(
                             to().map(|deg| {
                                 view! {
                                     <svg class="needle" viewBox="0 0 16 16" aria-hidden="true">
-                                        <path d="M8 1.5 12.5 14 8 11.2 3.5 14z" transform=format!("rotate({deg:.0} 8 8)")></path>
+                                        <path d="M8 1.5 12.5 14 8 11.2 3.5 14z" transform=format!("rotate({} 8 8)", whole(deg))></path>
                                     </svg>
                                 }
                                 .whole()

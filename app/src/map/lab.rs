@@ -8,6 +8,7 @@
 //! `pace=own` leaves out frames in which nothing would visibly move, as the product does.
 
 use super::{LiveMap, MapEvents, Theme};
+use crate::platform::maths;
 use leptos::{
     html::Div, leptos_dom::helpers::IntervalHandle, prelude::*, task::spawn_local,
     wasm_split::SplitLoaderError,
@@ -179,8 +180,8 @@ impl Mover {
                 id: format!("PC-{n:03}").parse().expect("letters, digits and a dash"),
                 patrol: PatrolId(n + 1),
                 station: Scope::station(1),
-                lat: Some(KOCHI.0 + SPREAD.0 / 2.0 * radius * angle.sin()),
-                lon: Some(KOCHI.1 + SPREAD.1 / 2.0 * radius * angle.cos()),
+                lat: Some(KOCHI.0 + SPREAD.0 / 2.0 * radius * maths::sin(angle)),
+                lon: Some(KOCHI.1 + SPREAD.1 / 2.0 * radius * maths::cos(angle)),
                 speed_mps: Some(11.0),
                 heading_deg: (!n.is_multiple_of(9)).then_some(heading as f32),
                 battery: None,
@@ -192,7 +193,7 @@ impl Mover {
 
     fn next(&mut self) -> LiveUnit {
         self.heading = (self.heading + self.turn).rem_euclid(360.0);
-        let (sin, cos) = self.heading.to_radians().sin_cos();
+        let (sin, cos) = (maths::sin(self.heading.to_radians()), maths::cos(self.heading.to_radians()));
         // Eleven metres.
         self.unit.lat = self.unit.lat.map(|v| v + 0.000_1 * cos);
         self.unit.lon = self.unit.lon.map(|v| v + 0.000_1 * sin);
