@@ -46,38 +46,32 @@ build: setup-build ## target/release/sentinel, with the browser's side in it
 site: target/made/browser.wasm
 	@node end2end/build/site.mjs
 
-# Measured by what is sent: -Oz makes the file smaller and its brotli larger; these passes gain in both.
-WASM_PASSES := --duplicate-function-elimination --dae --optimize-instructions --code-folding --vacuum \
-  --duplicate-function-elimination --remove-unused-module-elements
-WASM_OPT := node end2end/node_modules/.bin/wasm-opt $(WASM_PASSES) --enable-bulk-memory --enable-bulk-memory-opt \
-  --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals --enable-reference-types \
-  --enable-multivalue
-BINDGEN := wasm-bindgen --target web --no-typescript --remove-name-section --remove-producers-section \
-  --out-name sentinel --out-dir $(SITE)/pkg
 RAW_BROWSER := $(TARGET)/$(WASM)/browser/sentinel_frontend.wasm
 RAW_DEV := $(TARGET)/$(WASM)/debug/sentinel_frontend.wasm
+
+# What is taken apart afterwards keeps the linker's notes of where things are.
+LINK := cargo rustc -p sentinel-frontend --lib --target $(WASM)
+FOR_SPLIT := -- -C link-arg=--emit-relocs
 
 # Cargo knows whether there is anything to do; make goes on only where the file is a new one.
 .PHONY: always
 always:
 $(RAW_BROWSER): always
-	cargo build -p sentinel-frontend --profile browser --target $(WASM)
+	$(LINK) --profile browser $(FOR_SPLIT)
 $(RAW_DEV): always
-	cargo build -p sentinel-frontend --target $(WASM)
+	$(LINK) $(FOR_SPLIT)
 
 # The two kinds of wasm go to one place: each takes the other's mark away; nothing there, no mark.
 ifeq ($(wildcard $(SITE)/pkg/sentinel_bg.wasm),)
 $(shell rm -f target/made/browser.wasm target/made/dev.wasm)
 endif
-target/made/browser.wasm: $(RAW_BROWSER) Makefile Cargo.lock end2end/package-lock.json
-	@mkdir -p $(@D) $(SITE) && rm -f target/made/dev.wasm
-	$(BINDGEN) $<
-	$(WASM_OPT) $(SITE)/pkg/sentinel_bg.wasm -o target/made/small.wasm
-	@mv target/made/small.wasm $(SITE)/pkg/sentinel_bg.wasm
+target/made/browser.wasm: $(RAW_BROWSER) Makefile end2end/build/wasm.mjs end2end/build/imports.mjs Cargo.lock end2end/package-lock.json
+	@mkdir -p $(@D) && rm -f target/made/dev.wasm
+	node end2end/build/wasm.mjs $< --small
 	@touch $@
-target/made/dev.wasm: $(RAW_DEV)
-	@mkdir -p $(@D) $(SITE) && rm -f target/made/browser.wasm
-	$(BINDGEN) --keep-debug $<
+target/made/dev.wasm: $(RAW_DEV) end2end/build/wasm.mjs
+	@mkdir -p $(@D) && rm -f target/made/browser.wasm
+	node end2end/build/wasm.mjs $<
 	@touch $@
 
 # --- run -------------------------------------------------------------------------------

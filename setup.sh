@@ -140,6 +140,16 @@ bindgen() {
   fits || die "wasm-bindgen $wanted was installed, but another one is first on PATH: $(command -v wasm-bindgen)"
 }
 
+# --- wasm-split: takes the wasm apart into what comes first and what comes later -------------
+
+WASM_SPLIT=0.2.4
+wasm_split() {
+  fits() { "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" install --list 2>/dev/null | grep -q "^wasm_split_cli_support v$WASM_SPLIT:"; }
+  fits && return
+  need "wasm-split $WASM_SPLIT, from source (about a minute)" env $CHEAP CARGO_TARGET_DIR="$PWD/target/tools" cargo install --quiet wasm_split_cli_support --version "$WASM_SPLIT" --features build-binary
+  rm -rf target/tools
+}
+
 # --- npm: wasm-opt, the style sheet's bundler, Leaflet, Playwright --------------
 
 npm_tools() {
@@ -266,6 +276,7 @@ if [ "$WANT" != services ]; then
   rust
   npm_tools
   bindgen
+  wasm_split
 fi
 [ "$WANT" = all ] && browser
 [ "$WANT" != build ] && services

@@ -8,7 +8,7 @@ use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{
     SsrMode,
-    components::{Route, Router, Routes},
+    components::{FlatRoutes, Route, Router},
     path,
 };
 
@@ -53,11 +53,11 @@ pub fn App() -> impl IntoView {
             if page.is_empty() { "Sentinel".to_string() } else { format!("{page} · Sentinel") }
         }/>
         <Router>
-            <Routes fallback=NotFoundPage>
+            <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/") view=crate::pages::console::ConsolePage ssr=SsrMode::Async/>
                 <Route path=path!("/lab/map") view=crate::map::lab::MapLab ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
-            </Routes>
+            </FlatRoutes>
         </Router>
     }
 }

@@ -9,6 +9,7 @@
 use crate::{
     first_paint::FirstPaint,
     format::Measure,
+    later::Later,
     live::{
         alerts::Alerts,
         fleet::{Entry, Fleet, Statuses},
@@ -102,6 +103,7 @@ pub struct Console {
     pub show_legend: RwSignal<bool>,
     pub palette_open: RwSignal<bool>,
     pub sheet: RwSignal<Sheet>,
+    pub later: RwSignal<Later>,
     go: StoredValue<Go>,
     /// On the way back to the view without a unit; the browser takes a moment.
     closing: StoredValue<bool>,
@@ -165,6 +167,7 @@ impl Console {
             show_legend: RwSignal::new(false),
             palette_open: RwSignal::new(false),
             sheet: RwSignal::new(Sheet::Units),
+            later: RwSignal::new(Later::Coming),
             go: StoredValue::new(go),
             closing: StoredValue::new(false),
         }

@@ -20,10 +20,29 @@ pub fn status_word(status: UnitStatus) -> &'static str {
     }
 }
 
+/// `decimals` digits after the point. The page does without the tables that exact digits of
+/// any number take.
+pub fn fixed(n: f64, decimals: u32) -> String {
+    let unit = 10_u64.pow(decimals);
+    let all = (n.abs() * unit as f64).round() as u64;
+    let sign = if n < 0.0 && all > 0 { "-" } else { "" };
+    let (whole, part) = (all / unit, all % unit);
+    if decimals == 0 {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{part:0w$}", w = decimals as usize)
+    }
+}
+
+/// A whole number.
+pub fn whole(n: impl Into<f64>) -> String {
+    fixed(n.into(), 0)
+}
+
 pub fn speed(mps: f32, measure: Measure) -> String {
     match measure {
-        Measure::Metric => format!("{:.0} km/h", mps * 3.6),
-        Measure::Imperial => format!("{:.0} mph", mps * 2.236_936_3),
+        Measure::Metric => format!("{} km/h", whole(mps * 3.6)),
+        Measure::Imperial => format!("{} mph", whole(mps * 2.236_936_3)),
     }
 }
 
@@ -31,9 +50,9 @@ pub fn distance(m: f64, measure: Measure) -> String {
     // The sum of nothing is minus nought.
     let m = m.max(0.0) + 0.0;
     match measure {
-        Measure::Metric if m < 1_000.0 => format!("{m:.0} m"),
+        Measure::Metric if m < 1_000.0 => format!("{} m", whole(m)),
         Measure::Metric => format!("{} km", tenths(m / 1_000.0)),
-        Measure::Imperial if m < 160.934 => format!("{:.0} ft", m / 0.3048),
+        Measure::Imperial if m < 160.934 => format!("{} ft", whole(m / 0.3048)),
         Measure::Imperial => format!("{} mi", tenths(m / 1_609.344)),
     }
 }
@@ -70,15 +89,15 @@ pub fn heading(deg: f32) -> String {
     const POINTS: [&str; 8] = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"];
     let deg = deg.rem_euclid(360.0);
     let point = POINTS[((deg + 22.5) / 45.0) as usize % 8];
-    format!("{point} {deg:.0}°")
+    format!("{point} {}°", whole(deg))
 }
 
 pub fn battery(share: f32) -> String {
-    format!("{:.0} %", share.clamp(0.0, 1.0) * 100.0)
+    format!("{} %", whole(share.clamp(0.0, 1.0) * 100.0))
 }
 
 pub fn coordinates(lat: f64, lon: f64) -> String {
-    format!("{lat:.5}, {lon:.5}")
+    format!("{}, {}", fixed(lat, 5), fixed(lon, 5))
 }
 
 /// `patrol_car` as a person says it.
@@ -122,6 +141,22 @@ mod tests {
             (200_000_000, "2 d ago"),
         ] {
             assert_eq!(ago(ms), said);
+        }
+    }
+
+    #[test]
+    fn digits_are_rounded_at_the_last_one() {
+        for (n, decimals, said) in [
+            (0.0, 0, "0"),
+            (-0.2, 0, "0"),
+            (-0.6, 0, "-1"),
+            (35.96, 1, "36.0"),
+            (0.04, 1, "0.0"),
+            (76.280_004, 5, "76.28000"),
+            (-9.970_06, 5, "-9.97006"),
+            (0.625, 3, "0.625"),
+        ] {
+            assert_eq!(fixed(n, decimals), said);
         }
     }
 

@@ -7,7 +7,8 @@
 //! - [`shell`], [`App`]: the document and its routes
 //! - [`pages`]: one file a page; [`components`]: what they are made of
 //! - [`admin`]: administration, rendered by the server alone
-//! - [`console`]: what every part of the live page shares; [`live`]: what keeps it alive
+//! - [`console`]: what every part of the live page shares; [`live`]: what keeps it alive;
+//!   [`later`]: what comes in a file of its own
 //!
 //! There is no store, no socket server and no HTTP handler here.
 
@@ -24,6 +25,7 @@ pub mod components;
 pub mod console;
 pub mod first_paint;
 mod format;
+mod later;
 pub mod live;
 mod local_time;
 pub mod map;

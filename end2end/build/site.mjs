@@ -1,6 +1,6 @@
 // Puts together what the browser downloads, in target/site:
 //   /            everything of public/ (the typeface, the icon, the basemap)
-//   /pkg         sentinel.js and sentinel_bg.wasm (made by wasm-bindgen before), sentinel.css, Leaflet, Swagger UI
+//   /pkg         the wasm and its scripts (made by wasm.mjs before), sentinel.css, Leaflet, Swagger UI
 // and, unless called with --no-brotli, a .br beside every file that gains from it.
 //
 // A file is written only where its content changed, so that the server (which carries
@@ -35,9 +35,9 @@ const site = new Map();
 
 for (const path of filesIn(join(ROOT, 'public'))) site.set(path, readFileSync(join(ROOT, 'public', path)));
 
-// What wasm-bindgen wrote stays as it is.
+// What wasm.mjs wrote stays as it is.
 for (const path of filesIn(join(SITE, 'pkg'))) {
-  if (path === 'sentinel.js' || path === 'sentinel_bg.wasm' || path.startsWith('snippets/')) {
+  if (/^(sentinel|__wasm_split)\.js$|^sentinel_[\w.]+\.wasm$|^snippets\//.test(path)) {
     site.set(join('pkg', path), readFileSync(join(SITE, 'pkg', path)));
   }
 }
@@ -122,8 +122,7 @@ for (const name of filesIn(SITE)) {
 if (changed > 0) {
   const kib = (bytes) => `${(bytes / 1024).toFixed(1)} KiB`;
   console.log(`site: ${changed} files written or removed`);
-  for (const name of ['pkg/sentinel_bg.wasm', 'pkg/sentinel.js', 'pkg/sentinel.css']) {
-    if (!site.has(name)) continue;
+  for (const name of [...site.keys()].filter((name) => /^pkg\/(sentinel.*\.(wasm|js|css)|__wasm_split\.js)$/.test(name)).sort()) {
     const small = BROTLI ? `, ${kib(readFileSync(join(SITE, `${name}.br`)).length)} as brotli` : '';
     console.log(`  ${name}: ${kib(site.get(name).length)}${small}`);
   }

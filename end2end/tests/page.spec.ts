@@ -56,5 +56,5 @@ test('what the browser downloads is small, compressed and kept', async ({ page, 
   }
   const wasm = await page.request.get(`${server.url}/pkg/sentinel_bg.wasm`, { headers: { 'accept-encoding': 'br' } });
   expect(wasm.headers()['content-type']).toBe('application/wasm');
-  expect(Number(wasm.headers()['content-length']), 'bytes of wasm on the wire').toBeLessThan(700 * 1024);
+  expect(Number(wasm.headers()['content-length']), 'bytes of wasm on the wire').toBeLessThan(350_000);
 });

@@ -1,8 +1,8 @@
 //! The tree of scopes the viewer may see, with how their units are.
 
 use super::icon::{Glyph, Icon};
-use super::whole::{IntoWhole, effect, text};
-use crate::console::Console;
+use super::whole::{IntoWhole, Row, effect, rows, text};
+use crate::{console::Console, format::fixed};
 use leptos::prelude::*;
 use sentinel_model::{
     Level, Scope,
@@ -59,7 +59,7 @@ pub fn AreaTree() -> impl IntoView {
     let open = RwSignal::new(open_at_first(console));
     let counts = Memo::new(move |_| live_counts(console));
     // In tree order: each node after its parent, children as the server lists them.
-    let rows = Memo::new(move |_| {
+    let shown = Memo::new(move |_| {
         let scopes = console.scopes.get();
         let open = open.read();
         let mut rows = Vec::new();
@@ -85,9 +85,13 @@ pub fn AreaTree() -> impl IntoView {
                 <span class="faint">"on patrol / units"</span>
             </header>
             <ul class="tree scroll" tabindex="-1">
-                <For each=move || rows.get() key=|r| (r.1, r.0, r.3) let:row>
-                    <AreaRow row open counts/>
-                </For>
+                {rows(move || {
+                    let row = |row: (usize, Scope, String, bool)| {
+                        let key = format!("{} {} {}", row.1, row.0, row.3);
+                        Row::new(key, move || view! { <AreaRow row open counts/> }.into_any())
+                    };
+                    shown.get().into_iter().map(row).collect()
+                })}
             </ul>
         </section>
     }
@@ -151,10 +155,7 @@ fn MixBar(counts: Signal<ScopeCounts>) -> impl IntoView {
     const WIDTH: u32 = 36;
     let part = move |before: fn(&ScopeCounts) -> u32, own: fn(&ScopeCounts) -> u32| {
         let scale = move |n: u32| f64::from(n) * f64::from(WIDTH) / f64::from(counts.get().units.max(1));
-        (
-            move || format!("{:.1}", scale(before(&counts.get()))),
-            move || format!("{:.1}", scale(own(&counts.get()))),
-        )
+        (move || fixed(scale(before(&counts.get())), 1), move || fixed(scale(own(&counts.get())), 1))
     };
     let (x1, w1) = part(|_| 0, |c| c.available);
     let (x2, w2) = part(|c| c.available, |c| c.on_task);

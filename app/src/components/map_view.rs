@@ -5,7 +5,7 @@ use super::whole::{IntoWhole, effect, part, text};
 use super::{mark::Mark, person_menu::theme_of};
 use crate::{
     console::{Console, Sheet},
-    format::{Measure, ago, speed, status_word},
+    format::{Measure, ago, speed, status_word, whole},
     map::{LiveMap, MapError, MapEvents},
     map_place::{put_map, with_map},
 };
@@ -20,7 +20,7 @@ fn put_at(element: NodeRef<html::Div>, x: f64, y: f64) {
     if let Some(element) = element.get_untracked() {
         // By script, which the security policy allows; a translate of two numbers is valid.
         let _ = web_sys::HtmlElement::style(&element)
-            .set_property("transform", &format!("translate({x:.0}px, {y:.0}px)"));
+            .set_property("transform", &format!("translate({}px, {}px)", whole(x), whole(y)));
     }
 }
 

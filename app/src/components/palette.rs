@@ -94,8 +94,46 @@ fn elsewhere(console: Console, words: RwSignal<String>) -> RwSignal<Vec<Found>> 
     found
 }
 
+/// Where it opens; the keys that open it, and Escape, which closes what lies on top.
 #[component]
 pub fn Palette() -> impl IntoView {
+    let console = Console::of_page();
+    // What is typed while its code is on the way.
+    let ahead = StoredValue::new(String::new());
+    effect(move || {
+        let handle = window_event_listener(leptos::ev::keydown, move |e| {
+            let typing = e
+                .target()
+                .and_then(|t| t.dyn_into::<web_sys::Element>().ok())
+                .is_some_and(|t| matches!(t.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
+            let key = e.key();
+            let called = (e.ctrl_key() || e.meta_key()) && key.eq_ignore_ascii_case("k");
+            if called || (key == "/" && !typing && !e.ctrl_key() && !e.meta_key()) {
+                e.prevent_default();
+                console.palette_open.set(true);
+            } else if console.palette_open.get_untracked() && untrack(|| console.parts()).is_none() {
+                if key == "Escape" {
+                    ahead.set_value(String::new());
+                    console.palette_open.set(false);
+                } else if key.chars().count() == 1 {
+                    ahead.update_value(|words| words.push_str(&key));
+                }
+            } else if key == "Escape" && !console.palette_open.get_untracked() && !typing {
+                // What lies on top goes first.
+                if console.alerts.drawer.get_untracked() {
+                    console.alerts.drawer.set(false);
+                } else {
+                    console.select(None);
+                }
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
+    view! { {part(move || console.parts().map(|parts| (parts.palette)(ahead.get_value())))} }.whole()
+}
+
+/// `ahead` is what was typed before it was here.
+pub fn palette(mut ahead: String) -> AnyView {
     let console = Console::of_page();
     let dialog = NodeRef::<html::Dialog>::new();
     let input = NodeRef::<html::Input>::new();
@@ -115,7 +153,7 @@ pub fn Palette() -> impl IntoView {
     effect(move || {
         let Some(dialog) = dialog.get() else { return };
         if console.palette_open.get() {
-            words.set(String::new());
+            words.set(std::mem::take(&mut ahead));
             at.set(0);
             // Refused only where it is open already.
             let _ = dialog.show_modal();
@@ -130,27 +168,6 @@ pub fn Palette() -> impl IntoView {
             }
             dialog.close();
         }
-    });
-    effect(move || {
-        let handle = window_event_listener(leptos::ev::keydown, move |e| {
-            let typing = e
-                .target()
-                .and_then(|t| t.dyn_into::<web_sys::Element>().ok())
-                .is_some_and(|t| matches!(t.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
-            let called = (e.ctrl_key() || e.meta_key()) && e.key().eq_ignore_ascii_case("k");
-            if called || (e.key() == "/" && !typing && !e.ctrl_key() && !e.meta_key()) {
-                e.prevent_default();
-                console.palette_open.set(true);
-            } else if e.key() == "Escape" && !console.palette_open.get_untracked() && !typing {
-                // What lies on top goes first.
-                if console.alerts.drawer.get_untracked() {
-                    console.alerts.drawer.set(false);
-                } else {
-                    console.select(None);
-                }
-            }
-        });
-        on_cleanup(move || handle.remove());
     });
 
     let choose = move |found: &Found| {

@@ -2,10 +2,11 @@
 //! element, so that signing out works before and without the wasm.
 
 use super::icon::{Glyph, Icon};
-use super::whole::{IntoWhole, effect};
+use super::whole::{IntoWhole, effect, part};
 use crate::{
     console::Console,
     format::Measure,
+    later::as_sent,
     local_time::Wall,
     map::Theme,
     map_place::with_map,
@@ -45,10 +46,9 @@ fn segment(
 #[component]
 pub fn PersonMenu() -> impl IntoView {
     let console = Console::of_page();
-    let viewer = console.viewer.get_value();
+    let name = console.viewer.with_value(|viewer| viewer.name.clone());
     let menu = NodeRef::<leptos::html::Details>::new();
-    let rights = untrack(|| format!("{}, {}", role_word(viewer.role), console.scope_name(viewer.scope)));
-    let initial: String = viewer.name.chars().next().unwrap_or('?').into();
+    let initial: String = name.chars().next().unwrap_or('?').into();
     let shut = move || {
         if let Some(menu) = menu.get() {
             menu.set_open(false);
@@ -66,6 +66,41 @@ pub fn PersonMenu() -> impl IntoView {
         });
         on_cleanup(move || handle.remove());
     });
+    view! {
+        <details
+            class="menu person"
+            node_ref=menu
+            on:toggle=move |_| {
+                // On a phone there is room for one card.
+                if menu.get().is_some_and(|m| m.open()) && media(NARROW) {
+                    console.show_legend.set(false);
+                }
+            }
+            on:keydown=move |e| {
+                if e.key() == "Escape" {
+                    e.stop_propagation();
+                    shut();
+                }
+            }
+        >
+            <summary class="person-button" aria-label=format!("{name}: account and preferences")>
+                <span class="avatar" aria-hidden="true">{initial}</span>
+            </summary>
+            <div class="menu-card">
+                {part(move || Some(match console.parts() {
+                    Some(parts) => (parts.person_card)(),
+                    None => as_sent(person_card),
+                }))}
+            </div>
+        </details>
+    }
+    .whole()
+}
+
+pub fn person_card() -> AnyView {
+    let console = Console::of_page();
+    let viewer = console.viewer.get_value();
+    let rights = untrack(|| format!("{}, {}", role_word(viewer.role), console.scope_name(viewer.scope)));
     let look = move |choice: Look, word: &'static str| {
         segment(
             word,
@@ -110,74 +145,52 @@ pub fn PersonMenu() -> impl IntoView {
         )
     };
     view! {
-        <details
-            class="menu person"
-            node_ref=menu
-            on:toggle=move |_| {
-                // On a phone there is room for one card.
-                if menu.get().is_some_and(|m| m.open()) && media(NARROW) {
-                    console.show_legend.set(false);
-                }
-            }
-            on:keydown=move |e| {
-                if e.key() == "Escape" {
-                    e.stop_propagation();
-                    shut();
-                }
-            }
-        >
-            <summary class="person-button" aria-label=format!("{}: account and preferences", viewer.name)>
-                <span class="avatar" aria-hidden="true">{initial}</span>
-            </summary>
-            <div class="menu-card">
-                <div class="menu-head">
-                    <p class="menu-name">{viewer.name.clone()}</p>
-                    <p class="menu-note">{rights}</p>
-                </div>
-                <div class="menu-row needs-script" role="group" aria-label="Appearance">
-                    <span>"Appearance"</span>
-                    <div class="segments">
-                        {look(Look::Dark, "Dark")}
-                        {look(Look::Light, "Light")}
-                        {look(Look::System, "System")}
-                    </div>
-                </div>
-                <div class="menu-row needs-script" role="group" aria-label="Speed and distance">
-                    <span>"Speed and distance"</span>
-                    <div class="segments">
-                        {measure(Measure::Metric, "km/h")} {measure(Measure::Imperial, "mph")}
-                    </div>
-                </div>
-                <div class="menu-row needs-script" role="group" aria-label="Time zone">
-                    <span>"Time zone"</span>
-                    <div class="segments">
-                        {wall(|w| w.utc = false, "Local")} {wall(|w| w.utc = true, "UTC")}
-                    </div>
-                </div>
-                <div class="menu-row needs-script" role="group" aria-label="Clock">
-                    <span>"Clock"</span>
-                    <div class="segments">
-                        {wall(|w| w.twelve = false, "24 h")} {wall(|w| w.twelve = true, "12 h")}
-                    </div>
-                </div>
-                <div class="menu-row needs-script" role="group" aria-label="Sound of an SOS">
-                    <span>"Sound of an SOS"</span>
-                    <div class="segments">
-                        {sound(true, "On")} {sound(false, "Off")}
-                    </div>
-                </div>
-                {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {
-                    <a class="menu-item menu-foot" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
-                })}
-                <a class="menu-item" href="/api/docs" rel="external">"API documentation"</a>
-                <form method="post" action="/logout" class="menu-foot">
-                    <button class="menu-item">
-                        <Icon glyph=Glyph::SignOut/>
-                        "Sign out"
-                    </button>
-                </form>
+        <div class="menu-head">
+            <p class="menu-name">{viewer.name.clone()}</p>
+            <p class="menu-note">{rights}</p>
+        </div>
+        <div class="menu-row needs-script" role="group" aria-label="Appearance">
+            <span>"Appearance"</span>
+            <div class="segments">
+                {look(Look::Dark, "Dark")}
+                {look(Look::Light, "Light")}
+                {look(Look::System, "System")}
             </div>
-        </details>
+        </div>
+        <div class="menu-row needs-script" role="group" aria-label="Speed and distance">
+            <span>"Speed and distance"</span>
+            <div class="segments">
+                {measure(Measure::Metric, "km/h")} {measure(Measure::Imperial, "mph")}
+            </div>
+        </div>
+        <div class="menu-row needs-script" role="group" aria-label="Time zone">
+            <span>"Time zone"</span>
+            <div class="segments">
+                {wall(|w| w.utc = false, "Local")} {wall(|w| w.utc = true, "UTC")}
+            </div>
+        </div>
+        <div class="menu-row needs-script" role="group" aria-label="Clock">
+            <span>"Clock"</span>
+            <div class="segments">
+                {wall(|w| w.twelve = false, "24 h")} {wall(|w| w.twelve = true, "12 h")}
+            </div>
+        </div>
+        <div class="menu-row needs-script" role="group" aria-label="Sound of an SOS">
+            <span>"Sound of an SOS"</span>
+            <div class="segments">
+                {sound(true, "On")} {sound(false, "Off")}
+            </div>
+        </div>
+        {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {
+            <a class="menu-item menu-foot" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
+        })}
+        <a class="menu-item" href="/api/docs" rel="external">"API documentation"</a>
+        <form method="post" action="/logout" class="menu-foot">
+            <button class="menu-item">
+                <Icon glyph=Glyph::SignOut/>
+                "Sign out"
+            </button>
+        </form>
     }
     .whole()
 }

@@ -1,6 +1,6 @@
 //! Where one is, how to get elsewhere, and whether what is shown is live.
 
-use super::whole::IntoWhole;
+use super::whole::{IntoWhole, Row, rows};
 use super::{
     alerts::bell::Bell,
     connection::{Clock, Connection},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::console::Console;
 use leptos::prelude::*;
-use sentinel_model::Level;
+use sentinel_model::{Level, scope::ScopeNode};
 
 #[component]
 pub fn TopBar() -> impl IntoView {
@@ -25,16 +25,24 @@ pub fn TopBar() -> impl IntoView {
             </a>
             <nav class="crumbs" aria-label="Area on show">
                 <ol>
-                    <For each=move || console.lineage(console.scope.get()) key=|n| n.scope let:node>
-                        <li class="crumb">
-                            <a
-                                href=console.scope_address(node.scope)
-                                aria-current=move || (console.scope.get() == node.scope).then_some("page")
-                            >
-                                {node.name}
-                            </a>
-                        </li>
-                    </For>
+                    {rows(move || {
+                        let row = |node: ScopeNode| {
+                            Row::new(node.scope.to_string(), move || {
+                                view! {
+                                    <li class="crumb">
+                                        <a
+                                            href=console.scope_address(node.scope)
+                                            aria-current=move || (console.scope.get() == node.scope).then_some("page")
+                                        >
+                                            {node.name}
+                                        </a>
+                                    </li>
+                                }
+                                .whole()
+                            })
+                        };
+                        console.lineage(console.scope.get()).into_iter().map(row).collect()
+                    })}
                 </ol>
             </nav>
             {only.map(|words| {

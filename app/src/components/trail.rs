@@ -3,8 +3,10 @@
 use super::whole::{IntoWhole, effect};
 use crate::{
     console::Console,
+    format::fixed,
     live::rest::{self, RestError},
     map_place::with_map,
+    platform::maths,
 };
 use leptos::{prelude::*, task::spawn_local};
 use sentinel_model::{RoutePoint, UnitId, fix::is_nowhere};
@@ -34,8 +36,9 @@ fn length_m(points: &[RoutePoint]) -> f64 {
             let [a, b] = pair else { return 0.0 };
             let (lat_a, lat_b) = (a.latitude.to_radians(), b.latitude.to_radians());
             let (d_lat, d_lon) = (lat_b - lat_a, (b.longitude - a.longitude).to_radians());
-            let h = (d_lat / 2.0).sin().powi(2) + lat_a.cos() * lat_b.cos() * (d_lon / 2.0).sin().powi(2);
-            2.0 * EARTH_M * h.sqrt().min(1.0).asin()
+            let h = maths::sin(d_lat / 2.0).powi(2)
+                + maths::cos(lat_a) * maths::cos(lat_b) * maths::sin(d_lon / 2.0).powi(2);
+            2.0 * EARTH_M * maths::asin(h.sqrt().min(1.0))
         })
         .sum()
 }
@@ -129,12 +132,15 @@ pub fn SpeedLine(speeds: Vec<f32>) -> impl IntoView {
     const HEIGHT: f32 = 32.0;
     let most = speeds.iter().copied().fold(1.0_f32, f32::max);
     let step = 240.0 / (speeds.len().max(2) - 1) as f32;
+    let tenth = |n: f32| fixed(n.into(), 1);
     let dots: String = speeds
         .iter()
         .enumerate()
-        .map(|(i, v)| format!("{:.1},{:.1} ", i as f32 * step, HEIGHT - 1.0 - v / most * (HEIGHT - 3.0)))
+        .map(|(i, v)| {
+            format!("{},{} ", tenth(i as f32 * step), tenth(HEIGHT - 1.0 - v / most * (HEIGHT - 3.0)))
+        })
         .collect();
-    let ground = format!("0,{HEIGHT} {dots} 240,{HEIGHT}");
+    let ground = format!("0,32 {dots} 240,32");
     view! {
         <svg class="speed-line" viewBox="0 0 240 32" preserveAspectRatio="none" aria-hidden="true">
             <polygon points=ground></polygon>

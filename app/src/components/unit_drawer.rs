@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     console::Console,
-    format::{ago, battery, coordinates, count, distance, heading, kind, span, speed, status_word},
+    format::{ago, battery, coordinates, count, distance, heading, kind, span, speed, status_word, whole},
+    later::as_sent,
     live::{link::Doubt, rest},
 };
 use leptos::prelude::*;
@@ -18,6 +19,7 @@ use sentinel_model::{PatrolId, UnitId, UnitStatus};
 #[component]
 pub fn UnitDrawer() -> impl IntoView {
     let console = Console::of_page();
+    let first = console.selected.get_untracked();
     view! {
         {part(move || {
             console
@@ -25,9 +27,17 @@ pub fn UnitDrawer() -> impl IntoView {
                 .get()
                 .map(|id| {
                     let label = format!("Unit {id}");
+                    let first = first.clone();
                     view! {
                         <aside class="drawer" aria-label=label>
-                            <UnitCard id/>
+                            {part(move || {
+                                let id = id.clone();
+                                Some(match console.parts() {
+                                    Some(parts) => (parts.unit_card)(id),
+                                    None if first.as_ref() == Some(&id) => as_sent(|| unit_card(id)),
+                                    None => waiting(&id),
+                                })
+                            })}
                         </aside>
                     }
                     .whole()
@@ -37,8 +47,39 @@ pub fn UnitDrawer() -> impl IntoView {
     .whole()
 }
 
+/// A unit that was chosen before the code that shows it was here.
+fn waiting(id: &UnitId) -> AnyView {
+    view! {
+        <header class="drawer-head" aria-busy="true">
+            <div class="drawer-title">
+                <h2>{id.to_string()}</h2>
+            </div>
+            <CloseUnit/>
+        </header>
+    }
+    .whole()
+}
+
 #[component]
-fn UnitCard(id: UnitId) -> impl IntoView {
+fn CloseUnit() -> impl IntoView {
+    let console = Console::of_page();
+    view! {
+        <a
+            class="icon-button"
+            href=move || console.closed_address()
+            aria-label="Close"
+            on:click=move |e| {
+                e.prevent_default();
+                console.select(None);
+            }
+        >
+            <Icon glyph=Glyph::Close/>
+        </a>
+    }
+    .whole()
+}
+
+pub fn unit_card(id: UnitId) -> AnyView {
     let console = Console::of_page();
     let watched = id.clone();
     let entry = Memo::new(move |_| console.unit(&watched, Clone::clone));
@@ -62,17 +103,7 @@ fn UnitCard(id: UnitId) -> impl IntoView {
                 <h2>{title.clone()}</h2>
                 <p class="faint">{text(move || name().unwrap_or_default())}</p>
             </div>
-            <a
-                class="icon-button"
-                href=move || console.closed_address()
-                aria-label="Close"
-                on:click=move |e| {
-                    e.prevent_default();
-                    console.select(None);
-                }
-            >
-                <Icon glyph=Glyph::Close/>
-            </a>
+            <CloseUnit/>
         </header>
         {part(move || {
             Some(if known.get() {
@@ -178,7 +209,7 @@ fn UnitBody(
                             to().map(|deg| {
                                 view! {
                                     <svg class="needle" viewBox="0 0 16 16" aria-hidden="true">
-                                        <path d="M8 1.5 12.5 14 8 11.2 3.5 14z" transform=format!("rotate({deg:.0} 8 8)")></path>
+                                        <path d="M8 1.5 12.5 14 8 11.2 3.5 14z" transform=format!("rotate({} 8 8)", whole(deg))></path>
                                     </svg>
                                 }
                                 .whole()

@@ -1,14 +1,14 @@
 //! The units of the scope: searched, filtered, and drawn only where the list is
 //! looked at, so that ten thousand cost what forty do.
 
-use super::whole::{IntoWhole, effect, text};
+use super::whole::{IntoWhole, Row, effect, rows, text};
 use super::{
     icon::{Glyph, Icon},
     mark::{Mark, status_class},
 };
 use crate::{
     console::Console,
-    format::{ago, plural, speed, status_word},
+    format::{ago, plural, speed, status_word, whole},
     live::fleet::Statuses,
 };
 use leptos::{html, prelude::*};
@@ -24,7 +24,7 @@ const OVERSCAN: usize = 6;
 fn set_height(element: NodeRef<html::Div>, px: f64) {
     if let Some(element) = element.get_untracked() {
         // A number with px is a valid height; there is nothing to go wrong.
-        let _ = web_sys::HtmlElement::style(&element).set_property("height", &format!("{px:.0}px"));
+        let _ = web_sys::HtmlElement::style(&element).set_property("height", &format!("{}px", whole(px)));
     }
 }
 
@@ -164,9 +164,12 @@ pub fn UnitList() -> impl IntoView {
                 on:scroll=move |_| look()
             >
                 <div class="spacer" role="presentation" node_ref=above></div>
-                <For each=move || window.get().1 key=|r| r.clone() let:row>
-                    <UnitRow index=row.0 id=row.1 active/>
-                </For>
+                {rows(move || {
+                    let row = |(index, id): (usize, UnitId)| {
+                        Row::new(format!("{index} {id}"), move || view! { <UnitRow index id active/> }.into_any())
+                    };
+                    window.get().1.into_iter().map(row).collect()
+                })}
                 <div class="spacer" role="presentation" node_ref=below></div>
             </div>
             <ListEmpty/>

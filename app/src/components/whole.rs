@@ -196,6 +196,27 @@ pub fn part(
     Box::new(view)
 }
 
+/// One of a list: made once, and kept for as long as its key is listed.
+pub struct Row {
+    key: String,
+    make: Box<dyn FnOnce() -> AnyView + Send>,
+}
+
+impl Row {
+    pub fn new(key: String, make: impl FnOnce() -> AnyView + Send + 'static) -> Self {
+        Self { key, make: Box::new(make) }
+    }
+}
+
+/// A list that changes; of one type for the same reason.
+pub fn rows(list: impl Fn() -> Vec<Row> + Send + Sync + 'static) -> AnyView {
+    keyed(Box::new(list))
+}
+
+fn keyed(list: Box<dyn Fn() -> Vec<Row> + Send + Sync>) -> AnyView {
+    view! { <For each=list key=|row: &Row| row.key.clone() children=|row: Row| (row.make)()/> }.whole()
+}
+
 /// Runs now and whenever what it reads changes, in the browser only.
 pub fn effect(run: impl FnMut() + 'static) {
     let mut run: Box<dyn FnMut()> = Box::new(run);

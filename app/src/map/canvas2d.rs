@@ -7,6 +7,7 @@ use super::{
     slot::Slot,
     text::TextAtlas,
 };
+use crate::platform::maths;
 use std::f64::consts::TAU;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d as Context, HtmlCanvasElement};
@@ -231,7 +232,7 @@ fn body(c: &Context, heading: Option<f64>, scale: f64, dot: f64) {
         let _ = c.arc(0.0, 0.0, dot, 0.0, TAU);
         return;
     };
-    let (sin, cos) = heading.to_radians().sin_cos();
+    let (sin, cos) = (maths::sin(heading.to_radians()), maths::cos(heading.to_radians()));
     for (x, y) in [(0.0, -9.4), (6.6, 7.2), (0.0, 3.6), (-6.6, 7.2)] {
         c.line_to(scale * (x * cos - y * sin), scale * (x * sin + y * cos));
     }

@@ -10,6 +10,7 @@ use super::{
     slot::shape,
     store::UnitStore,
 };
+use crate::platform::maths;
 use std::collections::HashSet;
 
 /// Side of a cell, CSS pixels at its whole zoom.
@@ -75,7 +76,7 @@ fn is_small(view: &View) -> bool {
 impl Window {
     fn of(view: &View, zoom: i8) -> Self {
         let cell_px = if is_small(view) { CELL_SMALL_PX } else { CELL_PX };
-        let side = cell_px / (WORLD_PX * f64::from(zoom).exp2());
+        let side = cell_px / (WORLD_PX * maths::pow(2.0, f64::from(zoom)));
         let (low, high) = view.bounds(view.width.max(view.height) / 2.0);
         let cell = |v: f64| (v / side).floor() as i32;
         let (x0, y0) = (cell(low.x), cell(low.y));
@@ -193,7 +194,7 @@ impl Sum {
 
 /// Radius of a cluster's mark, CSS pixels.
 pub fn radius(count: u32) -> f64 {
-    (13.0 + 2.1 * f64::from(count).log2()).clamp(16.0, 30.0)
+    (13.0 + 2.1 * maths::log2(f64::from(count))).clamp(16.0, 30.0)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::{
     text::TextAtlas,
     tiles::Tiles,
 };
+use crate::format::fixed;
 use leaflet::{LatLng, LatLngBounds, Point};
 use sentinel_model::{UnitId, page::MapSettings};
 use std::{
@@ -206,7 +207,7 @@ impl Engine {
         let (w, h) = (view.width + 2.0 * OVERSCAN, view.height + 2.0 * OVERSCAN);
         let style = self.canvas.style();
         for (name, value) in [("width", w), ("height", h), ("left", -OVERSCAN), ("top", -OVERSCAN)] {
-            let _ = style.set_property(name, &format!("{value}px"));
+            let _ = style.set_property(name, &format!("{}px", fixed(value, 3)));
         }
         self.canvas.set_width((w * dpr).round() as u32);
         self.canvas.set_height((h * dpr).round() as u32);

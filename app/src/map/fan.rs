@@ -2,6 +2,7 @@
 //! nothing is clustered any more, so that each can be seen and clicked.
 
 use super::{project::View, store::UnitStore};
+use crate::platform::maths;
 
 /// Parked units nearer than this are one group, CSS pixels.
 const NEAR_PX: f64 = 17.0;
@@ -61,7 +62,7 @@ fn aside(n: usize, of: usize) -> (f64, f64) {
             // Two stand side by side, more begin at the top.
             let start = if wide == 2 { std::f64::consts::PI } else { -std::f64::consts::FRAC_PI_2 };
             let angle = start + std::f64::consts::TAU * (n - first) as f64 / wide as f64;
-            return (radius * angle.cos(), radius * angle.sin());
+            return (radius * maths::cos(angle), radius * maths::sin(angle));
         }
         first += wide;
         ring += 1;

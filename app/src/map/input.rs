@@ -10,6 +10,7 @@ use super::{
     setup::ZOOM_MAX,
     state::Renderer,
 };
+use crate::platform::maths;
 use leaflet::{Event, Evented, LatLng, Map, MouseEvent};
 use sentinel_model::UnitId;
 use std::{any::Any, rc::Rc};
@@ -170,10 +171,9 @@ impl Engine {
         let view = view(&self.map);
         let wide = ((max.x - min.x) * view.scale / (view.width - 96.0).max(1.0))
             .max((max.y - min.y) * view.scale / (view.height - 96.0).max(1.0));
-        let deeper = if wide > 0.0 { (now - wide.log2()).floor() } else { ZOOM_MAX };
+        let deeper = if wide > 0.0 { (now - maths::log2(wide)).floor() } else { ZOOM_MAX };
         let (lat, lon) = min.lerp(max, 0.5).to_degrees();
-        self.map
-            .set_view(&LatLng::new(lat, lon), deeper.clamp(now + 1.0, 16.0_f64.max(now + 1.0)).min(ZOOM_MAX));
+        self.map.set_view(&LatLng::new(lat, lon), deeper.min(16.0).max(now + 1.0).min(ZOOM_MAX));
     }
 
     fn hover(self: &Rc<Self>, at: Option<(f64, f64)>) {

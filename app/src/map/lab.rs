@@ -8,7 +8,11 @@
 //! `pace=own` leaves out frames in which nothing would visibly move, as the product does.
 
 use super::{LiveMap, MapEvents, Theme};
-use leptos::{html::Div, leptos_dom::helpers::IntervalHandle, prelude::*};
+use crate::platform::maths;
+use leptos::{
+    html::Div, leptos_dom::helpers::IntervalHandle, prelude::*, task::spawn_local,
+    wasm_split::SplitLoaderError,
+};
 use sentinel_model::{PatrolId, Scope, Time, UnitStatus, live::LiveUnit, page::MapSettings};
 use std::{
     cell::{Cell, RefCell},
@@ -32,12 +36,24 @@ pub fn MapLab() -> impl IntoView {
     let running = StoredValue::new_local(None::<Running>);
     Effect::new(move || {
         let Some(element) = place.get() else { return };
-        running.set_value(Running::start(&element));
+        spawn_local(async move {
+            match laboratory().await {
+                Ok(start) if !running.is_disposed() => running.set_value(start(&element)),
+                Ok(_) => {}
+                Err(why) => leptos::logging::error!("no laboratory: {why}"),
+            }
+        });
     });
     on_cleanup(move || {
         let _ = running.try_update_value(|r| r.take().map(|r| r.stop()));
     });
     view! { <div node_ref=place class="map-lab" role="application" aria-label="Map laboratory"></div> }
+}
+
+/// Its code is in a file of its own, as no other page needs it.
+#[leptos::wasm_split::wasm_split(lab, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn laboratory() -> Result<fn(&web_sys::HtmlElement) -> Option<Running>, SplitLoaderError> {
+    Ok(Running::start)
 }
 
 /// What the address asks for.
@@ -164,8 +180,8 @@ impl Mover {
                 id: format!("PC-{n:03}").parse().expect("letters, digits and a dash"),
                 patrol: PatrolId(n + 1),
                 station: Scope::station(1),
-                lat: Some(KOCHI.0 + SPREAD.0 / 2.0 * radius * angle.sin()),
-                lon: Some(KOCHI.1 + SPREAD.1 / 2.0 * radius * angle.cos()),
+                lat: Some(KOCHI.0 + SPREAD.0 / 2.0 * radius * maths::sin(angle)),
+                lon: Some(KOCHI.1 + SPREAD.1 / 2.0 * radius * maths::cos(angle)),
                 speed_mps: Some(11.0),
                 heading_deg: (!n.is_multiple_of(9)).then_some(heading as f32),
                 battery: None,
@@ -177,7 +193,7 @@ impl Mover {
 
     fn next(&mut self) -> LiveUnit {
         self.heading = (self.heading + self.turn).rem_euclid(360.0);
-        let (sin, cos) = self.heading.to_radians().sin_cos();
+        let (sin, cos) = (maths::sin(self.heading.to_radians()), maths::cos(self.heading.to_radians()));
         // Eleven metres.
         self.unit.lat = self.unit.lat.map(|v| v + 0.000_1 * cos);
         self.unit.lon = self.unit.lon.map(|v| v + 0.000_1 * sin);

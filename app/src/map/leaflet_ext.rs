@@ -1,6 +1,7 @@
 //! What the `leaflet` crate does not bind, and the two small forms we use it in.
 
 use super::project::{View, WORLD_PX, World};
+use crate::platform::maths;
 use leaflet::{Evented, LatLng, Map, Point};
 use wasm_bindgen::prelude::*;
 
@@ -78,7 +79,7 @@ pub fn view(map: &FullMap) -> View {
     let corner = map.container_to_layer(&Point::new(0.0, 0.0));
     let size = map.get_size();
     View {
-        scale: WORLD_PX * zoom.exp2(),
+        scale: WORLD_PX * maths::pow(2.0, zoom),
         tx: -origin.x() - corner.x(),
         ty: -origin.y() - corner.y(),
         width: size.x(),
@@ -89,7 +90,7 @@ pub fn view(map: &FullMap) -> View {
 /// The view that a zoom will end in, rounded as Leaflet rounds it.
 pub fn view_at(map: &FullMap, center: &LatLng, zoom: f64) -> View {
     let now = view(map);
-    let scale = WORLD_PX * zoom.exp2();
+    let scale = WORLD_PX * maths::pow(2.0, zoom);
     let w = World::from_degrees(center.lat(), center.lng());
     View {
         scale,

@@ -1,6 +1,7 @@
 //! The map's colours, read from the page's own CSS so that both change together.
 
 use super::api::Theme;
+use crate::format::fixed;
 
 /// Red, green, blue, alpha; 0 to 1, not premultiplied.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,7 +45,7 @@ impl Rgba {
     pub fn css(self) -> String {
         let [r, g, b, a] = self.0;
         let byte = |v: f32| (v * 255.0).round() as u8;
-        format!("rgba({},{},{},{a:.3})", byte(r), byte(g), byte(b))
+        format!("rgba({},{},{},{})", byte(r), byte(g), byte(b), fixed(a.into(), 3))
     }
 }
 

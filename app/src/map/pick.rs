@@ -26,20 +26,21 @@ pub enum Hit {
 pub fn units(store: &UnitStore, view: &View, x: f64, y: f64, reach: f64, now_ms: f64) -> Vec<(f64, usize)> {
     // Fanned-out units stand up to 127 pixels aside of their place.
     let (low, high) = (view.to_world(x - 180.0, y - 180.0), view.to_world(x + 180.0, y + 180.0));
-    let mut found: Vec<(f64, usize)> = store
-        .placed()
-        .filter(|(_, slot)| !slot.clustered)
-        .filter_map(|(index, slot)| {
-            let w = slot.position(now_ms);
-            if w.x < low.x || w.x > high.x || w.y < low.y || w.y > high.y {
-                return None;
-            }
-            let (px, py) = view.to_px(w);
-            let d = (px + f64::from(slot.fan.0) - x).hypot(py + f64::from(slot.fan.1) - y);
-            (d <= reach).then_some((d, index))
-        })
-        .collect();
-    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let near = store.placed().filter(|(_, slot)| !slot.clustered).filter_map(|(index, slot)| {
+        let w = slot.position(now_ms);
+        if w.x < low.x || w.x > high.x || w.y < low.y || w.y > high.y {
+            return None;
+        }
+        let (px, py) = view.to_px(w);
+        let d = (px + f64::from(slot.fan.0) - x).hypot(py + f64::from(slot.fan.1) - y);
+        (d <= reach).then_some((d, index))
+    });
+    // A few at most.
+    let mut found: Vec<(f64, usize)> = Vec::new();
+    for unit in near {
+        let at = found.partition_point(|nearer| nearer.0 <= unit.0);
+        found.insert(at, unit);
+    }
     found
 }
 

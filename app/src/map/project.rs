@@ -4,6 +4,8 @@
 //! graphics card sees f32 places relative to an origin near the view, which is what
 //! keeps a marker steady at the deepest zoom.
 
+use crate::platform::maths;
+
 /// Pixels of the whole world at zoom 0, as Leaflet and every tile server count.
 pub const WORLD_PX: f64 = 256.0;
 /// Where Web Mercator ends, degrees.
@@ -21,13 +23,13 @@ pub struct World {
 impl World {
     pub fn from_degrees(lat: f64, lon: f64) -> Self {
         let lat = lat.clamp(-LAT_MAX, LAT_MAX).to_radians();
-        let y = (1.0 - lat.tan().asinh() / std::f64::consts::PI) / 2.0;
+        let y = (1.0 - maths::asinh(maths::tan(lat)) / std::f64::consts::PI) / 2.0;
         Self { x: lon / 360.0 + 0.5, y }
     }
 
     /// Latitude and longitude.
     pub fn to_degrees(self) -> (f64, f64) {
-        let lat = (std::f64::consts::PI * (1.0 - 2.0 * self.y)).sinh().atan().to_degrees();
+        let lat = maths::atan(maths::sinh(std::f64::consts::PI * (1.0 - 2.0 * self.y))).to_degrees();
         (lat, (self.x - 0.5) * 360.0)
     }
 
@@ -64,7 +66,7 @@ impl View {
     }
 
     pub fn zoom(&self) -> f64 {
-        (self.scale / WORLD_PX).log2()
+        maths::log2(self.scale / WORLD_PX)
     }
 
     pub fn center(&self) -> World {

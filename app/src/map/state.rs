@@ -15,6 +15,7 @@ use super::{
     text::TextAtlas,
     words::Words,
 };
+use crate::platform::maths;
 use sentinel_model::UnitId;
 use std::collections::{HashMap, VecDeque};
 use web_sys::HtmlCanvasElement;
@@ -302,7 +303,7 @@ impl State {
     fn rebase(&mut self, now_ms: f64) {
         let (center, origin) = (self.view.center(), self.store.origin());
         let away = (center.x - origin.x).abs().max((center.y - origin.y).abs());
-        let far = away > ORIGIN_REACH / self.view.zoom().exp2();
+        let far = away > ORIGIN_REACH / maths::pow(2.0, self.view.zoom());
         if far || now_ms - self.store.epoch_ms() > EPOCH_REACH_MS {
             self.store.rebase(center, now_ms);
             self.layers.changed = Changed::ALL;

@@ -7,6 +7,7 @@ use super::{
     atlas::{Area, Shelves},
     palette::{Palette, Rgba},
 };
+use crate::format::fixed;
 use std::collections::HashMap;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
@@ -151,7 +152,9 @@ impl TextAtlas {
 }
 
 fn look(style: Style, palette: &Palette) -> Look {
-    let font = |weight: u32, size: f64, slope: &str| format!("{slope}{weight} {size}px {}", palette.font);
+    let font = |weight: u32, size: f64, slope: &str| {
+        format!("{slope}{weight} {}px {}", fixed(size, 1), palette.font)
+    };
     let plain = |weight, size: f64, colour: Rgba| Look {
         font: font(weight, size, ""),
         spacing: "0px",

@@ -20,6 +20,7 @@ use crate::{
     },
     console::{Console, Sheet},
     first_paint::{FirstPaint, NoPaint, Packed},
+    later::LaterBanner,
     live::{
         link::{Doubt, Link},
         run::come_alive,
@@ -76,6 +77,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     effect(move || {
         if let Some(rest_from) = rest_from.take() {
             untrack(|| come_alive(console, rest_from));
+            console.expect_parts();
         }
     });
     effect(move || {
@@ -121,6 +123,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
                 <div class="stage-notes">
                     <Banners/>
                     <LinkBanner/>
+                    <LaterBanner/>
                     <Toast/>
                 </div>
                 <UnitTable paint/>

@@ -42,64 +42,71 @@ pub fn LoginPage() -> impl IntoView {
     if platform::signed_in() {
         platform::redirect(&next);
     }
-    let message = message(query.get("error").as_deref());
+    // Nothing of it needs the wasm, which leaves it as it was sent.
+    let page = platform::on_server(|| form(next, query.get("error").as_deref(), query.get("user")).to_html());
+    view! {
+        <Title text="Sign in"/>
+        <main class="login" inner_html=page.unwrap_or_default()></main>
+    }
+    .whole()
+}
+
+fn form(next: String, code: Option<&str>, user: Option<String>) -> AnyView {
+    let message = message(code);
     // After a failed try the name stands where it stood.
-    let user = query.get("user").filter(|u| u.len() <= MAX_USER_BYTES);
+    let user = user.filter(|u| u.len() <= MAX_USER_BYTES);
     let known = user.is_some();
     let wrong = matches!(message, Some((true, _)));
     view! {
-        <Title text="Sign in"/>
-        <main class="login">
-            <LoginScene/>
-            <div class="login-card">
-                <div class="login-brand">
-                    <img src="/favicon.svg" alt="" width="40" height="40"/>
-                    <p>"Sentinel"</p>
-                </div>
-                <h1>"Sign in"</h1>
-                <p class="login-lead">"Every unit you are responsible for, live on one map."</p>
-                {message
-                    .map(|(bad, words)| {
-                        view! {
-                            <p class="login-message" class:bad=bad role=if bad { "alert" } else { "status" } id="login-message">
-                                <Icon glyph=if bad { Glyph::Warning } else { Glyph::Done }/>
-                                {words}
-                            </p>
-                        }
-                    })}
-                <form method="post" action="/login">
-                    <input type="hidden" name="next" value=next/>
-                    <label class="field">
-                        <span>"User name"</span>
-                        <input
-                            name="username"
-                            type="text"
-                            autocomplete="username"
-                            autocapitalize="none"
-                            spellcheck="false"
-                            required
-                            value=user
-                            autofocus=!known
-                            aria-invalid=wrong.then_some("true")
-                            aria-describedby=message.map(|_| "login-message")
-                        />
-                    </label>
-                    <label class="field">
-                        <span>"Password"</span>
-                        <input
-                            name="password"
-                            type="password"
-                            autocomplete="current-password"
-                            required
-                            autofocus=known
-                            aria-invalid=wrong.then_some("true")
-                        />
-                    </label>
-                    <button class="button primary wide">"Sign in"</button>
-                </form>
-                <p class="login-foot faint">"Forgotten your password? Ask your administrator to set a new one."</p>
+        <LoginScene/>
+        <div class="login-card">
+            <div class="login-brand">
+                <img src="/favicon.svg" alt="" width="40" height="40"/>
+                <p>"Sentinel"</p>
             </div>
-        </main>
+            <h1>"Sign in"</h1>
+            <p class="login-lead">"Every unit you are responsible for, live on one map."</p>
+            {message
+                .map(|(bad, words)| {
+                    view! {
+                        <p class="login-message" class:bad=bad role=if bad { "alert" } else { "status" } id="login-message">
+                            <Icon glyph=if bad { Glyph::Warning } else { Glyph::Done }/>
+                            {words}
+                        </p>
+                    }
+                })}
+            <form method="post" action="/login">
+                <input type="hidden" name="next" value=next/>
+                <label class="field">
+                    <span>"User name"</span>
+                    <input
+                        name="username"
+                        type="text"
+                        autocomplete="username"
+                        autocapitalize="none"
+                        spellcheck="false"
+                        required
+                        value=user
+                        autofocus=!known
+                        aria-invalid=wrong.then_some("true")
+                        aria-describedby=message.map(|_| "login-message")
+                    />
+                </label>
+                <label class="field">
+                    <span>"Password"</span>
+                    <input
+                        name="password"
+                        type="password"
+                        autocomplete="current-password"
+                        required
+                        autofocus=known
+                        aria-invalid=wrong.then_some("true")
+                    />
+                </label>
+                <button class="button primary wide">"Sign in"</button>
+            </form>
+            <p class="login-foot faint">"Forgotten your password? Ask your administrator to set a new one."</p>
+        </div>
     }
     .whole()
 }

@@ -4,6 +4,9 @@
 use crate::first_paint::{FirstPaint, NoPaint};
 use wasm_bindgen::JsCast;
 
+/// The browser has them already; the page need not carry its own.
+pub use js_sys::Math as maths;
+
 pub fn signed_in() -> bool {
     false
 }

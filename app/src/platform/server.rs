@@ -11,6 +11,18 @@ use leptos_axum::ResponseOptions;
 use sentinel_model::{Page, Time};
 use std::{sync::Arc, time::SystemTime};
 
+/// By the names that a browser has for them.
+pub mod maths {
+    macro_rules! of_f64 {
+        ($($name:ident)*) => { $(pub fn $name(x: f64) -> f64 { x.$name() })* };
+    }
+    of_f64!(sin cos tan asin asinh sinh atan log2);
+
+    pub fn pow(x: f64, y: f64) -> f64 {
+        x.powf(y)
+    }
+}
+
 fn now() -> Time {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

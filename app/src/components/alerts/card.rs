@@ -4,7 +4,7 @@ use super::{AlertMark, words};
 use crate::{
     components::{
         icon::{Glyph, Icon},
-        whole::{IntoWhole, effect, part, text},
+        whole::{IntoWhole, Row, effect, part, rows, text},
     },
     console::Console,
 };
@@ -55,11 +55,19 @@ pub fn cards(alerts: Box<dyn Fn() -> Vec<Alert> + Send + Sync>, banner: bool) ->
     let class = if banner { "call" } else { "alert" };
     view! {
         <ul class="alert-list">
-            <For each=alerts key=|alert| alert.id.clone() let:alert>
-                <li class=class>
-                    <AlertCard alert banner/>
-                </li>
-            </For>
+            {rows(move || {
+                let row = |alert: Alert| {
+                    Row::new(alert.id.clone(), move || {
+                        view! {
+                            <li class=class>
+                                <AlertCard alert banner/>
+                            </li>
+                        }
+                        .whole()
+                    })
+                };
+                alerts().into_iter().map(row).collect()
+            })}
         </ul>
     }
     .whole()

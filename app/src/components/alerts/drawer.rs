@@ -38,8 +38,11 @@ pub fn keep_focus() {
 
 #[component]
 pub fn AlertsDrawer() -> impl IntoView {
-    let drawer = Console::of_page().alerts.drawer;
+    let console = Console::of_page();
+    let drawer = console.alerts.drawer;
     effect(move || {
+        // Once more when the code comes that fills it.
+        let _ = console.parts();
         if drawer.get() {
             request_animation_frame(|| focus(TITLE_ID));
         }
@@ -47,8 +50,53 @@ pub fn AlertsDrawer() -> impl IntoView {
     view! { {part(move || drawer.get().then(|| view! { <Opened/> }.whole()))} }.whole()
 }
 
+fn close(console: Console) {
+    console.alerts.drawer.set(false);
+    focus(BELL_ID);
+}
+
 #[component]
 fn Opened() -> impl IntoView {
+    let console = Console::of_page();
+    view! {
+        <aside
+            class="drawer alerts-drawer"
+            aria-labelledby=TITLE_ID
+            on:keydown=move |e| {
+                if e.key() == "Escape" {
+                    e.stop_propagation();
+                    close(console);
+                }
+            }
+        >
+            {part(move || Some(match console.parts() {
+                Some(parts) => (parts.alerts_body)(),
+                None => head(console, None),
+            }))}
+        </aside>
+    }
+    .whole()
+}
+
+fn head(console: Console, sound: Option<AnyView>) -> AnyView {
+    let own = move || console.scope_name(console.viewer.with_value(|v| v.scope));
+    let busy = sound.is_none().then_some("true");
+    view! {
+        <header class="drawer-head" aria-busy=busy>
+            <div class="drawer-title">
+                <h2 id=TITLE_ID tabindex="-1">"Alerts"</h2>
+                <p class="faint">"All of " {text(own)}</p>
+            </div>
+            {sound}
+            <button type="button" class="icon-button" aria-label="Close the alerts" on:click=move |_| close(console)>
+                <Icon glyph=Glyph::Close/>
+            </button>
+        </header>
+    }
+    .whole()
+}
+
+pub fn alerts_body() -> AnyView {
     let console = Console::of_page();
     let alerts = console.alerts;
     let past = RwSignal::new(false);
@@ -65,38 +113,13 @@ fn Opened() -> impl IntoView {
         }
         .whole()
     };
-    let close = move || {
-        alerts.drawer.set(false);
-        focus(BELL_ID);
-    };
-    let own = move || console.scope_name(console.viewer.with_value(|v| v.scope));
     view! {
-        <aside
-            class="drawer alerts-drawer"
-            aria-labelledby=TITLE_ID
-            on:keydown=move |e| {
-                if e.key() == "Escape" {
-                    e.stop_propagation();
-                    close();
-                }
-            }
-        >
-            <header class="drawer-head">
-                <div class="drawer-title">
-                    <h2 id=TITLE_ID tabindex="-1">"Alerts"</h2>
-                    <p class="faint">"All of " {text(own)}</p>
-                </div>
-                <SoundButton/>
-                <button type="button" class="icon-button" aria-label="Close the alerts" on:click=move |_| close()>
-                    <Icon glyph=Glyph::Close/>
-                </button>
-            </header>
-            <div class="segments alerts-tabs" role="group" aria-label="Which alerts">
-                {tab(false, |open| format!("Open ({open})"))}
-                {tab(true, |_| "Acknowledged".into())}
-            </div>
-            {part(move || Some(if past.get() { past_ones() } else { open_ones() }))}
-        </aside>
+        {head(console, Some(view! { <SoundButton/> }.into_any()))}
+        <div class="segments alerts-tabs" role="group" aria-label="Which alerts">
+            {tab(false, |open| format!("Open ({open})"))}
+            {tab(true, |_| "Acknowledged".into())}
+        </div>
+        {part(move || Some(if past.get() { past_ones() } else { open_ones() }))}
     }
     .whole()
 }

@@ -10,6 +10,7 @@ use crate::map::{
     palette::{Palette, Rgba},
     project::{WORLD_PX, World},
 };
+use crate::platform::maths;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d as Context, HtmlCanvasElement};
 
@@ -64,7 +65,7 @@ impl Apart {
 
 impl Tile<'_> {
     fn scale(&self) -> f64 {
-        WORLD_PX * self.zoom.exp2()
+        WORLD_PX * maths::pow(2.0, self.zoom)
     }
 
     fn px(&self, w: &World) -> (f64, f64) {
@@ -220,7 +221,7 @@ impl Tile<'_> {
     /// Pixels of a road, growing slower than the map does.
     fn width(&self, class: usize) -> f64 {
         let at_12 = [0.8, 1.3, 2.0, 2.7].get(class).copied().unwrap_or(1.0);
-        let grown: f64 = at_12 * 1.42_f64.powf(self.zoom - 12.0);
+        let grown: f64 = at_12 * maths::pow(1.42, self.zoom - 12.0);
         grown.clamp(0.7, 34.0)
     }
 

@@ -1,0 +1,111 @@
+//! Parts of the live page whose code comes later, in a file of its own: what appears only
+//! when a person asks for it. The file is fetched as soon as the page is alive, so that the
+//! first click finds it there.
+//!
+//! Until then what the server wrote of such a part stands as it was sent. A file that cannot
+//! be fetched is asked for again when the connection is back, or when the person says so.
+
+use crate::{
+    components::{
+        alerts::drawer::alerts_body,
+        icon::{Glyph, Icon},
+        palette::palette,
+        person_menu::person_card,
+        unit_drawer::unit_card,
+        whole::{IntoWhole, effect, part},
+    },
+    console::Console,
+    live::link::Link,
+    platform,
+};
+use leptos::{prelude::*, task::spawn_local, wasm_split::SplitLoaderError};
+use sentinel_model::UnitId;
+
+#[derive(Clone, Copy)]
+pub struct Parts {
+    pub person_card: fn() -> AnyView,
+    pub unit_card: fn(UnitId) -> AnyView,
+    pub alerts_body: fn() -> AnyView,
+    pub palette: fn(String) -> AnyView,
+}
+
+#[derive(Clone, Copy)]
+pub enum Later {
+    Coming,
+    Here(Parts),
+    Failed,
+}
+
+/// Whatever is reachable only from here is what the file holds.
+#[leptos::wasm_split::wasm_split(later, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn parts() -> Result<Parts, SplitLoaderError> {
+    Ok(Parts { person_card, unit_card, alerts_body, palette })
+}
+
+impl Console {
+    /// The parts, once their code is here.
+    pub fn parts(self) -> Option<Parts> {
+        match self.later.get() {
+            Later::Here(parts) => Some(parts),
+            Later::Coming | Later::Failed => None,
+        }
+    }
+
+    fn fetch_parts(self) {
+        if matches!(self.later.get_untracked(), Later::Failed) {
+            self.later.set(Later::Coming);
+        }
+        spawn_local(async move {
+            self.later.set(parts().await.map_or(Later::Failed, Later::Here));
+        });
+    }
+
+    /// Called once, from an effect. The page's first picture goes before.
+    pub fn expect_parts(self) {
+        request_animation_frame(move || self.fetch_parts());
+        effect(move || {
+            let is_live = self.link.get() == Link::Live;
+            if is_live && matches!(self.later.get_untracked(), Later::Failed) {
+                self.fetch_parts();
+            }
+        });
+    }
+}
+
+/// A part as the server wrote it. The browser leaves it so, and makes nothing of its own.
+pub fn as_sent(part: impl FnOnce() -> AnyView) -> AnyView {
+    let html = platform::on_server(|| part().to_html()).unwrap_or_default();
+    view! { <div class="as-sent" inner_html=html></div> }.whole()
+}
+
+/// Some of the page is missing, and how to get it.
+#[component]
+pub fn LaterBanner() -> impl IntoView {
+    let console = Console::of_page();
+    let failed = move || matches!(console.later.get(), Later::Failed);
+    view! {
+        <div class="link-banner-place" role="status" aria-live="polite">
+            {part(move || {
+                failed()
+                    .then(|| {
+                        view! {
+                            <div class="link-banner">
+                                <Icon glyph=Glyph::Warning/>
+                                <p class="link-banner-title">"A part of this page did not arrive"</p>
+                                <p>"Search, alerts, preferences and what is known of a unit do not open. The map is not affected."</p>
+                                <div class="actions">
+                                    <button type="button" class="button" on:click=move |_| console.fetch_parts()>
+                                        <Icon glyph=Glyph::Retry/>
+                                        "Try again"
+                                    </button>
+                                    <a class="button" href="" rel="external">"Load the page again"</a>
+                                </div>
+                            </div>
+                        }
+                        .whole()
+                    })
+            })}
+        </div>
+    }
+    .whole()
+}
