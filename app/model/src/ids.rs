@@ -6,7 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr, sync::Arc};
 
-/// Longest id that a unit or user may have, in characters.
+/// Longest id that a unit, a user or a task may have, in characters.
 pub const ID_MAX_CHARS: usize = 64;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum IdError {
     NotANumber(String),
 }
 
-fn check(text: &str) -> Result<(), IdError> {
+pub(crate) fn check(text: &str) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty);
     }
@@ -101,6 +101,9 @@ text_ids! {
     UnitId;
     /// The name a person signs in with.
     UserName;
+    /// An incident or an order: `inc-1042` and `ord-1043` from the server's counter, or the id
+    /// that an order brought along.
+    TaskId;
 }
 
 /// One stretch of duty of one unit. A number below 2^53, so that it is exact in

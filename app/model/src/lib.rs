@@ -1,6 +1,6 @@
 //! The words Sentinel is built from, written once for server, browser and field tools.
 //!
-//! - [`ids`]: unit, patrol and user ids, parsed at the edge
+//! - [`ids`]: unit, patrol, user and task ids, parsed at the edge
 //! - [`scope`]: the hierarchy `district > zone > division > station`
 //! - [`time`]: instants with millisecond precision, ISO 8601 in JSON
 //! - [`fix`]: one position as a device reported it, and how it reads back
@@ -8,6 +8,7 @@
 //! - [`unit`]: units, their status, patrols
 //! - [`people`]: users, roles, permissions, keys, the sign-in
 //! - [`alerts`]: calls for help and the like, until somebody acknowledges them
+//! - [`dispatch`]: incidents and orders, the units assigned to them, and the steps they take
 //! - [`live`]: frames of the live protocol, in JSON and in postcard
 //! - [`webhook`]: webhook endpoints, events, deliveries
 //! - [`outline`]: the bundled basemaps
@@ -17,6 +18,7 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod dispatch;
 pub mod filters;
 pub mod fix;
 pub mod ids;
@@ -32,8 +34,9 @@ pub mod unit;
 pub mod webhook;
 mod wire;
 
+pub use dispatch::Task;
 pub use fix::{Fix, Location, RouteAnswer, RoutePoint};
-pub use ids::{PatrolId, UnitId, UserName};
+pub use ids::{PatrolId, TaskId, UnitId, UserName};
 pub use page::{ErrorBody, Page};
 pub use people::{Permission, Role};
 pub use scope::{Level, Scope, ScopePath};

@@ -3,7 +3,7 @@
 //! The others derive it. Behind a feature, as the browser has no use for it.
 
 use crate::{
-    PatrolId, Scope, Time, UnitId, UserName,
+    PatrolId, Scope, TaskId, Time, UnitId, UserName,
     webhook::{WantedEvents, WebhookEvent},
 };
 use utoipa::{
@@ -75,6 +75,8 @@ text_schemas! {
         "A vehicle, driver or person in the field: 1 to 64 letters, digits, `.`, `_` or `-`.";
     UserName, Some("^[A-Za-z0-9._-]{1,64}$"), "anand",
         "The name a person signs in with: 1 to 64 letters, digits, `.`, `_` or `-`.";
+    TaskId, Some("^[A-Za-z0-9._-]{1,64}$"), "inc-1042",
+        "An incident or an order: 1 to 64 letters, digits, `.`, `_` or `-`.";
     PatrolId, Some("^[0-9]{1,16}$"), "1795226400123",
         "A patrol's number as text, so that it is exact in every JSON reader.";
     Scope, Some("^(district|zone|division|station):[0-9]{1,10}$"), "zone:3",

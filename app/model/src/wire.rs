@@ -1,9 +1,10 @@
-//! One enum, two encodings.
+//! One type, two encodings.
 //!
 //! In JSON a frame is an object that says its own kind (`{"type":"positions",…}`),
 //! which is what a person and a scripting language want. Postcard has no field
 //! names, so there the same enum is its variant's number and then its payload.
-//! [`wire_enum!`] writes the type once and derives both from it.
+//! [`wire_enum!`] writes the type once and derives both from it. [`wire_struct!`] does so for
+//! a struct with such an enum in it, whose fields stand in JSON among the struct's own.
 
 macro_rules! wire_enum {
     (
@@ -72,4 +73,73 @@ macro_rules! wire_enum {
     };
 }
 
-pub(crate) use wire_enum;
+/// The braces after `flat` hold the enum.
+macro_rules! wire_struct {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident {
+            $( $(#[$before_doc:meta])* pub $before:ident: $before_type:ty, )*
+            flat { pub $flat:ident: $flat_type:ty }
+            $( $(#[$after_doc:meta])* pub $after:ident: $after_type:ty, )*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            $( $(#[$before_doc])* pub $before: $before_type, )*
+            pub $flat: $flat_type,
+            $( $(#[$after_doc])* pub $after: $after_type, )*
+        }
+
+        const _: () = {
+            type Whole = $name;
+
+            #[derive(serde::Serialize, serde::Deserialize)]
+            #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+            #[serde(remote = "Whole")]
+            $(#[$doc])*
+            struct Flat {
+                $( $(#[$before_doc])* $before: $before_type, )*
+                #[serde(flatten)]
+                $flat: $flat_type,
+                $( $(#[$after_doc])* $after: $after_type, )*
+            }
+
+            #[derive(serde::Serialize, serde::Deserialize)]
+            #[serde(remote = "Whole")]
+            struct Compact {
+                $( $before: $before_type, )*
+                $flat: $flat_type,
+                $( $after: $after_type, )*
+            }
+
+            // The document tells of the JSON form.
+            #[cfg(feature = "openapi")]
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    Flat::schema()
+                }
+            }
+            #[cfg(feature = "openapi")]
+            impl utoipa::ToSchema for $name {
+                fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+                    <Flat as utoipa::ToSchema>::schemas(schemas);
+                }
+            }
+
+            impl serde::Serialize for $name {
+                fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                    if s.is_human_readable() { Flat::serialize(self, s) } else { Compact::serialize(self, s) }
+                }
+            }
+
+            impl<'de> serde::Deserialize<'de> for $name {
+                fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                    if d.is_human_readable() { Flat::deserialize(d) } else { Compact::deserialize(d) }
+                }
+            }
+        };
+    };
+}
+
+pub(crate) use {wire_enum, wire_struct};
