@@ -13,7 +13,6 @@
 //! - [`export`]: histories as files for other programs; [`import`] reads them in
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
 //! - [`simulator`]: cars driven by nobody, for trying things out
-//! - [`geo`]: distances on the globe
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
 //!   [`crate::redis`] and [`mongo`] those that many nodes share
 //! - [`backup`]: all of an installation into a file, and back into any kind of engines
@@ -33,7 +32,6 @@ pub mod demo;
 pub mod directory;
 pub mod export;
 pub mod gateway;
-pub mod geo;
 pub mod housekeeping;
 pub mod http;
 pub mod import;
@@ -55,3 +53,5 @@ pub mod users;
 pub mod webhooks;
 pub mod wiring;
 pub mod worker;
+
+pub use sentinel_model::geo;
