@@ -9,6 +9,7 @@
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
+//! - [`watch`]: what a unit's positions mean: fences crossed, places reached
 //! - [`webhooks`]: endpoints elsewhere are told of what happens
 //! - [`export`]: histories as files for other programs; [`import`] reads them in
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
@@ -50,6 +51,7 @@ pub mod sqlite;
 pub mod state;
 pub mod tls;
 pub mod users;
+pub mod watch;
 pub mod webhooks;
 pub mod wiring;
 pub mod worker;
