@@ -16,6 +16,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 const PATH: ScopePath = ScopePath { district: 1, zone: 3, division: 4, station: 5 };
 
+type Line = ((f64, f64), (f64, f64));
+
 /// A city, and islands on both sides of the antimeridian.
 const TOWNS: [(f64, f64); 3] = [(37.77, -122.42), (-16.8, 179.998), (66.0, -179.99)];
 
@@ -133,7 +135,7 @@ proptest! {
         points in prop::collection::vec((-1.0f64..1.0, -1.0f64..1.0), 3..9),
     ) {
         let line = |n: usize| (points[n], points[(n + 1) % points.len()]);
-        let do_cross = |((a, b), (c, d)): (((f64, f64), (f64, f64)), ((f64, f64), (f64, f64)))| {
+        let do_cross = |(a, b): Line, (c, d): Line| {
             let (along, other) = ((b.0 - a.0, b.1 - a.1), (d.0 - c.0, d.1 - c.1));
             let between = (c.0 - a.0, c.1 - a.1);
             let turn = along.0 * other.1 - along.1 * other.0;
@@ -144,7 +146,7 @@ proptest! {
         let count = points.len();
         let apart = (0..count).flat_map(|n| (n + 2..count).map(move |other| (n, other)));
         let crosses =
-            apart.filter(|pair| *pair != (0, count - 1)).any(|(n, other)| do_cross((line(n), line(other))));
+            apart.filter(|pair| *pair != (0, count - 1)).any(|(n, other)| do_cross(line(n), line(other)));
         let polygon = Shape::Polygon(Polygon { points: points.clone() });
         prop_assert_eq!(polygon.check().is_err(), crosses, "{:?}", polygon.check());
     }
