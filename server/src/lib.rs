@@ -9,11 +9,11 @@
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
+//! - [`watch`]: what a unit's positions mean: fences crossed, places reached
 //! - [`webhooks`]: endpoints elsewhere are told of what happens
 //! - [`export`]: histories as files for other programs; [`import`] reads them in
 //! - [`directory`]: the running copy of hierarchy, units, people, keys
 //! - [`simulator`]: cars driven by nobody, for trying things out
-//! - [`geo`]: distances on the globe
 //! - [`ports`]: what is asked of engines; [`sqlite`] and [`memory`] are the embedded ones,
 //!   [`crate::redis`] and [`mongo`] those that many nodes share
 //! - [`backup`]: all of an installation into a file, and back into any kind of engines
@@ -33,7 +33,6 @@ pub mod demo;
 pub mod directory;
 pub mod export;
 pub mod gateway;
-pub mod geo;
 pub mod housekeeping;
 pub mod http;
 pub mod import;
@@ -52,6 +51,9 @@ pub mod sqlite;
 pub mod state;
 pub mod tls;
 pub mod users;
+pub mod watch;
 pub mod webhooks;
 pub mod wiring;
 pub mod worker;
+
+pub use sentinel_model::geo;

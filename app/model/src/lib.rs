@@ -5,6 +5,8 @@
 //! - [`time`]: instants with millisecond precision, ISO 8601 in JSON
 //! - [`fix`]: one position as a device reported it, and how it reads back
 //! - [`filters`]: which positions move a marker
+//! - [`geo`]: distances on the globe
+//! - [`geofence`]: areas whose borders are watched
 //! - [`unit`]: units, their status, patrols
 //! - [`people`]: users, roles, permissions, keys, the sign-in
 //! - [`alerts`]: calls for help and the like, until somebody acknowledges them
@@ -21,6 +23,8 @@ pub mod audit;
 pub mod dispatch;
 pub mod filters;
 pub mod fix;
+pub mod geo;
+pub mod geofence;
 pub mod ids;
 pub mod live;
 #[cfg(feature = "openapi")]

@@ -1,0 +1,68 @@
+//! What a unit's positions mean: [`crossing`] tells of fences, [`journey`] of its way to a place
+//! it was sent to.
+//!
+//! Decided of positions alone, in the order of their time: a position that is not newer than the
+//! last one looked at is not looked at, so that what came late rewrites nothing. Nothing here
+//! reads a clock or a store; what is remembered of a unit between two positions is small, and its
+//! owner keeps it. From the same memory the same positions tell the same again.
+
+pub mod crossing;
+pub mod index;
+pub mod journey;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod properties;
+
+use sentinel_model::{Fix, Location, Time, fix::is_nowhere};
+use serde::{Deserialize, Serialize};
+
+/// A position, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sighting {
+    /// The device's clock; where that is too far ahead, when it was received, as else nothing
+    /// would be looked at until that time has come.
+    pub time: Time,
+    /// Degrees.
+    pub latitude: f64,
+    pub longitude: f64,
+    pub speed_mps: Option<f32>,
+    pub accuracy_m: Option<f32>,
+}
+
+impl Sighting {
+    /// `time`: as said there.
+    pub fn of_fix(fix: &Fix, time: Time) -> Self {
+        let Fix { latitude, longitude, speed_mps, accuracy_m, .. } = *fix;
+        Self { time, latitude, longitude, speed_mps, accuracy_m }
+    }
+
+    fn place(&self) -> (f64, f64) {
+        (self.latitude, self.longitude)
+    }
+
+    fn is_nowhere(&self) -> bool {
+        is_nowhere(self.latitude, self.longitude)
+    }
+}
+
+impl From<&Location> for Sighting {
+    fn from(location: &Location) -> Self {
+        let Location { time, latitude, longitude, speed_mps, accuracy_m, .. } = *location;
+        Self { time, latitude, longitude, speed_mps, accuracy_m }
+    }
+}
+
+/// The last position that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Last {
+    time: Time,
+    latitude: f64,
+    longitude: f64,
+}
+
+impl From<&Sighting> for Last {
+    fn from(&Sighting { time, latitude, longitude, .. }: &Sighting) -> Self {
+        Self { time, latitude, longitude }
+    }
+}
