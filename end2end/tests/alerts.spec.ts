@@ -34,6 +34,20 @@ async function openAlerts(page: Page): Promise<Console> {
   return ui;
 }
 
+test('who writes a note while somebody else acknowledges is told so, and what became of the note', async ({ api, openAs, page }) => {
+  const admin = await api('admin');
+  await openAs('chief5');
+  const chief = new Console(page);
+  await chief.isLive();
+  await call(admin, 'E2E-FIRST');
+  await chief.calls.getByRole('button', { name: /^Acknowledge SOS of E2E-FIRST/ }).click();
+  await page.keyboard.type('Sending car 12');
+  await admin.acknowledgeAll();
+  await expect(page.getByText(/acknowledged it before you.*Your note was not sent: “Sending car 12”/)).toBeVisible();
+  await expect(chief.calls).toBeHidden();
+  await expect(chief.bell).toBeFocused();
+});
+
 test.afterEach(async ({ api }) => (await api('admin')).acknowledgeAll());
 
 test('a call for help is over the map of whoever may see the unit, with its place, and of nobody else', async ({ api, browser, openAs, page, server }) => {

@@ -47,6 +47,26 @@ test('the look is dark until one chooses another, and the choice stays', async (
   await expect.poll(background).toBe(dark);
 });
 
+test('the console stays where it is, however its parts are scrolled', async ({ openAs, page }) => {
+  await openAs('commander');
+  const ui = new Console(page);
+  await ui.isLive();
+  const size = page.viewportSize() ?? { width: 0, height: 0 };
+  const page_height = () => page.evaluate(() => document.documentElement.scrollHeight);
+  expect(await page_height()).toBe(size.height);
+  // Over the rail, the areas, the list and the top bar, and by the keys that scroll a page.
+  for (const [x, y] of [[20, 300], [200, 200], [200, size.height - 150], [size.width / 2, 20]] as const) {
+    await page.mouse.move(x, y);
+    await page.mouse.wheel(0, 4000);
+  }
+  await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  for (const key of ['Space', 'PageDown', 'End']) await page.keyboard.press(key);
+  await page.waitForTimeout(300);
+  expect(await page.evaluate(() => [scrollX, scrollY])).toEqual([0, 0]);
+  expect(await page_height()).toBe(size.height);
+  await ui.isLive();
+});
+
 test('what the browser downloads is small, compressed and kept', async ({ page, server }) => {
   for (const path of ['/pkg/sentinel_bg.wasm', '/pkg/sentinel.js', '/pkg/sentinel.css']) {
     const answer = await page.request.get(server.url + path, { headers: { 'accept-encoding': 'br' } });

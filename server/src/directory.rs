@@ -12,18 +12,22 @@ mod alerts;
 mod change;
 mod follow;
 mod tables;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
 pub use follow::Behind;
 
+use crate::geo::distance_m;
 use crate::ports::{
-    AlertRecord, Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, UnitRecord, UserRecord,
-    WebhookRecord,
+    AlertRecord, Bus, EngineError, KeyRecord, Registry, ScopeRecord, SessionRecord, TaskRecord, UnitRecord,
+    UserRecord, WebhookRecord,
 };
 use follow::Known;
 use parking_lot::{Mutex, RwLock};
-use sentinel_model::{PatrolId, Scope, ScopePath, Time, UnitId, UserName, alerts::Alert, filters::Filters};
+use sentinel_model::{
+    PatrolId, Scope, ScopePath, TaskId, Time, UnitId, UserName, alerts::Alert, filters::Filters,
+};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
@@ -217,6 +221,23 @@ impl Directory {
         false
     }
 
+    /// The station that `pick` picks whose site is nearest to a point, degrees.
+    pub fn nearest_station(&self, at: (f64, f64), pick: impl Fn(Scope) -> bool) -> Option<Scope> {
+        let scopes = self.scopes();
+        let sites = scopes.iter().filter_map(|record| Some((record.scope, record.site?)));
+        let picked = sites.filter(|(scope, _)| pick(*scope));
+        let nearest = picked.min_by(|(_, a), (_, b)| distance_m(*a, at).total_cmp(&distance_m(*b, at)));
+        nearest.map(|(scope, _)| scope)
+    }
+
+    /// The scope and all above it, from below.
+    pub fn upwards(&self, scope: Scope) -> Vec<Scope> {
+        let tables = self.tables.read();
+        let first = tables.scopes.get(&scope);
+        let above = |record: &&Arc<ScopeRecord>| record.parent.and_then(|parent| tables.scopes.get(&parent));
+        std::iter::successors(first, above).map(|record| record.scope).collect()
+    }
+
     pub fn user(&self, name: &str) -> Option<Arc<UserRecord>> {
         self.tables.read().users.get(name).cloned()
     }
@@ -274,6 +295,39 @@ impl Directory {
     /// Whether the alert of that id was acknowledged a moment ago.
     pub fn is_acknowledged(&self, id: &str) -> bool {
         self.tables.read().alerts.is_acknowledged(id)
+    }
+
+    /// The task of that id, where it is open.
+    pub fn open_task(&self, id: &TaskId) -> Option<Arc<TaskRecord>> {
+        self.tables.read().tasks.get(id)
+    }
+
+    /// The open tasks that a scope sees, by id.
+    pub fn open_tasks(&self, scope: Scope) -> Vec<Arc<TaskRecord>> {
+        self.tables.read().tasks.seen_by(scope)
+    }
+
+    pub fn open_tasks_count(&self) -> usize {
+        self.tables.read().tasks.len()
+    }
+
+    /// The tasks that a unit is on, oldest first.
+    pub fn tasks_of(&self, unit: &UnitId) -> Vec<Arc<TaskRecord>> {
+        self.tables.read().tasks.of_unit(unit)
+    }
+
+    pub fn is_on_task(&self, unit: &UnitId) -> bool {
+        self.tables.read().tasks.is_on_task(unit)
+    }
+
+    /// The tasks that something happened to since a time; of closed ones the last.
+    pub fn tasks_since(&self, at: Time) -> Vec<Arc<TaskRecord>> {
+        self.tables.read().tasks.since(at)
+    }
+
+    /// The highest number that a task was given.
+    pub fn last_task_number(&self) -> u64 {
+        self.tables.read().tasks.last_number()
     }
 
     /// Tells of every commit, whichever node's, that puts deliveries.

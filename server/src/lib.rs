@@ -5,6 +5,7 @@
 //! - [`audit`]: who did what, for those who have to account for it
 //! - [`ingest`]: a posted body becomes validated fixes, durable before the answer
 //! - [`alerts`]: calls for help and the like, until somebody acknowledges them
+//! - [`dispatch`]: incidents and orders, and the units that are sent to them
 //! - [`patrols`]: units come on and off duty
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
@@ -31,6 +32,7 @@ pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod directory;
+pub mod dispatch;
 pub mod export;
 pub mod gateway;
 pub mod housekeeping;

@@ -124,10 +124,11 @@ impl Patrols {
             .change(|| {
                 let entry = self.directory.unit(unit).ok_or_else(|| PatrolError::NoUnit(unit.clone()))?;
                 let Some(active) = entry.patrol else { return Ok((Vec::new(), None)) };
-                let since = match self.silence.status(&entry, last.as_ref(), now) {
-                    UnitStatus::Stale | UnitStatus::Offline => Silence::heard(active, last.as_ref()),
-                    _ => now,
-                };
+                let since =
+                    match self.silence.status(&entry, last.as_ref(), self.directory.is_on_task(unit), now) {
+                        UnitStatus::Stale | UnitStatus::Offline => Silence::heard(active, last.as_ref()),
+                        _ => now,
+                    };
                 let renewed = ActivePatrol { id, started_at: since, ..active };
                 let changes = [patrol_of(&entry, active, Some(since)), patrol_of(&entry, renewed, None)];
                 let changes = changes.into_iter().map(Change::PutPatrol).collect();
@@ -198,7 +199,12 @@ impl Patrols {
         let member = member(entry, active.id, active.path);
         let location = self.positions.get(&member.unit).await?;
         let on_duty = UnitEntry { patrol: Some(active), ..entry.clone() };
-        let status = self.silence.status(&on_duty, location.as_ref(), self.clock.now());
+        let status = self.silence.status(
+            &on_duty,
+            location.as_ref(),
+            self.directory.is_on_task(&member.unit),
+            self.clock.now(),
+        );
         let joined = Event::UnitJoined(UnitJoined {
             offset: 0,
             at: active.started_at,

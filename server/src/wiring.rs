@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     data_folder::DataFolder,
     directory::Directory,
+    dispatch::{Dispatch, estimate::Estimator},
     housekeeping,
     ingest::{Counts, Ingest, alerts::Fences, aside::Aside, limits::UnitLimits},
     live::{Hub, status::StatusWatch},
@@ -113,6 +114,15 @@ pub async fn start(
         silence: config.silence,
         starts: Starts::default(),
     });
+    let dispatch = Arc::new(Dispatch {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        bus: bus.clone(),
+        rooms: rooms.clone(),
+        positions: positions.clone(),
+        silence: config.silence,
+        estimator: Estimator::default(),
+    });
     let watch = StatusWatch {
         clock: clock.clone(),
         directory: directory.clone(),
@@ -126,7 +136,8 @@ pub async fn start(
         Some(on_duty) => {
             let (followed, ends) = (directory.clone(), engines_stop.clone());
             tasks.spawn(async move { followed.follow(ends).await });
-            let chores = live_chores(patrols.clone(), Arc::new(watch), old, config.retention);
+            let chores =
+                live_chores(patrols.clone(), Arc::new(watch), old, dispatch.clone(), config.retention);
             housekeeping::keep(chores, &on_duty, &tasks, &stop);
         }
         None => {
@@ -182,6 +193,7 @@ pub async fn start(
         intake,
         positions,
         patrols,
+        dispatch,
         hub,
         outbox,
         webhooks,

@@ -5,8 +5,9 @@
 //! `offset`, never dropped). A client that comes back with the `epoch` and `offset`
 //! it has seen gets the events it missed, or a new snapshot where they are gone.
 
-use crate::{PatrolId, Scope, Time, UnitId, UnitStatus, alerts::Alert, wire::wire_enum};
+use crate::{PatrolId, Scope, Time, UnitId, UnitStatus, alerts::Alert, dispatch::Task, wire::wire_enum};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// WebSocket subprotocol of JSON text frames.
 pub const SUBPROTOCOL_JSON: &str = "sentinel.v1.json";
@@ -85,6 +86,8 @@ wire_enum! {
         UnitLeft(UnitLeft),
         Status(StatusChanged),
         Alert(AlertEvent),
+        Incident(IncidentEvent),
+        Order(OrderEvent),
     }
 }
 
@@ -128,6 +131,25 @@ pub struct AlertEvent {
     pub alert: Alert,
 }
 
+/// An incident as it is from now on: told when it is made and at each step of it. One that has
+/// more in its timeline is newer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IncidentEvent {
+    pub offset: u64,
+    pub at: Time,
+    pub incident: Box<Task>,
+}
+
+/// The same of an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrderEvent {
+    pub offset: u64,
+    pub at: Time,
+    pub order: Box<Task>,
+}
+
 impl Event {
     pub fn offset(&self) -> u64 {
         match self {
@@ -135,6 +157,8 @@ impl Event {
             Event::UnitLeft(e) => e.offset,
             Event::Status(e) => e.offset,
             Event::Alert(e) => e.offset,
+            Event::Incident(e) => e.offset,
+            Event::Order(e) => e.offset,
         }
     }
 
@@ -145,6 +169,8 @@ impl Event {
             Event::UnitLeft(e) => e.offset = offset,
             Event::Status(e) => e.offset = offset,
             Event::Alert(e) => e.offset = offset,
+            Event::Incident(e) => e.offset = offset,
+            Event::Order(e) => e.offset = offset,
         }
         self
     }
@@ -155,21 +181,41 @@ impl Event {
             Event::UnitJoined(e) => Some(e.unit.status),
             Event::UnitLeft(_) => Some(UnitStatus::OffDuty),
             Event::Status(e) => Some(e.status),
-            Event::Alert(_) => None,
+            Event::Alert(_) | Event::Incident(_) | Event::Order(_) => None,
         }
     }
 
-    pub fn unit(&self) -> &UnitId {
+    /// Whose event it is; none of a task, which may concern many.
+    pub fn unit(&self) -> Option<&UnitId> {
         match self {
-            Event::UnitJoined(e) => &e.unit.id,
-            Event::UnitLeft(e) => &e.id,
-            Event::Status(e) => &e.id,
-            Event::Alert(e) => &e.alert.unit_id,
+            Event::UnitJoined(e) => Some(&e.unit.id),
+            Event::UnitLeft(e) => Some(&e.id),
+            Event::Status(e) => Some(&e.id),
+            Event::Alert(e) => Some(&e.alert.unit_id),
+            Event::Incident(_) | Event::Order(_) => None,
         }
+    }
+
+    /// The incident or order that it tells of.
+    pub fn task(&self) -> Option<&Task> {
+        match self {
+            Event::Incident(e) => Some(&e.incident),
+            Event::Order(e) => Some(&e.order),
+            _ => None,
+        }
+    }
+
+    /// Whether it is of one of these units, or of a task that one was assigned to.
+    pub fn concerns(&self, units: &BTreeSet<UnitId>) -> bool {
+        let assigned = self.task().into_iter().flat_map(|task| &task.assignments);
+        self.unit()
+            .into_iter()
+            .chain(assigned.map(|assigned| &assigned.unit_id))
+            .any(|unit| units.contains(unit))
     }
 
     /// What [`Event::kind`] may be.
-    pub const KINDS: [&str; 4] = ["unit_joined", "unit_left", "status", "alert"];
+    pub const KINDS: [&str; 6] = ["unit_joined", "unit_left", "status", "alert", "incident", "order"];
 
     /// As JSON says it.
     pub fn kind(&self) -> &'static str {
@@ -178,6 +224,8 @@ impl Event {
             Event::UnitLeft(_) => "unit_left",
             Event::Status(_) => "status",
             Event::Alert(_) => "alert",
+            Event::Incident(_) => "incident",
+            Event::Order(_) => "order",
         }
     }
 
@@ -188,6 +236,7 @@ impl Event {
             Event::UnitLeft(e) => Some(e.patrol),
             Event::Status(e) => Some(e.patrol),
             Event::Alert(e) => e.alert.patrol_id,
+            Event::Incident(_) | Event::Order(_) => None,
         }
     }
 }

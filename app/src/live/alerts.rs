@@ -13,7 +13,10 @@ use super::{
     tone,
 };
 use crate::{
-    components::{alerts::words, whole::effect},
+    components::{
+        alerts::{drawer::keep_focus, words},
+        whole::effect,
+    },
     console::{CLOSE_ZOOM, Console, Sheet, Spot},
     map_place::with_map,
     prefs,
@@ -71,6 +74,8 @@ pub struct Alerts {
     pub sound: RwSignal<bool>,
     /// The browser plays nothing before somebody has touched the page.
     pub silenced: RwSignal<bool>,
+    /// Of which a note is being written, and the note so far.
+    pub writing: StoredValue<Option<(String, String)>>,
     reader: StoredValue<Reader>,
     /// What was raised before is no news: before the page came alive, or the newest it has seen.
     news_after: StoredValue<Time>,
@@ -94,6 +99,7 @@ impl Default for Alerts {
             beat: RwSignal::new(0),
             sound: RwSignal::new(prefs::sound_chosen()),
             silenced: RwSignal::new(false),
+            writing: StoredValue::default(),
             reader: StoredValue::default(),
             news_after: StoredValue::default(),
             settled: StoredValue::default(),
@@ -110,6 +116,7 @@ impl Alerts {
 
     /// It is open no more.
     fn settle(self, id: &str) {
+        self.writing.set_value(None);
         self.settled.update_value(|settled| settled.push(id.to_owned()));
         self.open.update(|open| Arc::make_mut(open).retain(|alert| alert.id != id));
         self.beat.update(|n| *n = n.wrapping_add(1));
@@ -212,8 +219,25 @@ impl Console {
             return;
         }
         alerts.aside.update(|aside| aside.retain(|id| is_among(&open, id)));
+        if let Some((id, note)) = alerts.writing.get_value().filter(|(id, _)| !more && !is_among(&open, id)) {
+            alerts.writing.set_value(None);
+            spawn_local(self.tell_who_was_first(id, note));
+        }
         alerts.open.set(Arc::new(open));
         alerts.beat.update(|n| *n = n.wrapping_add(1));
+    }
+
+    /// Somebody acknowledged it while a note was being written here: who, and what became of the note.
+    async fn tell_who_was_first(self, id: String, note: String) {
+        let first = rest::alert(&id).await.ok().and_then(|alert| alert.acknowledged);
+        keep_focus();
+        let Some(first) = first else { return };
+        let said = if first.note.is_empty() { String::new() } else { format!(": “{}”", first.note) };
+        let own = match note.trim() {
+            "" => String::new(),
+            note => format!(". Your note was not sent: “{note}”"),
+        };
+        self.warn(format!("{} acknowledged it before you{said}{own}", first.name));
     }
 
     fn sound_alarm(self) {

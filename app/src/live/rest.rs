@@ -158,6 +158,10 @@ pub async fn acknowledged_alerts() -> Result<Vec<Alert>, RestError> {
     Ok(page.items)
 }
 
+pub async fn alert(id: &str) -> Result<Alert, RestError> {
+    get(&format!("/api/v1/alerts/{}", encoded(id))).await
+}
+
 /// The alert as it is after it; who was first stays.
 pub async fn acknowledge(id: &str, note: &str) -> Result<Alert, RestError> {
     // A text always has its JSON.

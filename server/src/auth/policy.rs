@@ -214,6 +214,18 @@ impl Caller {
         self.may(Rights::DISPATCH, path)
     }
 
+    /// Whether tasks of `scope` may be made and steered. Asked as [`Self::may_manage`] is.
+    pub fn may_dispatch_in(&self, directory: &Directory, scope: Scope) -> bool {
+        self.holds(Rights::DISPATCH)
+            && directory.scope_within(scope, self.home_scope())
+            && self.still_holds(directory)
+    }
+
+    /// Whether what just these scopes see may be seen: they name every scope above theirs too.
+    pub fn may_view_of(&self, scopes: &[Scope]) -> bool {
+        self.holds(Rights::SEE) && scopes.contains(&self.home_scope())
+    }
+
     /// Whether hierarchy, units, people and keys of `scope` may be changed. Asked while
     /// the directory is held for a change, so a caller disabled while waiting changes nothing.
     pub fn may_manage(&self, directory: &Directory, scope: Scope) -> bool {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    ports::{AlertRecord, AlertsOf, Change, QueueEntry, Records, TimeRange},
+    ports::{AlertRecord, AlertsOf, Change, QueueEntry, Records, TaskRecord, TasksOf, TimeRange},
     wiring::Offline,
 };
 use anyhow::ensure;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 const AUDIT_AT_ONCE: usize = 1_000;
 const DELIVERIES_AT_ONCE: usize = 1_000;
 const ALERTS_AT_ONCE: usize = 1_000;
+const TASKS_AT_ONCE: usize = 500;
 
 pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyhow::Result<Counts> {
     let mut saving = Saving {
@@ -44,6 +45,7 @@ pub async fn save(from: &Offline, file: &Path, stop: &CancellationToken) -> anyh
     saving.patrols().await?;
     saving.records().await?;
     saving.alerts().await?;
+    saving.tasks().await?;
     saving.deliveries().await?;
     saving.audit().await?;
     saving.queue().await?;
@@ -109,6 +111,20 @@ impl Saving<'_> {
             behind = Some((alert.at, alert.id.clone()));
             for record in alerts {
                 self.target.write(&Line::Record(Change::PutAlert(record)))?;
+            }
+        }
+    }
+
+    /// Closed ones too.
+    async fn tasks(&mut self) -> anyhow::Result<()> {
+        let mut behind = None;
+        loop {
+            self.go_on()?;
+            let tasks = self.from.registry.tasks(&TasksOf::default(), behind, TASKS_AT_ONCE).await?;
+            let Some(TaskRecord { task, .. }) = tasks.last() else { return Ok(()) };
+            behind = Some((task.created_at, task.id.clone()));
+            for record in tasks {
+                self.target.write(&Line::Record(Change::PutTask(record)))?;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The records by what they are looked up by, and how a change shows in them.
 
-use super::{ActivePatrol, Ended, UnitEntry, alerts::OpenAlerts};
+use super::{ActivePatrol, Ended, UnitEntry, alerts::OpenAlerts, tasks::OpenTasks};
 use crate::ports::{Change, KeyRecord, Records, ScopeRecord, SessionRecord, UserRecord, WebhookRecord};
 use sentinel_model::{Patrol, PatrolId, Scope, UnitId, UserName};
 use std::{
@@ -20,11 +20,13 @@ pub(super) struct Tables {
     pub sessions: HashMap<String, Arc<SessionRecord>>,
     pub webhooks: BTreeMap<String, Arc<WebhookRecord>>,
     pub alerts: OpenAlerts,
+    pub tasks: OpenTasks,
 }
 
 impl From<Records> for Tables {
     fn from(records: Records) -> Self {
         let mut tables = Tables::default();
+        tables.tasks.given(records.last_task);
         let changes = (records.scopes.into_iter().map(Change::PutScope))
             .chain(records.units.into_iter().map(Change::PutUnit))
             .chain(records.users.into_iter().map(Change::PutUser))
@@ -32,7 +34,8 @@ impl From<Records> for Tables {
             .chain(records.sessions.into_iter().map(Change::PutSession))
             .chain(records.webhooks.into_iter().map(Change::PutWebhook))
             .chain(records.patrols.into_iter().map(Change::PutPatrol))
-            .chain(records.alerts.into_iter().map(Change::PutAlert));
+            .chain(records.alerts.into_iter().map(Change::PutAlert))
+            .chain(records.tasks.into_iter().map(Change::PutTask));
         for change in changes {
             tables.apply(change);
         }
@@ -85,6 +88,7 @@ impl Tables {
             }
             Change::PutAlert(record) => self.alerts.put(record),
             Change::DropAlert { id } => self.alerts.remove(&id),
+            Change::PutTask(record) => self.tasks.put(record),
             // In the outbox, not here.
             Change::PutDelivery(_) => {}
             // Read where it is kept.

@@ -3,11 +3,11 @@
 use super::*;
 use crate::{
     memory::MemoryBus,
-    ports::{AlertsOf, Change, Commit, Committed, Records, TimeRange},
+    ports::{AlertsOf, Change, Commit, Committed, Records, TaskRecord, TasksOf, TimeRange},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use sentinel_model::{Level, Patrol, Role};
+use sentinel_model::{Level, Patrol, Role, TaskId};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A log of commits that any number of nodes share, and nothing else.
@@ -71,7 +71,18 @@ impl Registry for SharedLog {
     ) -> Result<Vec<AlertRecord>, EngineError> {
         Ok(Vec::new())
     }
-    async fn drop_acknowledged(&self, _: Time) -> Result<(), EngineError> {
+    async fn task(&self, _: &TaskId) -> Result<Option<TaskRecord>, EngineError> {
+        Ok(None)
+    }
+    async fn tasks(
+        &self,
+        _: &TasksOf,
+        _: Option<(Time, TaskId)>,
+        _: usize,
+    ) -> Result<Vec<TaskRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn drop_ended(&self, _: Time) -> Result<(), EngineError> {
         Ok(())
     }
     async fn audit(

@@ -6,6 +6,7 @@
 //! `/api/v1/drivers/…` in `units` and `locations`.
 
 mod put;
+mod sent;
 mod simulated;
 
 use super::{
@@ -34,6 +35,7 @@ pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
         .routes(routes!(all_stored, put::put))
         .routes(routes!(one_stored))
         .routes(routes!(nearby))
+        .routes(routes!(sent::send))
         .routes(routes!(track::open))
         .routes(routes!(simulated::add))
         .routes(routes!(simulated::remove))

@@ -11,6 +11,7 @@ mod answer;
 pub mod api_keys;
 mod assets;
 mod audit;
+mod dispatch;
 mod docs;
 pub mod earlier;
 mod edge;
@@ -70,6 +71,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(erasure::routes())
         .merge(patrols::routes())
         .merge(alerts::routes())
+        .merge(dispatch::routes())
         .merge(scopes::routes())
         .merge(filters::routes())
         .merge(users::routes())

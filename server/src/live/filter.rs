@@ -27,7 +27,7 @@ impl Filter {
     }
 
     pub fn keeps_event(&self, event: &Event) -> bool {
-        self.units.as_ref().is_none_or(|units| units.contains(event.unit()))
+        self.units.as_ref().is_none_or(|units| event.concerns(units))
             && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(event.kind()))
     }
 }

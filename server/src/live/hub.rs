@@ -279,7 +279,12 @@ impl Hub {
 
     /// A position as it travels on the bus.
     pub fn frame(&self, member: &RoomMember, entry: &UnitEntry, location: &Location) -> PositionFrame {
-        let status = self.silence.status(entry, Some(location), self.clock.now());
+        let status = self.silence.status(
+            entry,
+            Some(location),
+            self.directory.is_on_task(&member.unit),
+            self.clock.now(),
+        );
         PositionFrame { time: location.time, unit: postcard_of(&live_unit(member, Some(location), status)) }
     }
 

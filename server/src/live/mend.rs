@@ -197,7 +197,8 @@ impl Hub {
                         fresh.push(member.patrol);
                     }
                     let location = location.as_ref();
-                    live_unit(member, location, self.silence().status(entry, location, now))
+                    let is_on_task = self.directory.is_on_task(&member.unit);
+                    live_unit(member, location, self.silence().status(entry, location, is_on_task, now))
                 }
                 None => {
                     fresh.push(member.patrol);

@@ -31,8 +31,14 @@ impl Default for Silence {
 }
 
 impl Silence {
-    /// How a unit is now, from its patrol and the last word of it.
-    pub fn status(&self, unit: &UnitEntry, location: Option<&Location>, now: Time) -> UnitStatus {
+    /// How a unit is now, from its patrol, the last word of it, and whether it is on a task.
+    pub fn status(
+        &self,
+        unit: &UnitEntry,
+        location: Option<&Location>,
+        is_on_task: bool,
+        now: Time,
+    ) -> UnitStatus {
         let Some(patrol) = unit.patrol else {
             return UnitStatus::OffDuty;
         };
@@ -42,6 +48,8 @@ impl Silence {
             UnitStatus::Offline
         } else if silent >= self.stale_after.as_millis() {
             UnitStatus::Stale
+        } else if is_on_task {
+            UnitStatus::OnTask
         } else {
             UnitStatus::Available
         }
@@ -93,24 +101,33 @@ impl StatusWatch {
         let mut changed = Vec::new();
         for (unit, location) in units.iter().zip(&locations) {
             let Some(patrol) = unit.patrol else { continue };
-            let status = self.silence.status(unit, location.as_ref(), now);
+            let is_on_task = self.directory.is_on_task(&unit.record.id);
+            let status = self.silence.status(unit, location.as_ref(), is_on_task, now);
             // One that is in no room yet is told when it joins.
-            if told.get(&patrol.id).is_some_and(|told| *told != status) {
-                changed.push((unit, patrol.id, status, Silence::heard(patrol, location.as_ref())));
+            if let Some(before) = told.get(&patrol.id).filter(|told| **told != status) {
+                let heard = Silence::heard(patrol, location.as_ref());
+                changed.push((unit, patrol.id, *before, status, heard));
             }
         }
         // On disk before anybody is told: who ends in between comes to tell the same again.
         let lasts_ms = i64::try_from(self.silence.stale_after.as_millis()).unwrap_or(i64::MAX);
-        let deliveries = changed.iter().flat_map(|(unit, _, status, heard)| {
+        let heard_changed =
+            changed.iter().filter(|(_, _, before, status, _)| is_silent(*before) || is_silent(*status));
+        let deliveries = heard_changed.flat_map(|(unit, _, _, status, heard)| {
             enqueue::of_status(&self.directory, unit, *status, *heard, now, lasts_ms)
         });
         for deliveries in deliveries.collect::<Vec<_>>().chunks(DELIVERIES_MAX) {
             self.directory.put(deliveries.to_vec()).await?;
         }
-        for (unit, patrol, status, _) in changed {
+        for (unit, patrol, _, status, _) in changed {
             let changed = StatusChanged { offset: 0, at: now, id: unit.record.id.clone(), patrol, status };
             self.rooms.set_status(patrol, status, Event::Status(changed)).await?;
         }
         Ok(())
     }
+}
+
+/// Whether it is silence that a status tells of.
+fn is_silent(status: UnitStatus) -> bool {
+    matches!(status, UnitStatus::Stale | UnitStatus::Offline)
 }

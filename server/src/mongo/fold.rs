@@ -9,7 +9,7 @@ use super::{
     audit::AuditDoc,
     driver::{LATER, MongoError, SOON, within},
     log::{FOLDED, KEPT_MS, LogError, Mark, number},
-    records::{ALERT, ChangeDoc, CommitDoc, DELIVERY, PatrolDoc, RecordDoc},
+    records::{ALERT, ChangeDoc, CommitDoc, DELIVERY, PatrolDoc, RecordDoc, TASK},
     registry::MongoRegistry,
 };
 use crate::ports::EngineError;
@@ -25,6 +25,9 @@ use std::collections::BTreeMap;
 /// Commits that are folded together; fewer wait.
 pub const RUN: u64 = 100;
 
+/// What is moved to collections of its own ([`MongoRegistry::move_on`]).
+const MOVED: [&str; 3] = [DELIVERY, ALERT, TASK];
+
 /// Copies replaced at once.
 const REPLACED_AT_ONCE: usize = 8;
 
@@ -34,7 +37,7 @@ impl MongoRegistry {
     pub async fn fold(&self, now: Time) -> Result<u64, EngineError> {
         let folding = async {
             let from = self.log.folded().await?;
-            // What is folded may be forgotten: deliveries and alerts go where they stay first.
+            // What is folded may be forgotten: deliveries, alerts and tasks go where they stay first.
             let moved = self.move_on().await?.unsigned_abs();
             let mut folded = from;
             while folded + RUN <= moved && self.fold_run(folded).await? {
@@ -68,7 +71,7 @@ impl MongoRegistry {
         for CommitDoc { n, at, changes, .. } in run {
             for change in changes {
                 match change {
-                    ChangeDoc::Put { id, .. } if id.starts_with(DELIVERY) || id.starts_with(ALERT) => {}
+                    ChangeDoc::Put { id, .. } if MOVED.iter().any(|kind| id.starts_with(kind)) => {}
                     ChangeDoc::Drop { id } if id.starts_with(ALERT) => {}
                     ChangeDoc::Put { id, body, expires } => {
                         records.insert(id.clone(), RecordDoc { id, n, body: Some(body), expires });

@@ -46,6 +46,7 @@ pub mod registry;
 mod segment;
 mod store;
 mod tail;
+mod tasks;
 
 pub use archive::MongoArchive;
 pub use away::is_away;

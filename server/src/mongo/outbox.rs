@@ -14,9 +14,10 @@ use super::{
     driver::{LATER, MongoError, SOON, within},
     log::{LogError, Mark, number},
     outbox_docs::{DeliveryDoc, LeaseDoc},
-    records::{ALERT, ChangeDoc, CommitDoc, DELIVERY},
+    records::{ALERT, ChangeDoc, CommitDoc, DELIVERY, TASK},
     registry::MongoRegistry,
     store::insert_all,
+    tasks::TaskDoc,
 };
 use crate::ports::{DueOf, EngineError, Outbox, Queued};
 use async_trait::async_trait;
@@ -144,7 +145,7 @@ impl Deliveries {
 }
 
 impl MongoRegistry {
-    /// Moves deliveries and alerts from the log to where they are looked for; answers how far.
+    /// Moves deliveries, alerts and tasks from the log to where they are looked for; answers how far.
     pub(super) async fn move_on(&self) -> Result<i64, LogError> {
         let known = self.deliveries.moved.load(Ordering::Relaxed);
         let mut moved = if known > 0 { known } else { self.moved_mark().await? };
@@ -156,7 +157,7 @@ impl MongoRegistry {
             })
             .await?;
             let Some(last) = read.last().map(|commit| commit.n) else { break };
-            let (mut docs, mut alerts) = (Vec::new(), BTreeMap::new());
+            let (mut docs, mut alerts, mut tasks) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
             for CommitDoc { n, at, changes, .. } in read {
                 for change in changes {
                     match change {
@@ -165,6 +166,9 @@ impl MongoRegistry {
                         }
                         ChangeDoc::Put { id, body, .. } if id.starts_with(ALERT) => {
                             alerts.insert(id.clone(), AlertDoc::of(&id, n, body)?);
+                        }
+                        ChangeDoc::Put { id, body, .. } if id.starts_with(TASK) => {
+                            tasks.insert(id.clone(), TaskDoc::of(&id, n, body)?);
                         }
                         ChangeDoc::Drop { id } => {
                             if let Some(alert) = id.strip_prefix(ALERT) {
@@ -176,8 +180,9 @@ impl MongoRegistry {
                 }
             }
             moved = last;
-            if !docs.is_empty() || !alerts.is_empty() {
+            if !docs.is_empty() || !alerts.is_empty() || !tasks.is_empty() {
                 self.alerts.put(alerts).await?;
+                self.tasks.put(tasks).await?;
                 if !docs.is_empty() {
                     insert_all(&self.deliveries.docs, docs).await?;
                 }

@@ -10,8 +10,9 @@ use super::{
     segment::{HOUR_MS, date},
     store::Writer,
     tail::Patrols,
+    tasks::{self, Tasks},
 };
-use crate::ports::{AlertsOf, TimeRange};
+use crate::ports::{AlertsOf, TasksOf, TimeRange};
 use mongodb::{
     Client,
     bson::{Bson, Document, doc},
@@ -36,6 +37,9 @@ fn asked() -> Vec<(&'static str, &'static str, Document, Document)> {
     let of_stations = doc! { "station": { "$in": ["station:1", "station:2"] } };
     let of_scope = AlertsOf { scope: Some(Scope::station(1)), is_open: Some(true), ..AlertsOf::default() };
     let of_one = AlertsOf { unit: Some(unit.clone()), ..AlertsOf::default() };
+    let open_tasks = TasksOf { is_open: Some(true), ..TasksOf::default() };
+    let mut of_key = tasks::filter(&open_tasks, "task", None);
+    of_key.insert("key", "station:1");
     let behind = || Some((NOW, "a1".to_owned()));
     let by_first = || doc! { "first": 1 };
     vec![
@@ -59,6 +63,9 @@ fn asked() -> Vec<(&'static str, &'static str, Document, Document)> {
         ),
         ("alerts of a unit", Alerts::DOCS, alerts::filter(&of_one, behind()), alerts::newest_first()),
         ("all alerts", Alerts::DOCS, alerts::filter(&AlertsOf::default(), behind()), alerts::newest_first()),
+        ("the open tasks of a scope", Tasks::KEYS, of_key, doc! { "at": -1, "task": -1 }),
+        ("all open tasks", Tasks::DOCS, tasks::filter(&open_tasks, "_id", None), tasks::newest_first()),
+        ("the last task's number", Tasks::DOCS, doc! {}, doc! { "number": -1 }),
         ("expired sessions", MongoRegistry::RECORDS, doc! { "expires": { "$lte": date(NOW) } }, doc! {}),
     ]
 }

@@ -4,7 +4,7 @@
 //! as JSON, so that programs of other versions read it; patrols, which are queried, have
 //! fields. Times that are compared are milliseconds since 1970.
 
-use crate::ports::{AlertRecord, Change, NewDelivery, Records, most_pressing};
+use crate::ports::{AlertRecord, Change, NewDelivery, Records, TaskRecord, most_pressing};
 use mongodb::bson::{DateTime, oid::ObjectId};
 use sentinel_model::{Patrol, PatrolId, Time, audit::AuditEntry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub const DELIVERY: &str = "delivery:";
 /// And for the alerts, which have a collection of their own.
 pub const ALERT: &str = "alert:";
+/// And for the tasks.
+pub const TASK: &str = "task:";
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -145,6 +147,7 @@ pub fn write(change: &Change) -> Result<ChangeDoc, RecordError> {
         Change::PutWebhook(record) => (json(record)?, None),
         Change::PutDelivery(delivery) => (json(delivery)?, None),
         Change::PutAlert(record) => (json(record)?, None),
+        Change::PutTask(record) => (json(record)?, None),
         Change::DropSession { .. } | Change::DropWebhook { .. } | Change::DropAlert { .. } => {
             return Ok(ChangeDoc::Drop { id: record_id(change) });
         }
@@ -169,6 +172,7 @@ fn record_id(change: &Change) -> String {
         Change::PutDelivery(delivery) => format!("{DELIVERY}{}", delivery.id),
         Change::PutAlert(record) => format!("{ALERT}{}", record.alert.id),
         Change::DropAlert { id } => format!("{ALERT}{id}"),
+        Change::PutTask(record) => format!("{TASK}{}", record.task.id),
         Change::Audit(entry) => format!("audit:{}", entry.id),
     }
 }
@@ -203,6 +207,10 @@ pub fn read_alert(id: &str, body: &str) -> Result<AlertRecord, RecordError> {
     of(id, body)
 }
 
+pub fn read_task(id: &str, body: &str) -> Result<TaskRecord, RecordError> {
+    of(id, body)
+}
+
 pub fn read_audit(id: &str, body: &str) -> Result<AuditEntry, RecordError> {
     of(&format!("audit:{id}"), body)
 }
@@ -216,6 +224,7 @@ pub fn read_record(id: &str, body: &str) -> Result<Change, RecordError> {
         Some("session") => of(id, body).map(Change::PutSession),
         Some("webhook") => of(id, body).map(Change::PutWebhook),
         Some("alert") => read_alert(id, body).map(Change::PutAlert),
+        Some("task") => read_task(id, body).map(Change::PutTask),
         Some("delivery") => of(id, body).map(Change::PutDelivery),
         _ => Err(RecordError::Kind(id.into())),
     }
@@ -227,6 +236,7 @@ pub struct Tables {
     at: u64,
     records: BTreeMap<String, Change>,
     patrols: BTreeMap<PatrolId, Patrol>,
+    last_task: u64,
 }
 
 impl Tables {
@@ -238,6 +248,11 @@ impl Tables {
         }
     }
 
+    /// Notes a number of a task that is not among the records.
+    pub fn given(&mut self, number: u64) {
+        self.last_task = self.last_task.max(number);
+    }
+
     pub fn show(&mut self, change: Change) {
         match change {
             Change::DropSession { .. } | Change::DropWebhook { .. } | Change::DropAlert { .. } => {
@@ -245,6 +260,14 @@ impl Tables {
             }
             Change::PutAlert(ref record) if !record.alert.is_open() => {
                 drop(self.records.remove(&record_id(&change)));
+            }
+            Change::PutTask(ref record) => {
+                self.last_task = self.last_task.max(record.number);
+                if !record.task.is_closed() {
+                    self.records.insert(record_id(&change), change);
+                } else {
+                    self.records.remove(&record_id(&change));
+                }
             }
             // Read where they are folded.
             Change::PutDelivery(_) | Change::Audit(_) => {}
@@ -256,8 +279,12 @@ impl Tables {
 
     /// Without the sessions that have expired.
     pub fn into_records(self, now: Time) -> Records {
-        let mut all =
-            Records { at: self.at, patrols: self.patrols.into_values().collect(), ..Records::default() };
+        let mut all = Records {
+            at: self.at,
+            patrols: self.patrols.into_values().collect(),
+            last_task: self.last_task,
+            ..Records::default()
+        };
         for record in self.records.into_values() {
             match record {
                 Change::PutScope(record) => all.scopes.push(record),
@@ -267,6 +294,7 @@ impl Tables {
                 Change::PutSession(record) if record.expires_at > now => all.sessions.push(record),
                 Change::PutWebhook(record) => all.webhooks.push(record),
                 Change::PutAlert(record) => all.alerts.push(record),
+                Change::PutTask(record) => all.tasks.push(record),
                 Change::PutSession(_)
                 | Change::DropAlert { .. }
                 | Change::DropSession { .. }

@@ -15,9 +15,11 @@ use super::{
     outbox::Deliveries,
     records::{self, RecordDoc, RecordError, Tables},
     tail::Patrols,
+    tasks,
 };
 use crate::ports::{
-    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TimeRange,
+    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TaskRecord, TasksOf,
+    TimeRange,
 };
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -26,7 +28,7 @@ use mongodb::{
     bson::{Binary, Bson, Document, doc, spec::BinarySubtype},
     options::IndexOptions,
 };
-use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId, audit::AuditEntry};
+use sentinel_model::{Patrol, PatrolId, Scope, TaskId, Time, UnitId, audit::AuditEntry};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -42,6 +44,7 @@ pub struct MongoRegistry {
     pub(super) patrols: Patrols,
     pub(super) deliveries: Deliveries,
     pub(super) alerts: Alerts,
+    pub(super) tasks: tasks::Tasks,
     pub(super) audit: Collection<AuditDoc>,
     secrets: Collection<SecretDoc>,
     key_uses: KeyUses,
@@ -83,12 +86,18 @@ impl MongoRegistry {
             }
             let few = IndexOptions::builder().sparse(true).build();
             mongo.make_index(Self::RECORDS, doc! { "expires": 1 }, Some(few)).await?;
-            Ok::<_, MongoError>((Deliveries::prepare(mongo).await?, Alerts::prepare(mongo).await?))
+            Ok::<_, MongoError>((
+                Deliveries::prepare(mongo).await?,
+                Alerts::prepare(mongo).await?,
+                tasks::Tasks::prepare(mongo).await?,
+            ))
         };
-        let (deliveries, alerts) = making.await.map_err(EngineError::during("preparing the records"))?;
+        let (deliveries, alerts, tasks) =
+            making.await.map_err(EngineError::during("preparing the records"))?;
         Ok(Self {
             deliveries,
             alerts,
+            tasks,
             log: Log::new(mongo),
             records: mongo.settled_collection(Self::RECORDS),
             patrols: Patrols::new(mongo),
@@ -119,6 +128,10 @@ impl MongoRegistry {
             for record in self.alerts.open_ones().await? {
                 tables.show(Change::PutAlert(record));
             }
+            for record in self.tasks.open_ones().await? {
+                tables.show(Change::PutTask(record));
+            }
+            tables.given(self.tasks.last_number().await?);
             match self.log.since(folded).await {
                 Ok(commits) => {
                     commits.into_iter().for_each(|commit| tables.apply(commit.at, commit.changes));
@@ -351,8 +364,25 @@ impl Registry for MongoRegistry {
         self.find_alerts(of, behind, limit).await.map_err(EngineError::during("reading a list of alerts"))
     }
 
-    async fn drop_acknowledged(&self, before: Time) -> Result<(), EngineError> {
-        self.drop_alerts_before(before).await.map_err(EngineError::during("forgetting old alerts"))
+    async fn drop_ended(&self, before: Time) -> Result<(), EngineError> {
+        let dropping = async {
+            self.drop_alerts_before(before).await?;
+            self.drop_tasks_before(before).await
+        };
+        dropping.await.map_err(EngineError::during("forgetting old alerts and tasks"))
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<TaskRecord>, EngineError> {
+        self.find_task(id).await.map_err(EngineError::during("reading a task"))
+    }
+
+    async fn tasks(
+        &self,
+        of: &TasksOf,
+        behind: Option<(Time, TaskId)>,
+        limit: usize,
+    ) -> Result<Vec<TaskRecord>, EngineError> {
+        self.find_tasks(of, behind, limit).await.map_err(EngineError::during("reading a list of tasks"))
     }
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {

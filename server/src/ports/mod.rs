@@ -24,8 +24,9 @@ pub use outbox::{BY_HAND, DueOf, NewDelivery, Outbox, Queued};
 pub use positions::{NearbyQuery, Positions, Put};
 pub use queue::{DeadEntry, QueueContents, QueueEntry};
 pub use registry::{
-    AlertRecord, AlertsOf, Change, Commit, Committed, Home, KeyRecord, OPEN_ALERTS_MAX, Records, Registry,
-    ScopeRecord, SessionRecord, SigningSecret, UnitRecord, UserRecord, WebhookRecord, most_pressing, urgency,
+    AlertRecord, AlertsOf, Change, Commit, Committed, Home, KeyRecord, LinkRecord, OPEN_ALERTS_MAX,
+    OPEN_TASKS_MAX, Records, Registry, ScopeRecord, SessionRecord, SigningSecret, TaskRecord, TasksOf,
+    UnitRecord, UserRecord, WebhookRecord, most_pressing, urgency,
 };
 pub use rooms::{RoomMember, Rooms};
 

@@ -1,9 +1,10 @@
 use super::{EngineError, NewDelivery, TimeRange};
 use async_trait::async_trait;
 use sentinel_model::{
-    Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId, UserName,
+    Patrol, PatrolId, Permission, Role, Scope, ScopePath, TaskId, Time, UnitId, UserName,
     alerts::{Alert, AlertKind},
     audit::AuditEntry,
+    dispatch::Task,
     filters::Filters,
     webhook::WantedEvents,
 };
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt};
 
 /// The durable records: hierarchy, units, people, keys, sessions, webhooks, patrols,
-/// alerts.
+/// alerts, tasks.
 ///
 /// The running program works on its own copy in memory (`directory`), loaded at
 /// start; every change is committed here first. A commit is atomic and on disk
@@ -20,7 +21,7 @@ use std::{collections::HashMap, fmt};
 /// changes nothing.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
-    /// Everything but ended patrols, acknowledged alerts and expired sessions.
+    /// Everything but ended patrols, acknowledged alerts, closed tasks and expired sessions.
     async fn load(&self, now: Time) -> Result<Records, EngineError>;
 
     /// Whether other nodes may commit too.
@@ -67,8 +68,18 @@ pub trait Registry: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<AlertRecord>, EngineError>;
 
-    /// Forgets the acknowledged alerts that were raised before a time.
-    async fn drop_acknowledged(&self, before: Time) -> Result<(), EngineError>;
+    /// Forgets the acknowledged alerts and the closed tasks that are from before a time.
+    async fn drop_ended(&self, before: Time) -> Result<(), EngineError>;
+
+    async fn task(&self, id: &TaskId) -> Result<Option<TaskRecord>, EngineError>;
+
+    /// Tasks from behind `(created_at, id)`, or from the newest, newest first.
+    async fn tasks(
+        &self,
+        of: &TasksOf,
+        behind: Option<(Time, TaskId)>,
+        limit: usize,
+    ) -> Result<Vec<TaskRecord>, EngineError>;
 
     /// The installation's secret of that name, made at first asking: 32 random bytes.
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError>;
@@ -109,6 +120,10 @@ pub struct Records {
     pub patrols: Vec<Patrol>,
     /// The open ones, at most [`OPEN_ALERTS_MAX`]: [`most_pressing`].
     pub alerts: Vec<AlertRecord>,
+    /// The open ones.
+    pub tasks: Vec<TaskRecord>,
+    /// The highest [`TaskRecord::number`] that was ever given, 0 where none was.
+    pub last_task: u64,
 }
 
 /// One durable change; `Put` makes or replaces the record of that id. A patrol stays its
@@ -132,6 +147,7 @@ pub enum Change {
     DropAlert {
         id: String,
     },
+    PutTask(TaskRecord),
     /// Into the [`Outbox`](super::Outbox), where none of that id is there. Not among what is loaded.
     PutDelivery(NewDelivery),
     /// Adds to the audit log.
@@ -241,6 +257,70 @@ pub struct AlertsOf {
     pub is_open: Option<bool>,
     pub kind: Option<AlertKind>,
     pub unit: Option<UnitId>,
+}
+
+/// Open tasks that there may be: the running program holds all of them.
+pub const OPEN_TASKS_MAX: usize = 20_000;
+
+/// An incident or an order, and who sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    pub task: Task,
+    /// Counts the tasks whose id was made here; 0 where it came from elsewhere.
+    pub number: u64,
+    /// Every scope that sees it, with all that are above: its own, and those of the stations whose
+    /// units it was ever assigned to.
+    pub scopes: Vec<Scope>,
+    /// The links by which a customer follows an order, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkRecord>,
+}
+
+/// A link of an order. Its token is made from its id and a secret, so that it can be shown again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRecord {
+    pub id: String,
+    pub created_at: Time,
+    /// `user:chief5` or `key:1f…`.
+    pub created_by: String,
+    pub expires_at: Time,
+    pub revoked_at: Option<Time>,
+}
+
+impl TaskRecord {
+    /// What it is found by: the scopes that see it, and `unit:PC-1` for each unit that it was
+    /// assigned to.
+    pub fn keys(&self) -> Vec<String> {
+        let scopes = self.scopes.iter().map(Scope::to_string);
+        let units = self.task.assignments.iter().map(|assignment| unit_key(&assignment.unit_id));
+        let mut keys: Vec<String> = scopes.chain(units).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
+
+fn unit_key(unit: &UnitId) -> String {
+    format!("unit:{unit}")
+}
+
+/// Which tasks are looked for; what is none does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct TasksOf {
+    pub is_order: Option<bool>,
+    pub is_open: Option<bool>,
+    /// That see it.
+    pub scope: Option<Scope>,
+    /// That it was ever assigned to.
+    pub unit: Option<UnitId>,
+}
+
+impl TasksOf {
+    /// Those of [`TaskRecord::keys`] that it must have, the one that the fewest have last.
+    pub fn keys(&self) -> Vec<String> {
+        let scope = self.scope.iter().map(Scope::to_string);
+        scope.chain(self.unit.iter().map(unit_key)).collect()
+    }
 }
 
 /// An endpoint that is told of what happens in a scope.

@@ -1,5 +1,6 @@
 //! What callers may read of units: bounded by a grant, computed here.
 
+pub mod nearest;
 pub mod placed;
 mod taken;
 pub mod thin;
@@ -42,6 +43,10 @@ impl Reads {
         Ok(self.as_unit(entry, location, self.clock.now()))
     }
 
+    fn status(&self, entry: &UnitEntry, location: Option<&Location>, now: Time) -> UnitStatus {
+        self.silence.status(entry, location, self.directory.is_on_task(&entry.record.id), now)
+    }
+
     fn as_unit(&self, entry: &UnitEntry, location: Option<Location>, now: Time) -> Unit {
         let patrol_id = entry.patrol.map(|patrol| patrol.id);
         Unit {
@@ -49,7 +54,7 @@ impl Reads {
             name: entry.record.name.clone(),
             kind: entry.record.kind.clone(),
             station: entry.path().station(),
-            status: self.silence.status(entry, location.as_ref(), now),
+            status: self.status(entry, location.as_ref(), now),
             patrol_id,
             location: location.map(|location| Location { patrol_id, ..location }),
         }
@@ -83,7 +88,7 @@ impl Reads {
         let now = self.clock.now();
         let mut counts: HashMap<Scope, ScopeCounts> = HashMap::new();
         for (unit, location) in entries.iter().zip(&locations) {
-            let status = self.silence.status(unit, location.as_ref(), now);
+            let status = self.status(unit, location.as_ref(), now);
             for scope in unit.path().scopes() {
                 let count = counts.entry(scope).or_default();
                 count.units += 1;
@@ -112,8 +117,7 @@ impl Reads {
             self.directory.unit(&location.unit_id).is_some_and(|unit| {
                 grant.covers(&unit.path())
                     && unit.patrol.is_some()
-                    && (!free_only
-                        || self.silence.status(&unit, Some(location), now) == UnitStatus::Available)
+                    && (!free_only || self.status(&unit, Some(location), now) == UnitStatus::Available)
             })
         };
         let query = NearbyQuery { latitude: at.0, longitude: at.1, radius_m, limit, keep: &keep };

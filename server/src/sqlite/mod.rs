@@ -17,6 +17,7 @@ mod outbox;
 mod readers;
 mod records;
 pub mod registry;
+mod tasks;
 mod writer;
 
 pub use archive::SqliteArchive;

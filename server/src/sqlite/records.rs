@@ -4,7 +4,7 @@
 //! columns. That a unit has at most one active patrol is a constraint of the file:
 //! a commit that would break it fails whole.
 
-use super::{alerts, outbox};
+use super::{alerts, outbox, tasks};
 use crate::ports::{Change, Queued};
 use rusqlite::{Connection, Row, Transaction, params};
 use sentinel_model::{Patrol, PatrolId, Time, UnitId};
@@ -83,6 +83,7 @@ pub fn apply(tx: &Transaction<'_>, change: &Change) -> Result<(), RecordError> {
         }
         Change::PutAlert(record) => alerts::put(tx, record),
         Change::DropAlert { id } => alerts::remove(tx, id),
+        Change::PutTask(record) => tasks::put(tx, record),
         Change::PutDelivery(delivery) => outbox::put(tx, &Queued::new(delivery.clone())),
         Change::Audit(entry) => put(tx, "audit", &entry.id, entry),
     }

@@ -12,18 +12,27 @@ use super::{
     outbox,
     readers::Readers,
     records::{self, RecordError, apply, bodies, patrols, secrets},
+    tasks,
 };
 use crate::ports::{
-    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TimeRange,
+    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TaskRecord, TasksOf,
+    TimeRange,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use sentinel_model::{Patrol, PatrolId, Scope, Time, UnitId, audit::AuditEntry};
+use sentinel_model::{Patrol, PatrolId, Scope, TaskId, Time, UnitId, audit::AuditEntry};
 use std::{collections::HashMap, path::Path, thread::JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
 const SCHEMA: Migrations = Migrations {
-    steps: &[records::SCHEMA, key_uses::SCHEMA, outbox::SCHEMA, records::AUDIT, alerts::SCHEMA],
+    steps: &[
+        records::SCHEMA,
+        key_uses::SCHEMA,
+        outbox::SCHEMA,
+        records::AUDIT,
+        alerts::SCHEMA,
+        tasks::SCHEMA,
+    ],
 };
 
 /// Requests that may wait for the thread before callers do.
@@ -114,6 +123,8 @@ impl Registry for SqliteRegistry {
                 webhooks: bodies(db, "webhook")?,
                 patrols: patrols(db, "ended_at IS NULL ORDER BY id", [])?,
                 alerts: alerts::open_ones(db)?,
+                tasks: tasks::open_ones(db)?,
+                last_task: tasks::last_number(db)?,
             })
         })
         .await
@@ -217,8 +228,27 @@ impl Registry for SqliteRegistry {
         self.read("reading a list of alerts", move |db| alerts::find(db, &of, behind, limit)).await
     }
 
-    async fn drop_acknowledged(&self, before: Time) -> Result<(), EngineError> {
-        self.run("forgetting old alerts", move |db| alerts::drop_acknowledged(db, before)).await
+    async fn drop_ended(&self, before: Time) -> Result<(), EngineError> {
+        self.run("forgetting old alerts and tasks", move |db| {
+            alerts::drop_acknowledged(db, before)?;
+            tasks::drop_closed(db, before)
+        })
+        .await
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<TaskRecord>, EngineError> {
+        let id = id.clone();
+        self.read("reading a task", move |db| tasks::one(db, &id)).await
+    }
+
+    async fn tasks(
+        &self,
+        of: &TasksOf,
+        behind: Option<(Time, TaskId)>,
+        limit: usize,
+    ) -> Result<Vec<TaskRecord>, EngineError> {
+        let of = of.clone();
+        self.read("reading a list of tasks", move |db| tasks::find(db, &of, behind, limit)).await
     }
 
     async fn secret(&self, name: &'static str) -> Result<[u8; 32], EngineError> {

@@ -123,13 +123,13 @@ pub fn of_status(
     let event = match status {
         UnitStatus::Stale => WebhookEvent::UnitStale,
         UnitStatus::Offline => WebhookEvent::UnitOffline,
-        UnitStatus::Available => WebhookEvent::UnitAvailable,
-        UnitStatus::OnTask | UnitStatus::OffDuty => return Vec::new(),
+        UnitStatus::Available | UnitStatus::OnTask => WebhookEvent::UnitAvailable,
+        UnitStatus::OffDuty => return Vec::new(),
     };
     let Some(patrol) = unit.patrol else { return Vec::new() };
     let mark = match status {
         // It is heard of again and again, and two who look see it at different moments.
-        UnitStatus::Available => heard_at.ms().div_euclid(lasts_ms.max(1)),
+        UnitStatus::Available | UnitStatus::OnTask => heard_at.ms().div_euclid(lasts_ms.max(1)),
         _ => heard_at.ms(),
     };
     let mark = format!("{} {mark}", patrol.id);

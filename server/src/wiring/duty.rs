@@ -1,7 +1,9 @@
 //! What somebody has to see to wherever nodes share their engines, for the live side to be
 //! true: workers do it, and where none is left, a node stands in.
 
-use crate::{alerts::Alerts, housekeeping::Chore, live::status::StatusWatch, patrols::Patrols};
+use crate::{
+    alerts::Alerts, dispatch::Dispatch, housekeeping::Chore, live::status::StatusWatch, patrols::Patrols,
+};
 use std::{sync::Arc, time::Duration};
 
 /// The lease under which chores are done, these and a worker's own.
@@ -17,6 +19,7 @@ pub fn live_chores(
     patrols: Arc<Patrols>,
     watch: Arc<StatusWatch>,
     alerts: Arc<Alerts>,
+    dispatch: Arc<Dispatch>,
     kept: Option<Duration>,
 ) -> Vec<Chore> {
     let seconds = Duration::from_secs;
@@ -37,6 +40,12 @@ pub fn live_chores(
         })
         .at_first(seconds(5), seconds(60)),
         close_old(alerts, kept),
+        Chore::new("telling steps of tasks again", seconds(5), {
+            move || {
+                let dispatch = dispatch.clone();
+                async move { dispatch.tell_again().await }
+            }
+        }),
     ]
 }
 

@@ -102,7 +102,7 @@ async fn expire(
         }
         let before = Time(clock.now().0.saturating_sub(kept_ms));
         let dropped = match intake.drop_before(before).await {
-            Ok(()) => records.drop_acknowledged(before).await,
+            Ok(()) => records.drop_ended(before).await,
             error => error,
         };
         if let Err(error) = dropped {

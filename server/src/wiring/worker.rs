@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::{Shared, WorkerConfig},
     directory::Directory,
+    dispatch::{Dispatch, estimate::Estimator},
     housekeeping::{self, Chore},
     http,
     live::status::StatusWatch,
@@ -85,8 +86,17 @@ pub async fn work(
         move || *on_duty.borrow() && !stop.is_cancelled()
     };
     let mut chores = chores(&base, &shared, &clock, go_on);
+    let dispatch = Arc::new(Dispatch {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        bus: base.bus.clone(),
+        rooms: base.rooms.clone(),
+        positions: base.positions.clone(),
+        silence,
+        estimator: Estimator::default(),
+    });
     let alerts = Arc::new(Alerts { clock: clock.clone(), directory, bus: base.bus.clone() });
-    chores.extend(live_chores(patrols, watch, alerts, shared.retention));
+    chores.extend(live_chores(patrols, watch, alerts, dispatch, shared.retention));
     housekeeping::keep(chores, &on_duty, &tasks, &stop);
     // Every worker says how many there are, whoever of them is asked.
     housekeeping::keep(vec![count_dead_letters(&base)], &watch::channel(true).1, &tasks, &stop);
@@ -148,7 +158,7 @@ fn chores(
             let before = clock.now().plus_ms(-kept_ms);
             async move {
                 archive.drop_before(before).await?;
-                registry.drop_acknowledged(before).await
+                registry.drop_ended(before).await
             }
         }));
     }

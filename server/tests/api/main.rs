@@ -15,6 +15,7 @@ mod exports;
 mod filters;
 mod formats;
 mod imports;
+mod incidents;
 mod ingest;
 mod ingest_shown;
 mod ingest_whom;

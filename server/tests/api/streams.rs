@@ -223,8 +223,12 @@ async fn filters_narrow_what_is_shown() {
         match frame(&mut some).await {
             ServerFrame::Positions(p) => moved.extend(p.units.iter().map(|unit| unit.id.to_string())),
             // That its first fix made it available may be told only now.
-            ServerFrame::Event(event) if event.kind() == "status" => moved.push(event.unit().to_string()),
-            ServerFrame::Event(event) => told.push((event.kind(), event.unit().to_string())),
+            ServerFrame::Event(event) if event.kind() == "status" => {
+                moved.push(event.unit().expect("of a unit").to_string())
+            }
+            ServerFrame::Event(event) => {
+                told.push((event.kind(), event.unit().expect("of a unit").to_string()))
+            }
             frame => panic!("{frame:?}"),
         }
     }
@@ -280,7 +284,10 @@ async fn each_of_many_filtered_streams_is_told_of_its_own_units_alone() {
                     }
                     // That its first fix made it available may be told only now.
                     ServerFrame::Event(event) => {
-                        assert!(names.contains(&event.unit().to_string()), "{event:?} at {names:?}");
+                        assert!(
+                            names.contains(&event.unit().expect("of a unit").to_string()),
+                            "{event:?} at {names:?}"
+                        );
                     }
                     frame => panic!("{frame:?}"),
                 }
@@ -308,7 +315,7 @@ async fn a_filtered_stream_goes_on_from_its_last_id_too() {
     server.start_patrol("PC-2", 5).await;
     events.open("units=PC-2", &[("last-event-id", &last)]).await;
     let ServerFrame::Event(event) = frame(&mut events).await else { panic!("what it missed") };
-    assert_eq!((event.kind(), event.unit().as_str()), ("unit_joined", "PC-2"));
+    assert_eq!((event.kind(), event.unit().expect("of a unit").as_str()), ("unit_joined", "PC-2"));
     events.leave();
     let patrol = server.start_patrol("PC-1", 5).await;
     for n in 0..=EVENT_HISTORY {

@@ -111,9 +111,9 @@ pub async fn dropped_alerts_are_gone_and_old_ones_go_once_they_are_acknowledged(
     let drop_it = vec![Change::PutAlert(acknowledged(&some[0])), Change::DropAlert { id: "a3".into() }];
     commit(&*registry, &mut at, drop_it).await;
     assert_eq!(ids(&registry.alerts(&all(), None, 10).await.expect("reads")), ["a2", "a1", "a0"]);
-    registry.drop_acknowledged(NOW.plus_ms(2)).await.expect("forgets");
+    registry.drop_ended(NOW.plus_ms(2)).await.expect("forgets");
     assert_eq!(ids(&registry.alerts(&all(), None, 10).await.expect("reads")), ["a2", "a1"], "open ones stay");
-    registry.drop_acknowledged(Time(0)).await.expect("forgets");
+    registry.drop_ended(Time(0)).await.expect("forgets");
     let reopened = {
         drop(registry);
         store.open().await

@@ -19,6 +19,7 @@ mod registry;
 mod rooms;
 mod shared_history;
 mod shared_records;
+mod tasks;
 
 use sentinel_model::{Fix, Patrol, PatrolId, Scope, ScopePath, Time, UnitId};
 use sentinel_server::ports::{Registry, RoomMember};

@@ -9,6 +9,12 @@ pub use crate::alerts::{
     dropped_alerts_are_gone_and_old_ones_go_once_they_are_acknowledged,
 };
 pub use crate::key_uses::when_keys_were_last_used_is_kept_and_never_goes_back;
+pub use crate::tasks::{
+    a_page_of_tasks_goes_on_behind_its_last_also_within_a_millisecond,
+    a_task_goes_through_every_state_and_reads_back_as_it_was,
+    old_tasks_go_once_they_are_closed_and_no_number_is_given_twice,
+    tasks_are_found_by_who_sees_them_and_whom_they_were_assigned_to_newest_first,
+};
 use async_trait::async_trait;
 use sentinel_model::{Level, Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId};
 use sentinel_server::ports::{
@@ -48,6 +54,10 @@ macro_rules! registry_contract {
                 alerts_are_found_by_who_sees_them_newest_first_and_only_open_ones_are_loaded
                 a_page_of_alerts_goes_on_behind_its_last_also_within_a_millisecond
                 dropped_alerts_are_gone_and_old_ones_go_once_they_are_acknowledged
+                tasks_are_found_by_who_sees_them_and_whom_they_were_assigned_to_newest_first
+                a_page_of_tasks_goes_on_behind_its_last_also_within_a_millisecond
+                old_tasks_go_once_they_are_closed_and_no_number_is_given_twice
+                a_task_goes_through_every_state_and_reads_back_as_it_was
             );
         }
     };

@@ -164,7 +164,9 @@ impl Looker {
                         seen.heard_of.insert(id);
                         return;
                     }
-                    Event::Alert(alert) => panic!("nobody calls for help: {alert:?}"),
+                    event @ (Event::Alert(_) | Event::Incident(_) | Event::Order(_)) => {
+                        panic!("nobody calls for help: {event:?}")
+                    }
                 }
             }
             frame @ (ServerFrame::Pong(_) | ServerFrame::Error(_)) => panic!("nobody asked: {frame:?}"),

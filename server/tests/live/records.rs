@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use sentinel_model::{Patrol, PatrolId, Time, UnitId, audit::AuditEntry};
+use sentinel_model::{Patrol, PatrolId, TaskId, Time, UnitId, audit::AuditEntry};
 use sentinel_server::ports::{
-    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TimeRange,
+    AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TaskRecord, TasksOf,
+    TimeRange,
 };
 
 /// Each node begins with nothing and reads the commits.
@@ -55,7 +56,18 @@ impl Registry for SharedLog {
     ) -> Result<Vec<AlertRecord>, EngineError> {
         Ok(Vec::new())
     }
-    async fn drop_acknowledged(&self, _: Time) -> Result<(), EngineError> {
+    async fn task(&self, _: &TaskId) -> Result<Option<TaskRecord>, EngineError> {
+        Ok(None)
+    }
+    async fn tasks(
+        &self,
+        _: &TasksOf,
+        _: Option<(Time, TaskId)>,
+        _: usize,
+    ) -> Result<Vec<TaskRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn drop_ended(&self, _: Time) -> Result<(), EngineError> {
         Ok(())
     }
     async fn audit(&self, _: Option<&str>, _: usize) -> Result<Vec<AuditEntry>, EngineError> {

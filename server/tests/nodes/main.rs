@@ -36,6 +36,7 @@ mod starts;
 mod stories;
 mod streams;
 mod subscriptions;
+mod tasks;
 mod town;
 mod webhooks;
 

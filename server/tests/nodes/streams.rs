@@ -79,7 +79,9 @@ async fn who_comes_back_at_another_node_gets_what_it_missed_and_nothing_twice(mu
         let mut missed = Vec::new();
         while missed.len() < 3 {
             match frame(&mut events).await.0 {
-                ServerFrame::Event(event) => missed.push((event.offset(), event.unit().to_string())),
+                ServerFrame::Event(event) => {
+                    missed.push((event.offset(), event.unit().expect("of a unit").to_string()))
+                }
                 other => panic!("what it missed comes first: {other:?}"),
             }
         }

@@ -273,6 +273,15 @@ impl Task {
         self.outcome.is_some()
     }
 
+    pub fn is_order(&self) -> bool {
+        matches!(self.what, What::Order(_))
+    }
+
+    /// When something last happened to it.
+    pub fn changed_at(&self) -> Time {
+        self.timeline.last().map_or(self.created_at, |last| last.at)
+    }
+
     pub fn assignment(&self, id: &str) -> Option<&Assignment> {
         self.assignments.iter().find(|assignment| assignment.id == id)
     }

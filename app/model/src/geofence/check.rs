@@ -157,7 +157,7 @@ mod tests {
         let star: Vec<(f64, f64)> = (0..500)
             .map(|n: u16| {
                 let (up, aside) = (f64::from(n) * std::f64::consts::TAU / 500.0).sin_cos();
-                let reach = if n % 2 == 0 { 1.0 } else { 0.5 };
+                let reach = if n.is_multiple_of(2) { 1.0 } else { 0.5 };
                 (9.9 + up * reach, 76.2 + aside * reach)
             })
             .collect();

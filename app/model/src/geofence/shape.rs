@@ -61,7 +61,7 @@ impl Shape {
     /// Whether a place is in it or on its border.
     pub fn contains(&self, latitude: f64, longitude: f64) -> bool {
         match self {
-            Shape::Circle(circle) => circle.from_middle_m(latitude, longitude) <= circle.radius_m,
+            Shape::Circle(circle) => circle.middle_to_m(latitude, longitude) <= circle.radius_m,
             Shape::Polygon(polygon) => polygon.contains(latitude, longitude),
         }
     }
@@ -71,7 +71,7 @@ impl Shape {
     /// kilometres, and rough farther away.
     pub fn distance_m(&self, latitude: f64, longitude: f64) -> f64 {
         match self {
-            Shape::Circle(circle) => (circle.from_middle_m(latitude, longitude) - circle.radius_m).max(0.0),
+            Shape::Circle(circle) => (circle.middle_to_m(latitude, longitude) - circle.radius_m).max(0.0),
             Shape::Polygon(polygon) if polygon.contains(latitude, longitude) => 0.0,
             Shape::Polygon(polygon) => polygon.to_outline_m(latitude, longitude),
         }
@@ -86,7 +86,7 @@ impl Shape {
 }
 
 impl Circle {
-    fn from_middle_m(&self, latitude: f64, longitude: f64) -> f64 {
+    fn middle_to_m(&self, latitude: f64, longitude: f64) -> f64 {
         distance_m((self.latitude, self.longitude), (latitude, longitude))
     }
 

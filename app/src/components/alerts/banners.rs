@@ -15,7 +15,8 @@ use leptos::prelude::*;
 use sentinel_model::alerts::Alert;
 
 const MOST: usize = 3;
-/// On a phone more would cover the map; where the drawer is open, they are all in it.
+/// On a phone more would cover the map, and beside a unit's drawer the unit; where the alerts' is
+/// open, they are all in it.
 const MOST_BESIDE: usize = 1;
 
 #[component]
@@ -28,7 +29,7 @@ pub fn Banners() -> impl IntoView {
     };
     let most = move || match waiting() {
         // Only a browser has calls to show, and only it knows how wide it is.
-        1.. if alerts.drawer.get() || media(NARROW) => MOST_BESIDE,
+        1.. if alerts.drawer.get() || console.selected.get().is_some() || media(NARROW) => MOST_BESIDE,
         _ => MOST,
     };
     let shown = move || {

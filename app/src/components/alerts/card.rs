@@ -114,9 +114,16 @@ fn AlertActions(alert: Alert, banner: bool) -> impl IntoView {
         let (asks, held) = (asking.get(), Some(held.clone()));
         let is_held = banner && console.alerts.held.read_untracked() == held;
         match asks {
-            true if banner => console.alerts.held.set(held),
+            true if banner => console.alerts.held.set(held.clone()),
             false if is_held => console.alerts.held.set(None),
             _ => {}
+        }
+        let id = held.clone().unwrap_or_default();
+        match asks {
+            true => console.alerts.writing.set_value(Some((id, String::new()))),
+            false => console.alerts.writing.update_value(|writing| {
+                writing.take_if(|(other, _)| *other == id);
+            }),
         }
     });
     view! {
@@ -200,6 +207,14 @@ fn Acknowledge(alert: Alert, asking: RwSignal<bool>) -> impl IntoView {
                 autocomplete="off"
                 maxlength=NOTE_MAX.to_string()
                 node_ref=note
+                on:input=move |e| {
+                    let typed = event_target_value(&e);
+                    console.alerts.writing.update_value(|writing| {
+                        if let Some((_, note)) = writing {
+                            *note = typed;
+                        }
+                    });
+                }
             />
             <p class="alert-failed" role="alert" hidden=move || failed.read().is_none()>
                 {text(move || failed.get().map(|why| format!("Not acknowledged. {why}")).unwrap_or_default())}

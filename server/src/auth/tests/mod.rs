@@ -16,12 +16,12 @@ use crate::{
     memory::MemoryBus,
     ports::{
         AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Home, KeyRecord, Records, Registry,
-        ScopeRecord, SessionRecord, TimeRange, UnitRecord, UserRecord,
+        ScopeRecord, SessionRecord, TaskRecord, TasksOf, TimeRange, UnitRecord, UserRecord,
     },
 };
 use async_trait::async_trait;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use sentinel_model::{Level, Patrol, PatrolId, Permission, Role, Scope, ScopePath, Time, UnitId};
+use sentinel_model::{Level, Patrol, PatrolId, Permission, Role, Scope, ScopePath, TaskId, Time, UnitId};
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
@@ -73,7 +73,18 @@ impl Registry for Nowhere {
     ) -> Result<Vec<AlertRecord>, EngineError> {
         Ok(Vec::new())
     }
-    async fn drop_acknowledged(&self, _: Time) -> Result<(), EngineError> {
+    async fn task(&self, _: &TaskId) -> Result<Option<TaskRecord>, EngineError> {
+        Ok(None)
+    }
+    async fn tasks(
+        &self,
+        _: &TasksOf,
+        _: Option<(Time, TaskId)>,
+        _: usize,
+    ) -> Result<Vec<TaskRecord>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn drop_ended(&self, _: Time) -> Result<(), EngineError> {
         Ok(())
     }
     async fn audit(

@@ -246,6 +246,8 @@ impl State {
                 }
                 self.alerts.push_back(Arc::new(alert.clone()));
             }
+            // Whoever begins anew asks for the list of them.
+            Event::Incident(_) | Event::Order(_) => {}
         }
     }
 

@@ -312,3 +312,33 @@ async fn what_leads_inside_by_now_is_refused_at_the_connection() {
     }
     assert!(receiver.got().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_asked_for_by_hand_is_sent_at_once_to_one_that_is_failing_too() {
+    let server = serve().await;
+    let admin = server.sign_in("admin").await;
+    let receiver = Receiver::start().await;
+    receiver.answer_by(How::Status(500));
+    let (webhook, _) = make(&server, &admin, &receiver.url(), "zone:3", &["*"]).await;
+    let test = format!("/api/v1/webhooks/{webhook}/test");
+    let is_failing = || async { one(&server, &admin, &webhook).await.failing_since.is_some() };
+    for n in 1..=5 {
+        server.post(&admin, &test, json!({})).await;
+        receiver.until(n).await;
+    }
+    within(Duration::from_secs(60), "it counts as failing", is_failing).await;
+    // The clock stands still, so that no turn of it comes.
+    server.post(&admin, &test, json!({})).await;
+    receiver.until(6).await;
+    receiver.answer_by(How::Status(204));
+    let log = until_log(&server, &admin, &webhook, "six were tried", |log| {
+        log.len() == 6 && log.iter().all(|delivery| !delivery.attempts.is_empty())
+    })
+    .await;
+    let oldest = &log[5].id;
+    assert!(is_failing().await);
+    let again = format!("/api/v1/webhooks/{webhook}/deliveries/{oldest}/redeliver");
+    assert_eq!(server.post(&admin, &again, json!({})).await.status, StatusCode::ACCEPTED);
+    assert_eq!(receiver.until(7).await[6].id(), oldest);
+    within(Duration::from_secs(60), "it is well again", || async { !is_failing().await }).await;
+}

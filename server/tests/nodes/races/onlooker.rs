@@ -220,7 +220,9 @@ impl Onlooker {
                 self.note_patrol(scope, left.id, left.patrol);
             }
             Event::Status(status) => self.note_patrol(scope, status.id, status.patrol),
-            Event::Alert(alert) => panic!("nobody calls for help: {alert:?}"),
+            event @ (Event::Alert(_) | Event::Incident(_) | Event::Order(_)) => {
+                panic!("nobody calls for help: {event:?}")
+            }
         }
     }
 

@@ -103,7 +103,7 @@ impl Watcher {
                 assert!(self.held.units.remove(&left.patrol).is_some(), "it was there");
             }
             Event::Status(status) => assert_eq!(status.id, account.id),
-            Event::Alert(_) => unreachable!("checked before"),
+            Event::Alert(_) | Event::Incident(_) | Event::Order(_) => unreachable!("of no unit"),
         }
     }
 

@@ -1,0 +1,89 @@
+//! The tasks that are open, by id and by the units that are on them, and those closed last.
+
+use crate::ports::TaskRecord;
+use sentinel_model::{Scope, TaskId, Time, UnitId};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+/// Closed ones that are remembered: more than are closed within the time that telling takes.
+const CLOSED: usize = 1_000;
+
+#[derive(Default)]
+pub(super) struct OpenTasks {
+    by_id: BTreeMap<TaskId, Arc<TaskRecord>>,
+    /// Of each unit that is on any, oldest first.
+    by_unit: HashMap<UnitId, Vec<TaskId>>,
+    closed: VecDeque<Arc<TaskRecord>>,
+    last_number: u64,
+}
+
+impl OpenTasks {
+    pub fn get(&self, id: &TaskId) -> Option<Arc<TaskRecord>> {
+        self.by_id.get(id).cloned()
+    }
+
+    /// Those that a scope sees, by id.
+    pub fn seen_by(&self, scope: Scope) -> Vec<Arc<TaskRecord>> {
+        self.by_id.values().filter(|record| record.scopes.contains(&scope)).cloned().collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Those that something happened to since a time, closed ones too.
+    pub fn since(&self, at: Time) -> Vec<Arc<TaskRecord>> {
+        let is_new = |record: &&Arc<TaskRecord>| record.task.changed_at() >= at;
+        self.by_id.values().chain(&self.closed).filter(is_new).cloned().collect()
+    }
+
+    /// The tasks that a unit is on.
+    pub fn of_unit(&self, unit: &UnitId) -> Vec<Arc<TaskRecord>> {
+        self.by_unit.get(unit).into_iter().flatten().filter_map(|id| self.get(id)).collect()
+    }
+
+    pub fn is_on_task(&self, unit: &UnitId) -> bool {
+        self.by_unit.contains_key(unit)
+    }
+
+    /// The highest number that was given.
+    pub fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    pub fn given(&mut self, number: u64) {
+        self.last_number = self.last_number.max(number);
+    }
+
+    pub fn put(&mut self, record: TaskRecord) {
+        self.given(record.number);
+        self.remove(&record.task.id);
+        let record = Arc::new(record);
+        if record.task.is_closed() {
+            if self.closed.len() == CLOSED {
+                self.closed.pop_front();
+            }
+            self.closed.push_back(record);
+            return;
+        }
+        let id = &record.task.id;
+        for active in record.task.active() {
+            self.by_unit.entry(active.unit_id.clone()).or_default().push(id.clone());
+        }
+        self.by_id.insert(id.clone(), record);
+    }
+
+    fn remove(&mut self, id: &TaskId) {
+        let Some(before) = self.by_id.remove(id) else { return };
+        for active in before.task.active() {
+            if let Some(tasks) = self.by_unit.get_mut(&active.unit_id) {
+                tasks.retain(|task| task != id);
+                if tasks.is_empty() {
+                    self.by_unit.remove(&active.unit_id);
+                }
+            }
+        }
+    }
+}
