@@ -19,7 +19,7 @@ use estimate::Estimator;
 use futures::future::join_all;
 use sentinel_model::{
     Location, Scope, TaskId, Time, UnitId, UnitStatus,
-    dispatch::{AssignmentState, By, NewAssignment, NewTask, Order, Refusal, Step, Task, What},
+    dispatch::{AssignmentState, By, NewAssignment, NewTask, Refusal, Step, Task, What},
     live::{Event, IncidentEvent, OrderEvent, StatusChanged},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -429,10 +429,4 @@ pub fn by(caller: &Caller) -> By {
         Caller::Unit(unit) => unit.entry().record.name.clone(),
     };
     By { by: caller.to_string(), name }
-}
-
-/// Whether an order is one that a customer may follow now, and who drives.
-pub fn driver(record: &TaskRecord) -> Option<&UnitId> {
-    let What::Order(Order { .. }) = &record.task.what else { return None };
-    record.task.active().next().map(|assignment| &assignment.unit_id)
 }
