@@ -74,7 +74,7 @@ impl Console {
 
 /// A part as the server wrote it. The browser leaves it so, and makes nothing of its own.
 pub fn as_sent(part: impl FnOnce() -> AnyView) -> AnyView {
-    let html = platform::on_server(|| part().to_html()).unwrap_or_default();
+    let html = platform::on_server(|| untrack(part).to_html()).unwrap_or_default();
     view! { <div class="as-sent" inner_html=html></div> }.whole()
 }
 

@@ -129,7 +129,8 @@ pub fn Palette() -> impl IntoView {
         });
         on_cleanup(move || handle.remove());
     });
-    view! { {part(move || console.parts().map(|parts| (parts.palette)(ahead.get_value())))} }.whole()
+    view! { {part(move || console.parts().map(|parts| untrack(|| (parts.palette)(ahead.get_value()))))} }
+        .whole()
 }
 
 /// `ahead` is what was typed before it was here.

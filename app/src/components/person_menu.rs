@@ -88,7 +88,7 @@ pub fn PersonMenu() -> impl IntoView {
             </summary>
             <div class="menu-card">
                 {part(move || Some(match console.parts() {
-                    Some(parts) => (parts.person_card)(),
+                    Some(parts) => untrack(|| (parts.person_card)()),
                     None => as_sent(person_card),
                 }))}
             </div>

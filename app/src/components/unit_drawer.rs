@@ -33,7 +33,7 @@ pub fn UnitDrawer() -> impl IntoView {
                             {part(move || {
                                 let id = id.clone();
                                 Some(match console.parts() {
-                                    Some(parts) => (parts.unit_card)(id),
+                                    Some(parts) => untrack(|| (parts.unit_card)(id)),
                                     None if first.as_ref() == Some(&id) => as_sent(|| unit_card(id)),
                                     None => waiting(&id),
                                 })

@@ -70,7 +70,7 @@ fn Opened() -> impl IntoView {
             }
         >
             {part(move || Some(match console.parts() {
-                Some(parts) => (parts.alerts_body)(),
+                Some(parts) => untrack(|| (parts.alerts_body)()),
                 None => head(console, None),
             }))}
         </aside>
