@@ -3,8 +3,10 @@
 //! An alert is a record: committed with its deliveries, then told to the live streams of every
 //! scope above its station, once. So whoever begins anew finds it among the open ones, and what
 //! a process that was killed had committed and not told is told when the device sends it again.
-//! Devices raise them ([`crate::ingest`]); the first who acknowledges one stays. What nobody
-//! acknowledges is closed at last ([`Alerts::close_old`]), but for calls for help.
+//! Devices raise them ([`crate::ingest`]), and who watches units ([`crate::watch`],
+//! [`crate::live::status`]); the first who acknowledges one stays. What nobody acknowledges goes up
+//! the hierarchy ([`Alerts::escalate`]), and is closed at last ([`Alerts::close_old`]), but for
+//! calls for help.
 
 use crate::{
     audit,
@@ -16,11 +18,11 @@ use crate::{
 };
 use futures::future::{join_all, try_join_all};
 use sentinel_model::{
-    Time,
-    alerts::{Acknowledgement, Alert, AlertKind},
+    Scope, Time, UnitId,
+    alerts::{Acknowledgement, Alert, AlertKind, Escalation},
     live::{AlertEvent, Event},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 /// Alerts that are told at the same time.
 const TOLD_AT_ONCE: usize = 16;
@@ -31,6 +33,13 @@ const FENCE_OPEN_MS: i64 = 24 * 3_600_000;
 
 /// Alerts that are closed by one commit.
 const CLOSED_AT_ONCE: usize = 200;
+
+/// After how long a call for help that nobody has taken goes up one level, where the rules of its
+/// station say nothing.
+const SOS_ESCALATES_AFTER_S: u32 = 120;
+
+/// Alerts that go up by one commit.
+const ESCALATED_AT_ONCE: usize = 200;
 
 /// Longer than anybody takes between keeping an alert and telling of it.
 const TOLD_BY_NOW_MS: i64 = 60_000;
@@ -122,8 +131,7 @@ impl Alerts {
     pub async fn close_old(&self, kept: Option<Duration>) -> Result<(), EngineError> {
         let now = self.clock.now();
         let kept = kept.map(|kept| now.plus_ms(-i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)));
-        let (by, note) = ("sentinel".to_owned(), "closed by itself: nobody took it in time".to_owned());
-        let by = Acknowledgement { at: now, name: "Sentinel".into(), by, note };
+        let by = self.by_itself("closed by itself: nobody took it in time");
         for kind in AlertKind::ALL {
             let a_day_ago = (kind != AlertKind::Sos).then(|| now.plus_ms(-FENCE_OPEN_MS));
             let Some(before) = a_day_ago.max(kept) else { continue };
@@ -137,6 +145,80 @@ impl Alerts {
             }
         }
         Ok(())
+    }
+
+    /// Takes alerts that nobody has taken one level up: to the division of their station, its zone,
+    /// at last its district, each after the time that the rules of the station say.
+    pub async fn escalate(&self) -> Result<(), EngineError> {
+        let now = self.clock.now();
+        let is_due = |record: &AlertRecord| self.goes_up(record, now).is_some();
+        let due = self.directory.open_alerts_that(is_due);
+        for some in due.chunks(ESCALATED_AT_ONCE) {
+            let taken = self
+                .directory
+                .change(|| {
+                    let held = some.iter().filter_map(|record| self.directory.open_alert(&record.alert.id));
+                    let up = |held: Arc<AlertRecord>| {
+                        let to = self.goes_up(&held, now)?;
+                        let mut record = (*held).clone();
+                        record.alert.escalated.push(Escalation { at: now, to });
+                        Some(record)
+                    };
+                    let taken: Vec<AlertRecord> = held.filter_map(up).collect();
+                    let changes = taken.iter().flat_map(|record| {
+                        let deliveries = enqueue::of_escalation(&self.directory, record);
+                        std::iter::once(Change::PutAlert(record.clone())).chain(deliveries)
+                    });
+                    Ok::<_, EngineError>((changes.collect(), taken))
+                })
+                .await?;
+            for record in &taken {
+                let alert = &record.alert;
+                tracing::warn!(alert = alert.id, unit = %alert.unit_id, kind = alert.kind.as_str(), "nobody has taken an alert: it goes up");
+            }
+        }
+        // Who ended between keeping and telling told nobody.
+        let is_fresh = |record: &AlertRecord| {
+            record.alert.escalated.last().is_some_and(|last| now.ms_since(last.at) < TOLD_BY_NOW_MS)
+        };
+        for record in self.directory.open_alerts_that(is_fresh) {
+            let AlertRecord { alert, path } = &*record;
+            let told = format!("{}/{}", alert.id, alert.escalated.len());
+            self.bus.publish_once(&told, &path.scopes(), event(now, alert.clone())).await?;
+        }
+        Ok(())
+    }
+
+    /// Where an alert goes to next, if it is time.
+    fn goes_up(&self, AlertRecord { alert, path }: &AlertRecord, now: Time) -> Option<Scope> {
+        let rules = self.directory.alert_rules(alert.station);
+        let asked = rules.and_then(|(_, rules)| rules.escalate_after_s);
+        let after_s = asked.or((alert.kind == AlertKind::Sos).then_some(SOS_ESCALATES_AFTER_S))?;
+        let since = alert.escalated.last().map_or(alert.at, |last| last.at);
+        let [district, zone, division, _] = path.scopes();
+        let to = [division, zone, district].get(alert.escalated.len()).copied()?;
+        (alert.is_open() && now.ms_since(since) >= i64::from(after_s) * 1000).then_some(to)
+    }
+
+    /// Closes the alerts of these kinds that are open of units that gave no more reason for them.
+    pub async fn close_of(
+        &self,
+        units: &HashSet<&UnitId>,
+        kinds: &[AlertKind],
+        note: &str,
+    ) -> Result<(), EngineError> {
+        let ended = |r: &AlertRecord| kinds.contains(&r.alert.kind) && units.contains(&r.alert.unit_id);
+        let found: Vec<AlertRecord> =
+            self.directory.open_alerts_that(ended).iter().map(|record| (**record).clone()).collect();
+        if !found.is_empty() {
+            self.close(&found, &self.by_itself(note), |_| None).await?;
+        }
+        Ok(())
+    }
+
+    fn by_itself(&self, note: &str) -> Acknowledgement {
+        let (by, name) = ("sentinel".to_owned(), "Sentinel".to_owned());
+        Acknowledgement { at: self.clock.now(), by, name, note: note.to_owned() }
     }
 
     /// Acknowledges those that are open, by one commit, and tells so.

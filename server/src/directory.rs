@@ -293,6 +293,11 @@ impl Directory {
     }
 
     /// Whether the alert of that id was acknowledged a moment ago.
+    /// All open ones that `pick` picks, in no order.
+    pub fn open_alerts_that(&self, pick: impl Fn(&AlertRecord) -> bool) -> Vec<Arc<AlertRecord>> {
+        self.tables.read().alerts.that(pick)
+    }
+
     pub fn is_acknowledged(&self, id: &str) -> bool {
         self.tables.read().alerts.is_acknowledged(id)
     }

@@ -8,7 +8,7 @@ use crate::{
     ingest::Ingest,
     live::Hub,
     patrols::Patrols,
-    ports::{Erasure, Health, Intake, Outbox, Positions},
+    ports::{Erasure, Health, Intake, Outbox, Positions, WatchMemory},
     reads::Reads,
     simulator::Simulator,
     webhooks::Sender,
@@ -39,6 +39,7 @@ pub struct Sentinel {
     pub webhooks: Arc<Sender>,
     pub map: MapSettings,
     pub erasure: Arc<dyn Erasure>,
+    pub memory: Arc<dyn WatchMemory>,
     pub health: Arc<dyn Health>,
     pub metrics: PrometheusHandle,
     /// Files that may be sent at once, and to one caller.

@@ -21,15 +21,16 @@ use crate::{
     directory::Directory,
     dispatch::{Dispatch, estimate::Estimator},
     housekeeping,
-    ingest::{Counts, Ingest, alerts::Fences, aside::Aside, limits::UnitLimits},
+    ingest::{Counts, Ingest, alerts::DeviceFences, aside::Aside, limits::UnitLimits},
     live::{Hub, status::StatusWatch},
     patrols::{Patrols, Starts},
     reads::Reads,
     simulator::{Cars, Simulator},
     state::Sentinel,
+    watch::{fences::Fences, watcher::Watcher},
     webhooks::{self, Deliverer, Guard},
 };
-use duty::{LOOK_EVERY, close_old, live_chores};
+use duty::{LOOK_EVERY, alert_chores, keep_watching, live_chores};
 use engines::Engines;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
@@ -81,6 +82,7 @@ pub async fn start(
         erasure,
         health,
         on_duty,
+        memory,
         folder,
     } = engines;
     let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
@@ -123,45 +125,61 @@ pub async fn start(
         silence: config.silence,
         estimator: Estimator::default(),
     });
+    let alerts = Arc::new(Alerts { clock: clock.clone(), directory: directory.clone(), bus: bus.clone() });
+    let fences = Arc::new(Fences::new(directory.clone()));
     let watch = StatusWatch {
         clock: clock.clone(),
         directory: directory.clone(),
         positions: positions.clone(),
         rooms,
         silence: config.silence,
+        alerts: alerts.clone(),
+        fences: fences.clone(),
         every: LOOK_EVERY,
     };
-    let old = Arc::new(Alerts { clock: clock.clone(), directory: directory.clone(), bus: bus.clone() });
-    match on_duty {
+    let watcher = match on_duty {
         Some(on_duty) => {
             let (followed, ends) = (directory.clone(), engines_stop.clone());
             tasks.spawn(async move { followed.follow(ends).await });
+            let watch = Arc::new(watch);
             let chores =
-                live_chores(patrols.clone(), Arc::new(watch), old, dispatch.clone(), config.retention);
+                live_chores(patrols.clone(), watch, alerts.clone(), dispatch.clone(), config.retention);
             housekeeping::keep(chores, &on_duty, &tasks, &stop);
+            None
         }
         None => {
             patrols.mend().await?;
             tasks.spawn(watch.run(stop.clone()));
-            let closing = close_old(old, config.retention);
-            housekeeping::keep(vec![closing], &watch::channel(true).1, &tasks, &stop);
+            let watcher = Watcher::new(
+                archive.clone(),
+                memory.clone(),
+                alerts.clone(),
+                dispatch.clone(),
+                fences,
+            );
+            let watcher = Arc::new(watcher);
+            let mut chores = alert_chores(alerts.clone(), config.retention);
+            chores.push(keep_watching(watcher.clone()));
+            housekeeping::keep(chores, &watch::channel(true).1, &tasks, &stop);
+            Some(watcher)
         }
-    }
+    };
 
     let ingest = Arc::new(Ingest {
         clock: clock.clone(),
         directory: directory.clone(),
         intake: intake.clone(),
         positions: positions.clone(),
-        bus: bus.clone(),
+        bus,
         hub: hub.clone(),
         patrols: patrols.clone(),
         limits: UnitLimits::new(config.unit_rate),
         patrol_by_fix: config.patrol_by_fix,
         counts: Counts::default(),
         aside: Aside::default(),
-        alerts: Alerts { clock: clock.clone(), directory: directory.clone(), bus },
-        fences: Fences::default(),
+        alerts,
+        fences: DeviceFences::default(),
+        watcher,
         began: clock.now(),
     });
     let webhooks =
@@ -199,6 +217,7 @@ pub async fn start(
         webhooks,
         map: crate::demo::map_settings(config),
         erasure,
+        memory,
         health,
         metrics,
         imports: Arc::new(Semaphore::new(IMPORTS_AT_ONCE)),
@@ -219,6 +238,12 @@ impl Running {
     pub async fn end(self) {
         self.sentinel.hub.stop().await;
         self.sentinel.intake.drain().await;
+        if let Some(watcher) = &self.sentinel.ingest.watcher
+            && let Err(error) = watcher.keep().await
+        {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "what is remembered of units could not be kept; it is found out anew");
+        }
         self.sentinel.access.key_uses.write(self.sentinel.directory.registry()).await;
         self.engines_stop.cancel();
         self.tasks.close();

@@ -34,6 +34,10 @@ impl OpenAlerts {
         picked.take(limit).cloned().collect()
     }
 
+    pub fn that(&self, pick: impl Fn(&AlertRecord) -> bool) -> Vec<Arc<AlertRecord>> {
+        self.by_id.values().filter(|record| pick(record)).cloned().collect()
+    }
+
     pub fn is_acknowledged(&self, id: &str) -> bool {
         self.acknowledged.iter().any(|other| other == id)
     }

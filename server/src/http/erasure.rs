@@ -58,6 +58,10 @@ async fn erase(
         let last = sentinel.positions.get(unit_id).await?;
         let erased = sentinel.erasure.erase(unit_id).await?;
         sentinel.positions.remove(unit_id).await?;
+        if let Some(watcher) = &sentinel.ingest.watcher {
+            watcher.let_go(|unit| unit == unit_id);
+        }
+        sentinel.memory.forget(unit_id, sentinel.clock.now()).await?;
         // Nobody who looks on keeps the last place: the unit leaves and comes back without one.
         match sentinel.patrols.renew(unit_id, last).await {
             Ok(()) => {}

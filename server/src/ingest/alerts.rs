@@ -87,12 +87,12 @@ pub fn among(unit: &UnitId, fixes: &[Fix], calls: &[Call], now: Time) -> Vec<Rai
 
 /// How many alerts of fences each unit has raised in the hour that it began.
 #[derive(Default)]
-pub struct Fences {
+pub struct DeviceFences {
     raised: DashMap<UnitId, (Time, u32)>,
     tidied: AtomicI64,
 }
 
-impl Fences {
+impl DeviceFences {
     fn take(&self, unit: &UnitId, now: Time) -> bool {
         // All of them are looked at for that: seldom, however many there are.
         let tidied = Time(self.tidied.load(Ordering::Relaxed));
@@ -248,7 +248,9 @@ impl Ingest {
                 time,
                 place: place.or(last),
                 fence,
+                fence_id: None,
                 acknowledged: None,
+                escalated: Vec::new(),
             };
             AlertRecord { alert, path }
         };

@@ -56,6 +56,11 @@ pub fn pick(
     picked
 }
 
+/// Whether a fix, shown as that position, is hidden behind an earlier one that is shown.
+pub fn is_hidden(filters: &Filters, shown: &Location, position: &Location, fix: &Fix) -> bool {
+    hides(filters, shown, position, filters.invalid && says_invalid(fix))
+}
+
 /// Whether a later position is hidden behind the one that is shown.
 fn hides(filters: &Filters, shown: &Location, position: &Location, said_invalid: bool) -> bool {
     let since_ms = position.time.ms_since(shown.time);

@@ -26,6 +26,7 @@ use crate::{
     live::Hub,
     patrols::{Patrols, Started, member},
     ports::{Bus, EngineError, Intake, IntakeError, Marker, Positions, Put},
+    watch::watcher::Watcher,
 };
 use decode::Posted;
 use finish::even_if_given_up;
@@ -62,7 +63,7 @@ pub fn is_nowhere(fix: &Fix) -> bool {
 /// received where the device's clock is too far ahead. History keeps the device time;
 /// shown by it, the unit would be seen only once that time has come, and its marker
 /// would stand still from when the clock is put right until then.
-fn shown_at(fix: &Fix) -> Time {
+pub fn shown_at(fix: &Fix) -> Time {
     if is_ahead(fix) { fix.received_at } else { fix.time }
 }
 
@@ -84,8 +85,10 @@ pub struct Ingest {
     pub patrol_by_fix: bool,
     pub counts: Counts,
     pub aside: aside::Aside,
-    pub alerts: Alerts,
-    pub fences: alerts::Fences,
+    pub alerts: Arc<Alerts>,
+    pub fences: alerts::DeviceFences,
+    /// Where this process watches what units do; elsewhere workers do.
+    pub watcher: Option<Arc<Watcher>>,
     /// Streams that only this process has begin then.
     pub began: Time,
 }
@@ -147,6 +150,8 @@ impl Ingest {
             _ => Marker::Follows(None),
         };
         self.aside.keep(id, self.clock.now(), &posted.rejected);
+        let watcher = self.watcher.as_ref().filter(|watcher| watcher.concerns(unit)).cloned();
+        let to_look_at = watcher.map(|watcher| (watcher, posted.fixes.clone()));
         let receipt = self.intake.accept_marked(id, posted.fixes, marker).await?;
         self.counts.accepted.fetch_add(receipt.accepted, Ordering::Relaxed);
         self.counts.duplicates.fetch_add(receipt.duplicates, Ordering::Relaxed);
@@ -164,6 +169,12 @@ impl Ingest {
             };
             if let Err(error) = shown {
                 tracing::error!(unit = %shown_id, error = &error as &dyn std::error::Error, "a stored position could not be shown");
+            }
+            if let Some((watcher, fixes)) = to_look_at
+                && let Err(error) = watcher.look(&shown_id, &fixes).await
+            {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(unit = %shown_id, error, "what a stored position means could not be told; it is tried again");
             }
         };
         tokio::time::timeout(SHOWN_WITHIN, even_if_given_up(showing)).await.ok();

@@ -2,16 +2,20 @@
 //! unit, not from what the device says, and they are announced when they happen.
 
 use crate::{
+    alerts::Alerts,
     clock::Clock,
     directory::{ActivePatrol, Directory, UnitEntry},
-    ports::{EngineError, Positions, Rooms},
+    ports::{AlertRecord, EngineError, Positions, Rooms},
+    watch::{fences::Fences, watcher::rule_id},
     webhooks::enqueue,
 };
 use sentinel_model::{
-    Location, Time, UnitId, UnitStatus,
+    Location, PatrolId, Time, UnitId, UnitStatus,
+    alerts::{Alert, AlertKind, AlertPlace},
+    geofence::Geofence,
     live::{Event, StatusChanged},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Deliveries that are committed at once: a document of MongoDB holds 16 MB.
@@ -70,7 +74,19 @@ pub struct StatusWatch {
     pub positions: Arc<dyn Positions>,
     pub rooms: Arc<dyn Rooms>,
     pub silence: Silence,
+    pub alerts: Arc<Alerts>,
+    pub fences: Arc<Fences>,
     pub every: Duration,
+}
+
+/// A unit whose status is to be told anew.
+struct Turn<'a> {
+    unit: &'a UnitEntry,
+    patrol: PatrolId,
+    before: UnitStatus,
+    status: UnitStatus,
+    heard: Time,
+    last: Option<&'a Location>,
 }
 
 impl StatusWatch {
@@ -105,25 +121,95 @@ impl StatusWatch {
             let status = self.silence.status(unit, location.as_ref(), is_on_task, now);
             // One that is in no room yet is told when it joins.
             if let Some(before) = told.get(&patrol.id).filter(|told| **told != status) {
-                let heard = Silence::heard(patrol, location.as_ref());
-                changed.push((unit, patrol.id, *before, status, heard));
+                let (heard, last) = (Silence::heard(patrol, location.as_ref()), location.as_ref());
+                changed.push(Turn { unit, patrol: patrol.id, before: *before, status, heard, last });
             }
         }
         // On disk before anybody is told: who ends in between comes to tell the same again.
         let lasts_ms = i64::try_from(self.silence.stale_after.as_millis()).unwrap_or(i64::MAX);
-        let heard_changed =
-            changed.iter().filter(|(_, _, before, status, _)| is_silent(*before) || is_silent(*status));
-        let deliveries = heard_changed.flat_map(|(unit, _, _, status, heard)| {
-            enqueue::of_status(&self.directory, unit, *status, *heard, now, lasts_ms)
+        let heard_changed: Vec<&Turn<'_>> =
+            changed.iter().filter(|turn| is_silent(turn.before) || is_silent(turn.status)).collect();
+        let deliveries = heard_changed.iter().flat_map(|turn| {
+            enqueue::of_status(&self.directory, turn.unit, turn.status, turn.heard, now, lasts_ms)
         });
         for deliveries in deliveries.collect::<Vec<_>>().chunks(DELIVERIES_MAX) {
             self.directory.put(deliveries.to_vec()).await?;
         }
-        for (unit, patrol, _, status, _) in changed {
+        self.raise(&heard_changed, now).await?;
+        for Turn { unit, patrol, status, .. } in changed {
             let changed = StatusChanged { offset: 0, at: now, id: unit.record.id.clone(), patrol, status };
             self.rooms.set_status(patrol, status, Event::Status(changed)).await?;
         }
         Ok(())
+    }
+
+    /// Raises alerts of units that fell silent, where rules or a fence ask for it, and closes those
+    /// of units that are heard of again.
+    async fn raise(&self, turns: &[&Turn<'_>], now: Time) -> Result<(), EngineError> {
+        let raised: Vec<AlertRecord> = turns.iter().filter_map(|turn| self.alert_of(turn, now)).collect();
+        if !raised.is_empty() {
+            // Told before, by who ended then, is kept before.
+            let ids: Vec<String> = raised.iter().map(|record| record.alert.id.clone()).collect();
+            let known = self.directory.registry().alerts_by_id(&ids).await?;
+            let is_new = |r: &&AlertRecord| !known.iter().any(|known| known.alert.id == r.alert.id);
+            let new: Vec<AlertRecord> = raised.iter().filter(is_new).cloned().collect();
+            self.alerts.keep(&new).await?;
+            self.alerts.tell(&new).await?;
+        }
+        let units = |pick: fn(&Turn<'_>) -> bool| -> HashSet<&UnitId> {
+            turns.iter().filter(|turn| pick(turn)).map(|turn| &turn.unit.record.id).collect()
+        };
+        let heard = units(|turn| !is_silent(turn.status));
+        let gone = units(|turn| turn.status == UnitStatus::Offline);
+        if !heard.is_empty() {
+            let kinds = [AlertKind::Stale, AlertKind::Offline];
+            self.alerts.close_of(&heard, &kinds, "closed by itself: it is heard of again").await?;
+        }
+        if !gone.is_empty() {
+            self.alerts.close_of(&gone, &[AlertKind::Stale], "closed by itself: it is offline by now").await?;
+        }
+        Ok(())
+    }
+
+    fn alert_of(&self, turn: &Turn<'_>, now: Time) -> Option<AlertRecord> {
+        let (unit, path) = (turn.unit, turn.unit.path());
+        let rules = self.directory.alert_rules(path.station()).map(|(_, rules)| rules).unwrap_or_default();
+        let place = turn.last.map(|last| AlertPlace {
+            latitude: last.latitude,
+            longitude: last.longitude,
+            time: last.time,
+        });
+        let (kind, fence) = match turn.status {
+            UnitStatus::Stale => {
+                let index = self.fences.now();
+                let mut at = place.iter().flat_map(|place| index.at(place.latitude, place.longitude));
+                let holds = |fence: &&Arc<Geofence>| {
+                    fence.on.silent
+                        && path.within(fence.scope)
+                        && place.is_some_and(|place| fence.shape.contains(place.latitude, place.longitude))
+                };
+                let fence = at.find(holds).cloned();
+                (rules.stale || fence.is_some()).then_some((AlertKind::Stale, fence))?
+            }
+            UnitStatus::Offline => rules.offline.then_some((AlertKind::Offline, None))?,
+            UnitStatus::Available | UnitStatus::OnTask | UnitStatus::OffDuty => return None,
+        };
+        let alert = Alert {
+            id: rule_id(&unit.record.id, kind, turn.heard),
+            kind,
+            unit_id: unit.record.id.clone(),
+            unit_name: unit.record.name.clone(),
+            patrol_id: Some(turn.patrol),
+            station: path.station(),
+            at: now,
+            time: turn.heard,
+            place,
+            fence: fence.as_ref().map(|fence| fence.name.clone()),
+            fence_id: fence.as_ref().map(|fence| fence.id.clone()),
+            acknowledged: None,
+            escalated: Vec::new(),
+        };
+        Some(AlertRecord { alert, path })
     }
 }
 

@@ -47,6 +47,7 @@ mod segment;
 mod store;
 mod tail;
 mod tasks;
+mod watch;
 
 pub use archive::MongoArchive;
 pub use away::is_away;

@@ -16,6 +16,7 @@ use super::{
     records::{self, RecordDoc, RecordError, Tables},
     tail::Patrols,
     tasks,
+    watch::Watched,
 };
 use crate::ports::{
     AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TaskRecord, TasksOf,
@@ -48,6 +49,7 @@ pub struct MongoRegistry {
     pub(super) audit: Collection<AuditDoc>,
     secrets: Collection<SecretDoc>,
     key_uses: KeyUses,
+    pub(super) watched: Watched,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,7 +74,7 @@ impl MongoRegistry {
     /// there.
     pub async fn open(mongo: &Mongo) -> Result<Self, EngineError> {
         let making = async {
-            let records = [Self::RECORDS, Self::SECRETS, Self::AUDIT, Patrols::FOLDED, KeyUses::NAME];
+            let records = [Self::RECORDS, Self::SECRETS, Self::AUDIT, Patrols::FOLDED, KeyUses::NAME, Watched::NAME];
             for name in [Log::COMMITS, Log::MARKS].into_iter().chain(records) {
                 mongo.make_collection(name).await?;
             }
@@ -104,6 +106,7 @@ impl MongoRegistry {
             audit: mongo.settled_collection(Self::AUDIT),
             secrets: mongo.settled_collection(Self::SECRETS),
             key_uses: KeyUses::new(mongo),
+            watched: Watched::new(mongo),
         })
     }
 

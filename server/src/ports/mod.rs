@@ -14,6 +14,7 @@ mod positions;
 mod queue;
 mod registry;
 mod rooms;
+mod watch;
 
 pub use archive::{Archive, ArchiveWriter, Fixes, Points, StoreError, TimeRange};
 pub use bus::{Bus, BusSink, EVENT_HISTORY, PositionFrame, StreamPosition, TOLD_FOR_S};
@@ -29,6 +30,7 @@ pub use registry::{
     UnitRecord, UserRecord, WebhookRecord, most_pressing, urgency,
 };
 pub use rooms::{RoomMember, Rooms};
+pub use watch::{Remembered, WatchMemory};
 
 /// An engine could not do what was asked. `what` names the operation, the source why.
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,7 @@ mod readers;
 mod records;
 pub mod registry;
 mod tasks;
+mod watch;
 mod writer;
 
 pub use archive::SqliteArchive;

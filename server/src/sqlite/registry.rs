@@ -12,7 +12,7 @@ use super::{
     outbox,
     readers::Readers,
     records::{self, RecordError, apply, bodies, patrols, secrets},
-    tasks,
+    tasks, watch,
 };
 use crate::ports::{
     AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TaskRecord, TasksOf,
@@ -32,6 +32,7 @@ const SCHEMA: Migrations = Migrations {
         records::AUDIT,
         alerts::SCHEMA,
         tasks::SCHEMA,
+        watch::SCHEMA,
     ],
 };
 

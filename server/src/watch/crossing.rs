@@ -11,7 +11,11 @@
 
 use super::{Last, Sighting, index::FenceIndex};
 use crate::auth::secret::Hash;
-use sentinel_model::{ScopePath, Time, UnitId, alerts::AlertPlace, geofence::Geofence};
+use sentinel_model::{
+    ScopePath, Time, UnitId,
+    alerts::{AlertKind, AlertPlace},
+    geofence::Geofence,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -37,6 +41,17 @@ impl CrossingKind {
             CrossingKind::Exit => "exit",
             CrossingKind::Dwell => "dwell",
             CrossingKind::Overspeed => "overspeed",
+        }
+    }
+}
+
+impl From<CrossingKind> for AlertKind {
+    fn from(kind: CrossingKind) -> Self {
+        match kind {
+            CrossingKind::Enter => AlertKind::Enter,
+            CrossingKind::Exit => AlertKind::Exit,
+            CrossingKind::Dwell => AlertKind::Dwell,
+            CrossingKind::Overspeed => AlertKind::Overspeed,
         }
     }
 }
@@ -80,6 +95,24 @@ impl State {
     /// The fences that the unit is in, as far as is known.
     pub fn fences(&self) -> impl Iterator<Item = &str> {
         self.stays.keys().map(String::as_str)
+    }
+
+    /// The time of the last position that was looked at.
+    pub fn seen_until(&self) -> Option<Time> {
+        self.last.map(|last| last.time)
+    }
+
+    /// Where that was, degrees.
+    pub fn seen_at(&self) -> Option<(f64, f64)> {
+        self.last.map(|last| (last.latitude, last.longitude))
+    }
+
+    /// Of a unit of which nothing is remembered: it was last seen there, and whatever fence it was
+    /// in then it has not entered since.
+    pub fn begin(at: &Sighting, index: &FenceIndex, path: &ScopePath) -> Self {
+        let mut state = Self::default();
+        state.step(at, index, path);
+        state
     }
 
     /// Looks at a unit's next position. `path` is where the unit belongs: only fences of these

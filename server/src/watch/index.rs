@@ -4,8 +4,14 @@ use rstar::{
     AABB, RTree,
     primitives::{GeomWithData, Rectangle},
 };
-use sentinel_model::geofence::{Bounds, Geofence};
-use std::{collections::HashMap, sync::Arc};
+use sentinel_model::{
+    Scope, ScopePath,
+    geofence::{Bounds, Geofence},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// The fences that are enabled, as they are: a change of one is a new index.
 #[derive(Default)]
@@ -13,6 +19,8 @@ pub struct FenceIndex {
     fences: HashMap<String, Arc<Geofence>>,
     /// Longitude first. A fence across the antimeridian is in it on both sides.
     boxes: RTree<Boxed>,
+    /// Whose units they are for.
+    scopes: HashSet<Scope>,
 }
 
 type Boxed = GeomWithData<Rectangle<[f64; 2]>, Arc<Geofence>>;
@@ -23,7 +31,13 @@ impl FenceIndex {
         let enabled = fences.into_iter().filter(|fence| fence.enabled);
         let fences: HashMap<_, _> = enabled.map(|fence| (fence.id.clone(), fence)).collect();
         let boxes = fences.values().flat_map(boxes_of).collect();
-        Self { fences, boxes: RTree::bulk_load(boxes) }
+        let scopes = fences.values().map(|fence| fence.scope).collect();
+        Self { fences, boxes: RTree::bulk_load(boxes), scopes }
+    }
+
+    /// Whether any of them is for a unit of that path.
+    pub fn concerns(&self, path: &ScopePath) -> bool {
+        !self.scopes.is_empty() && path.scopes().iter().any(|scope| self.scopes.contains(scope))
     }
 
     pub fn get(&self, id: &str) -> Option<&Arc<Geofence>> {

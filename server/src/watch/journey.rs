@@ -92,6 +92,11 @@ impl Journey {
         })
     }
 
+    /// The same, with when.
+    pub fn told(&mut self, at: &Sighting, goal: &Goal) -> Option<(Stage, Time)> {
+        Some((self.step(at, goal)?, at.time))
+    }
+
     fn has_set_out(&mut self, at: &Sighting) -> bool {
         let drives = at.speed_mps.is_some_and(|speed_mps| speed_mps >= DRIVES_MPS);
         self.drives = if drives { (self.drives + 1).min(DRIVES_FIXES) } else { 0 };
@@ -128,6 +133,7 @@ mod tests {
             longitude: 76.2,
             speed_mps,
             accuracy_m: None,
+            battery: None,
         }
     }
 

@@ -4,15 +4,23 @@
 //! Decided of positions alone, in the order of their time: a position that is not newer than the
 //! last one looked at is not looked at, so that what came late rewrites nothing. Nothing here
 //! reads a clock or a store; what is remembered of a unit between two positions is small, and its
-//! owner keeps it. From the same memory the same positions tell the same again.
+//! owner keeps it. From the same memory the same positions tell the same again. [`limits`] tells
+//! of what a scope's rules say wherever a unit is.
+//!
+//! The [`watcher`] is that owner: it shows them the positions of every unit that any of it
+//! concerns, and raises what they tell; [`memory`] is what it keeps over its own end.
 
 pub mod crossing;
+pub mod fences;
 pub mod index;
 pub mod journey;
+pub mod limits;
+pub mod memory;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod properties;
+pub mod watcher;
 
 use sentinel_model::{Fix, Location, Time, fix::is_nowhere};
 use serde::{Deserialize, Serialize};
@@ -28,13 +36,15 @@ pub struct Sighting {
     pub longitude: f64,
     pub speed_mps: Option<f32>,
     pub accuracy_m: Option<f32>,
+    /// From 0 to 1.
+    pub battery: Option<f32>,
 }
 
 impl Sighting {
     /// `time`: as said there.
     pub fn of_fix(fix: &Fix, time: Time) -> Self {
-        let Fix { latitude, longitude, speed_mps, accuracy_m, .. } = *fix;
-        Self { time, latitude, longitude, speed_mps, accuracy_m }
+        let Fix { latitude, longitude, speed_mps, accuracy_m, battery, .. } = *fix;
+        Self { time, latitude, longitude, speed_mps, accuracy_m, battery }
     }
 
     fn place(&self) -> (f64, f64) {
@@ -48,8 +58,8 @@ impl Sighting {
 
 impl From<&Location> for Sighting {
     fn from(location: &Location) -> Self {
-        let Location { time, latitude, longitude, speed_mps, accuracy_m, .. } = *location;
-        Self { time, latitude, longitude, speed_mps, accuracy_m }
+        let Location { time, latitude, longitude, speed_mps, accuracy_m, battery, .. } = *location;
+        Self { time, latitude, longitude, speed_mps, accuracy_m, battery }
     }
 }
 

@@ -95,7 +95,7 @@ fn track(town: (f64, f64)) -> impl Strategy<Value = Vec<Sighting>> {
             place = moved(place, north * pace_m, east * pace_m);
             time = time.plus_ms(later_s * 1000);
             let (latitude, longitude) = place;
-            Sighting { time, latitude, longitude, speed_mps, accuracy_m }
+            Sighting { time, latitude, longitude, speed_mps, accuracy_m, battery: None }
         };
         steps.into_iter().map(sighting).collect()
     })

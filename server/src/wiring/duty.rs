@@ -2,7 +2,12 @@
 //! true: workers do it, and where none is left, a node stands in.
 
 use crate::{
-    alerts::Alerts, dispatch::Dispatch, housekeeping::Chore, live::status::StatusWatch, patrols::Patrols,
+    alerts::Alerts,
+    dispatch::Dispatch,
+    housekeeping::Chore,
+    live::status::StatusWatch,
+    patrols::Patrols,
+    watch::watcher::{KEPT_EVERY, Watcher},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -15,6 +20,9 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often somebody closes the alerts that wait for nobody any more.
 const ALERTS_CLOSED_EVERY: Duration = Duration::from_secs(600);
 
+/// How often somebody looks for alerts that nobody has taken.
+const ESCALATED_EVERY: Duration = Duration::from_secs(5);
+
 pub fn live_chores(
     patrols: Arc<Patrols>,
     watch: Arc<StatusWatch>,
@@ -23,7 +31,7 @@ pub fn live_chores(
     kept: Option<Duration>,
 ) -> Vec<Chore> {
     let seconds = Duration::from_secs;
-    vec![
+    let mut chores = vec![
         Chore::new("watching for silent units", watch.every, {
             move || {
                 let watch = watch.clone();
@@ -39,19 +47,35 @@ pub fn live_chores(
             }
         })
         .at_first(seconds(5), seconds(60)),
-        close_old(alerts, kept),
         Chore::new("telling steps of tasks again", seconds(5), {
             move || {
                 let dispatch = dispatch.clone();
                 async move { dispatch.tell_again().await }
             }
         }),
+    ];
+    chores.extend(alert_chores(alerts, kept));
+    chores
+}
+
+pub fn alert_chores(alerts: Arc<Alerts>, kept: Option<Duration>) -> Vec<Chore> {
+    let old = alerts.clone();
+    vec![
+        Chore::new("closing old alerts", ALERTS_CLOSED_EVERY, move || {
+            let alerts = old.clone();
+            async move { alerts.close_old(kept).await }
+        }),
+        Chore::new("escalating alerts", ESCALATED_EVERY, move || {
+            let alerts = alerts.clone();
+            async move { alerts.escalate().await }
+        }),
     ]
 }
 
-pub fn close_old(alerts: Arc<Alerts>, kept: Option<Duration>) -> Chore {
-    Chore::new("closing old alerts", ALERTS_CLOSED_EVERY, move || {
-        let alerts = alerts.clone();
-        async move { alerts.close_old(kept).await }
+/// Of every process that watches units, be it on duty or not.
+pub fn keep_watching(watcher: Arc<Watcher>) -> Chore {
+    Chore::new("remembering units", KEPT_EVERY, move || {
+        let watcher = watcher.clone();
+        async move { watcher.keep().await }
     })
 }

@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     data_folder::DataFolder,
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
-    ports::{Archive, Bus, Condition, Erasure, Health, Intake, Outbox, Positions, Registry, Rooms},
+    ports::{Archive, Bus, Condition, Erasure, Health, Intake, Outbox, Positions, Registry, Rooms, WatchMemory},
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
 };
 use sentinel_model::Time;
@@ -32,6 +32,8 @@ pub struct Engines {
     pub health: Arc<dyn Health>,
     /// Of engines that many nodes share: whether this one stands in for workers that are not there.
     pub on_duty: Option<watch::Receiver<bool>>,
+    /// Of who watches units: this process, or, where many share their engines, workers.
+    pub memory: Arc<dyn WatchMemory>,
     /// Held for as long as engines of its own are open.
     pub folder: Option<DataFolder>,
 }
@@ -70,7 +72,8 @@ impl Engines {
         }
         Ok(Self {
             registry: records.clone(),
-            outbox: records,
+            outbox: records.clone(),
+            memory: records,
             erasure: intake.clone(),
             intake,
             archive,

@@ -90,7 +90,7 @@ impl Base {
         let health = NodeHealth { intake: intake.clone(), bus: self.bus.clone(), mongo: self.mongo };
         Ok(Engines {
             registry: self.registry.clone(),
-            outbox: self.registry,
+            outbox: self.registry.clone(),
             intake,
             archive: self.archive,
             bus: self.bus,
@@ -100,6 +100,7 @@ impl Base {
             erasure: Arc::new(erasure),
             health: Arc::new(health),
             on_duty: Some(on_duty),
+            memory: self.registry.clone(),
             folder: None,
         })
     }

@@ -20,6 +20,7 @@ mod rooms;
 mod shared_history;
 mod shared_records;
 mod tasks;
+mod watch;
 
 use sentinel_model::{Fix, Patrol, PatrolId, Scope, ScopePath, Time, UnitId};
 use sentinel_server::ports::{Registry, RoomMember};

@@ -1,0 +1,450 @@
+//! Looks at what units post, and raises what it means: alerts of fences and of the rules of a
+//! scope, and how far the units are that were sent somewhere.
+//!
+//! Each unit has one watcher, which is shown its positions in the order in which they were taken:
+//! embedded the server's own, after the commit; scaled out that of the worker that holds the
+//! unit's shard, after the archive has them and before they leave the queue. So nothing that was
+//! answered stays unseen: what a process that was killed had not looked at is in the archive,
+//! newer than what is remembered of its unit, and is looked at by the next one. An alert's id is
+//! made of what it tells, and a step of an assignment is taken once, so that looking twice tells
+//! nothing twice.
+//!
+//! What is remembered is kept when a unit is seen for the first time, with each alert, and every
+//! [`KEPT_EVERY`]. A unit that nothing concerns is not looked at, and nothing of it is remembered.
+
+use super::{
+    Sighting, crossing,
+    fences::Fences,
+    index::FenceIndex,
+    journey::{Goal, Journey, NEAR_M, Stage},
+    limits,
+    memory::Memory,
+};
+use crate::{
+    alerts::Alerts,
+    auth::secret::Hash,
+    clock::Clock,
+    directory::{Directory, UnitEntry},
+    dispatch::Dispatch,
+    ingest::{filter, shown},
+    ports::{AlertRecord, Archive, EngineError, Remembered, TimeRange, WatchMemory},
+};
+use dashmap::{DashMap, DashSet};
+use futures::TryStreamExt as _;
+use sentinel_model::{
+    Fix, Location, ScopePath, TaskId, Time, UnitId,
+    alert_rules::AlertRules,
+    alerts::{Alert, AlertKind, AlertPlace},
+    dispatch::{Assignment, AssignmentState},
+    filters::Filters,
+    geofence::Geofence,
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+
+/// How often what is remembered is kept: so much of the archive is looked at again after a kill.
+pub const KEPT_EVERY: Duration = Duration::from_secs(30);
+
+/// Memories that are kept by one commit.
+const KEPT_AT_ONCE: usize = 500;
+
+/// Alerts of one commit, which a document of MongoDB holds with their deliveries.
+const RAISED_AT_ONCE: usize = 100;
+
+pub struct Watcher {
+    clock: Clock,
+    directory: Arc<Directory>,
+    archive: Arc<dyn Archive>,
+    memory: Arc<dyn WatchMemory>,
+    alerts: Arc<Alerts>,
+    dispatch: Arc<Dispatch>,
+    fences: Arc<Fences>,
+    units: DashMap<UnitId, Arc<Mutex<Watched>>>,
+    /// Units of which something could not be raised.
+    behind: DashSet<UnitId>,
+}
+
+/// A unit, while it is watched.
+#[derive(Default)]
+struct Watched {
+    /// Where fences or rules concern it.
+    held: Option<Held>,
+    /// By the ids of its active assignments.
+    journeys: HashMap<String, Journey>,
+}
+
+struct Held {
+    memory: Memory,
+    /// The last position that the filters of its scope let pass.
+    shown: Option<Location>,
+    is_kept: bool,
+}
+
+/// What there is to look for in the positions of a unit.
+struct Concern {
+    path: ScopePath,
+    index: Arc<FenceIndex>,
+    fences: bool,
+    rules: AlertRules,
+    filters: Option<Filters>,
+}
+
+impl Concern {
+    fn is_of_positions(&self) -> bool {
+        self.fences || limits::concern(&self.rules)
+    }
+}
+
+/// Something to raise an alert of.
+struct Raised {
+    id: String,
+    kind: AlertKind,
+    place: AlertPlace,
+    fence: Option<Arc<Geofence>>,
+}
+
+impl Watcher {
+    pub fn new(
+        archive: Arc<dyn Archive>,
+        memory: Arc<dyn WatchMemory>,
+        alerts: Arc<Alerts>,
+        dispatch: Arc<Dispatch>,
+        fences: Arc<Fences>,
+    ) -> Self {
+        Self {
+            clock: alerts.clock.clone(),
+            directory: alerts.directory.clone(),
+            archive,
+            memory,
+            alerts,
+            dispatch,
+            fences,
+            units: DashMap::new(),
+            behind: DashSet::new(),
+        }
+    }
+
+    /// Whether anything is looked for in the positions of a unit.
+    pub fn concerns(&self, unit: &UnitEntry) -> bool {
+        let (id, path) = (&unit.record.id, unit.path());
+        let rules = || self.directory.alert_rules(path.station()).is_some_and(|(_, r)| limits::concern(&r));
+        self.fences.now().concerns(&path)
+            || rules()
+            || self.directory.is_on_task(id)
+            || self.units.contains_key(id)
+    }
+
+    fn concern(&self, unit: &UnitEntry) -> Concern {
+        let (path, index) = (unit.path(), self.fences.now());
+        let fences = index.concerns(&path);
+        let station = path.station();
+        let rules = self.directory.alert_rules(station).map(|(_, rules)| rules).unwrap_or_default();
+        let filters = self.directory.filters(station).map(|(_, filters)| filters);
+        Concern { path, index, fences, rules, filters }
+    }
+
+    /// Looks at what a unit has posted, which the archive has. Where this fails, it is looked at
+    /// again with the unit's next positions, or by [`keep`](Self::keep).
+    pub async fn look(&self, unit: &UnitId, fixes: &[Fix]) -> Result<(), EngineError> {
+        let Some(entry) = self.directory.unit(unit) else { return Ok(()) };
+        if !self.concerns(&entry) {
+            return Ok(());
+        }
+        let watched = self.units.entry(unit.clone()).or_default().clone();
+        let mut watched = watched.lock().await;
+        let mut newest: Vec<&Fix> = fixes.iter().collect();
+        newest.sort_by_key(|fix| (sighting(fix).time, fix.time));
+        let seen = async {
+            self.watch(&entry, &mut watched, &newest).await?;
+            self.follow(&entry, &mut watched, &newest).await
+        };
+        let seen = seen.await;
+        if seen.is_ok() {
+            self.behind.remove(unit);
+        } else {
+            // From what is kept, and the archive, all of it is seen again.
+            *watched = Watched::default();
+            self.behind.insert(unit.clone());
+        }
+        seen
+    }
+
+    /// For fences and rules.
+    async fn watch(
+        &self,
+        unit: &UnitEntry,
+        watched: &mut Watched,
+        fixes: &[&Fix],
+    ) -> Result<(), EngineError> {
+        let (id, concern) = (&unit.record.id, self.concern(unit));
+        if !concern.is_of_positions() {
+            if let Some(held) = watched.held.take()
+                && let Some(until) = held.memory.crossings.seen_until()
+            {
+                self.memory.forget(id, until).await?;
+            }
+            return Ok(());
+        }
+        let mut raised = Vec::new();
+        let is_first = watched.held.is_none();
+        let held = match &mut watched.held {
+            Some(held) => held,
+            None => {
+                let held = self.recall(id, &concern, fixes).await?;
+                let held = watched.held.insert(held);
+                if let Some(until) = held.memory.crossings.seen_until() {
+                    let missed = TimeRange { from: until.plus_ms(1), to: TimeRange::ALL.to };
+                    let mut missed = self.archive.whole(id, missed);
+                    while let Some(fixes) = missed.try_next().await? {
+                        fixes.iter().for_each(|fix| held.step(id, fix, &concern, &mut raised));
+                    }
+                }
+                held
+            }
+        };
+        fixes.iter().for_each(|fix| held.step(id, fix, &concern, &mut raised));
+        let is_worth_keeping = is_first || !raised.is_empty();
+        for some in raised.chunks(RAISED_AT_ONCE) {
+            self.raise(unit, some).await?;
+        }
+        if is_worth_keeping
+            && !held.is_kept
+            && let Some((at, memory)) = held.memory.write()
+        {
+            self.memory.remember(vec![Remembered { unit: id.clone(), at, memory }]).await?;
+            held.is_kept = true;
+        }
+        Ok(())
+    }
+
+    /// What is remembered of a unit; of one of which nothing is, where it was before these fixes.
+    async fn recall(&self, unit: &UnitId, concern: &Concern, fixes: &[&Fix]) -> Result<Held, EngineError> {
+        let kept = self.memory.recall(unit).await?.and_then(|memory| Memory::read(&memory));
+        let is_kept = kept.is_some();
+        let memory = match (kept, fixes.first()) {
+            (Some(memory), _) => memory,
+            (None, None) => Memory::default(),
+            (None, Some(first)) => {
+                let before = first.time.plus_ms(-1);
+                let last = self.archive.last_before(std::slice::from_ref(unit), before).await?.pop();
+                let begin = |(_, fix): (UnitId, Fix)| {
+                    crossing::State::begin(&sighting(&fix), &concern.index, &concern.path)
+                };
+                Memory { crossings: last.map(begin).unwrap_or_default(), ..Memory::default() }
+            }
+        };
+        Ok(Held { shown: memory.last(unit), memory, is_kept })
+    }
+
+    /// Keeps these alerts, where they are not kept yet, and tells of those that are open.
+    async fn raise(&self, unit: &UnitEntry, raised: &[Raised]) -> Result<(), EngineError> {
+        let ids: Vec<String> = raised.iter().map(|raised| raised.id.clone()).collect();
+        let known = self.directory.registry().alerts_by_id(&ids).await?;
+        let now = self.clock.now();
+        let is_new = |raised: &&Raised| !known.iter().any(|known| known.alert.id == raised.id);
+        let new: Vec<AlertRecord> =
+            raised.iter().filter(is_new).map(|raised| raised.record(unit, now)).collect();
+        self.alerts.keep(&new).await?;
+        let open = |id: &String| self.directory.open_alert(id).map(|record| (*record).clone());
+        self.alerts.tell(&ids.iter().filter_map(open).collect::<Vec<_>>()).await
+    }
+
+    /// For tasks.
+    async fn follow(
+        &self,
+        unit: &UnitEntry,
+        watched: &mut Watched,
+        fixes: &[&Fix],
+    ) -> Result<(), EngineError> {
+        let id = &unit.record.id;
+        let tasks = self.directory.tasks_of(id);
+        let sent = tasks.iter().flat_map(|record| {
+            let active = record.task.active().filter(|assignment| assignment.unit_id == *id);
+            active.map(|assignment| (record, assignment))
+        });
+        let sent: Vec<_> = sent.collect();
+        watched.journeys.retain(|journey, _| sent.iter().any(|(_, assignment)| assignment.id == *journey));
+        for (record, assignment) in sent {
+            let place = &record.task.place;
+            let goal = Goal { latitude: place.latitude, longitude: place.longitude, near_m: NEAR_M };
+            let mut stages = Vec::new();
+            match watched.journeys.get_mut(&assignment.id) {
+                Some(journey) => {
+                    journey.is_told(stage(assignment.state));
+                    let steps =
+                        fixes.iter().map(|fix| sighting(fix)).filter_map(|at| journey.told(&at, &goal));
+                    stages.extend(steps);
+                }
+                None => {
+                    let journey = self.begin(id, assignment, &goal, &mut stages).await?;
+                    watched.journeys.insert(assignment.id.clone(), journey);
+                }
+            }
+            for (stage, at) in stages {
+                self.tell_stage(&record.task.id, assignment, stage, at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// From where the unit was when it was sent, by all that it has posted since.
+    async fn begin(
+        &self,
+        unit: &UnitId,
+        assignment: &Assignment,
+        goal: &Goal,
+        stages: &mut Vec<(Stage, Time)>,
+    ) -> Result<Journey, EngineError> {
+        let since = assignment.times.dispatched_at;
+        let last = self.archive.last_before(std::slice::from_ref(unit), since).await?.pop();
+        let mut journey = Journey::begin(last.map(|(_, fix)| sighting(&fix)).as_ref());
+        journey.is_told(stage(assignment.state));
+        let mut way = self.archive.whole(unit, TimeRange { from: since.plus_ms(1), to: TimeRange::ALL.to });
+        while let Some(fixes) = way.try_next().await? {
+            stages.extend(fixes.iter().filter_map(|fix| journey.told(&sighting(fix), goal)));
+        }
+        Ok(journey)
+    }
+
+    async fn tell_stage(
+        &self,
+        task: &TaskId,
+        assignment: &Assignment,
+        stage: Stage,
+        at: Time,
+    ) -> Result<(), EngineError> {
+        let state = match stage {
+            Stage::Assigned => return Ok(()),
+            Stage::EnRoute => AssignmentState::EnRoute,
+            Stage::OnScene => AssignmentState::OnScene,
+        };
+        let at = at.min(self.clock.now());
+        match self.dispatch.seen(task, &assignment.id, state, at).await {
+            Ok(()) => Ok(()),
+            Err(crate::dispatch::DispatchError::Engine(error)) => Err(error),
+            // Somebody has ended it meanwhile.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Keeps what is remembered and not kept yet, and looks again at what could not be raised.
+    pub async fn keep(&self) -> Result<(), EngineError> {
+        let behind: Vec<UnitId> = self.behind.iter().map(|unit| unit.clone()).collect();
+        for unit in behind {
+            self.look(&unit, &[]).await?;
+        }
+        let watched: Vec<_> = self.units.iter().map(|e| (e.key().clone(), e.value().clone())).collect();
+        for some in watched.chunks(KEPT_AT_ONCE) {
+            let mut memories = Vec::new();
+            for (unit, watched) in some {
+                let mut watched = watched.lock().await;
+                if let Some(held) = watched.held.as_mut().filter(|held| !held.is_kept)
+                    && let Some((at, memory)) = held.memory.write()
+                {
+                    // Where keeping fails, it is kept with its next position.
+                    held.is_kept = true;
+                    memories.push(Remembered { unit: unit.clone(), at, memory });
+                }
+            }
+            if !memories.is_empty() {
+                self.memory.remember(memories).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what was stored and not looked at by a process that has ended.
+    pub async fn catch_up(&self) -> Result<(), EngineError> {
+        let mut units = self.memory.remembered().await?;
+        let on_tasks = self.directory.units(None, usize::MAX, |unit| {
+            self.directory.is_on_task(&unit.record.id)
+        });
+        units.extend(on_tasks.iter().map(|unit| unit.record.id.clone()));
+        for unit in units {
+            self.look(&unit, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Units that another has watched meanwhile, or whose positions are erased.
+    pub fn let_go(&self, whose: impl Fn(&UnitId) -> bool) {
+        self.units.retain(|unit, _| !whose(unit));
+        self.behind.retain(|unit| !whose(unit));
+    }
+
+}
+
+impl Held {
+    fn step(&mut self, unit: &UnitId, fix: &Fix, concern: &Concern, raised: &mut Vec<Raised>) {
+        if concern.filters.is_some_and(|filters| self.is_hidden(unit, fix, &filters)) {
+            return;
+        }
+        let (at, crossings) = (sighting(fix), &mut self.memory.crossings);
+        let before = crossings.seen_until();
+        for crossing in crossings.step(&at, &concern.index, &concern.path) {
+            // What was before a fence was drawn has not crossed it.
+            if fix.received_at >= crossing.fence.updated_at {
+                let (id, kind) = (crossing.alert_id(unit), crossing.kind.into());
+                raised.push(Raised { id, kind, place: crossing.at, fence: Some(crossing.fence) });
+            }
+        }
+        if crossings.seen_until() == before {
+            return;
+        }
+        self.is_kept = false;
+        for (kind, place) in self.memory.limits.step(&at, &concern.rules) {
+            raised.push(Raised { id: rule_id(unit, kind, place.time), kind, place, fence: None });
+        }
+    }
+
+    /// Whether the filters of the unit's scope keep a position from being shown.
+    fn is_hidden(&mut self, unit: &UnitId, fix: &Fix, filters: &Filters) -> bool {
+        let position = shown(unit.clone(), fix);
+        match &self.shown {
+            Some(shown) if position.time <= shown.time => return false,
+            Some(shown) if filter::is_hidden(filters, shown, &position, fix) => return true,
+            _ => self.shown = Some(position),
+        }
+        false
+    }
+}
+
+impl Raised {
+    fn record(&self, unit: &UnitEntry, now: Time) -> AlertRecord {
+        let path = unit.path();
+        let alert = Alert {
+            id: self.id.clone(),
+            kind: self.kind,
+            unit_id: unit.record.id.clone(),
+            unit_name: unit.record.name.clone(),
+            patrol_id: unit.patrol.map(|patrol| patrol.id),
+            station: path.station(),
+            at: now,
+            time: self.place.time,
+            place: Some(self.place),
+            fence: self.fence.as_ref().map(|fence| fence.name.clone()),
+            fence_id: self.fence.as_ref().map(|fence| fence.id.clone()),
+            acknowledged: None,
+            escalated: Vec::new(),
+        };
+        AlertRecord { alert, path }
+    }
+}
+
+/// The id of an alert of a scope's rules: the same however often the same is found.
+pub fn rule_id(unit: &UnitId, kind: AlertKind, time: Time) -> String {
+    Hash::of(&format!("rule {unit} {} {}", time.ms(), kind.as_str())).as_str()[..24].to_owned()
+}
+
+/// A fix as it is shown.
+fn sighting(fix: &Fix) -> Sighting {
+    Sighting::of_fix(fix, crate::ingest::shown_at(fix))
+}
+
+fn stage(state: AssignmentState) -> Stage {
+    match state {
+        AssignmentState::EnRoute => Stage::EnRoute,
+        AssignmentState::OnScene => Stage::OnScene,
+        _ => Stage::Assigned,
+    }
+}
