@@ -38,6 +38,9 @@ const CLOSED_AT_ONCE: usize = 200;
 /// station say nothing.
 const SOS_ESCALATES_AFTER_S: u32 = 120;
 
+/// How often an alert goes up: it begins at a station.
+const LEVELS: usize = 3;
+
 /// Alerts that go up by one commit.
 const ESCALATED_AT_ONCE: usize = 200;
 
@@ -151,8 +154,8 @@ impl Alerts {
     /// at last its district, each after the time that the rules of the station say.
     pub async fn escalate(&self) -> Result<(), EngineError> {
         let now = self.clock.now();
-        let is_due = |record: &AlertRecord| self.goes_up(record, now).is_some();
-        let due = self.directory.open_alerts_that(is_due);
+        let mut due = self.directory.open_alerts_that(|record| record.alert.escalated.len() < LEVELS);
+        due.retain(|record| self.goes_up(record, now).is_some());
         for some in due.chunks(ESCALATED_AT_ONCE) {
             let taken = self
                 .directory

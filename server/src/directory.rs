@@ -292,12 +292,12 @@ impl Directory {
         self.tables.read().alerts.most_pressing(scope, pick, limit)
     }
 
-    /// Whether the alert of that id was acknowledged a moment ago.
-    /// All open ones that `pick` picks, in no order.
+    /// All open ones that `pick` picks, in no order. It must not ask the directory.
     pub fn open_alerts_that(&self, pick: impl Fn(&AlertRecord) -> bool) -> Vec<Arc<AlertRecord>> {
         self.tables.read().alerts.that(pick)
     }
 
+    /// Whether the alert of that id was acknowledged a moment ago.
     pub fn is_acknowledged(&self, id: &str) -> bool {
         self.tables.read().alerts.is_acknowledged(id)
     }

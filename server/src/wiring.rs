@@ -158,6 +158,7 @@ pub async fn start(
                 fences,
             );
             let watcher = Arc::new(watcher);
+            tasks.spawn(catch_up(watcher.clone(), stop.clone()));
             let mut chores = alert_chores(alerts.clone(), config.retention);
             chores.push(keep_watching(watcher.clone()));
             housekeeping::keep(chores, &watch::channel(true).1, &tasks, &stop);
@@ -248,6 +249,18 @@ impl Running {
         self.engines_stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+/// Looks at what the process before had stored and not looked at.
+async fn catch_up(watcher: Arc<Watcher>, stop: CancellationToken) {
+    let caught_up = tokio::select! {
+        caught_up = watcher.catch_up() => caught_up,
+        () = stop.cancelled() => return,
+    };
+    if let Err(error) = caught_up {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(error, "what was stored before the start could not be looked at; it is tried again");
     }
 }
 

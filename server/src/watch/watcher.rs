@@ -60,7 +60,7 @@ pub struct Watcher {
     dispatch: Arc<Dispatch>,
     fences: Arc<Fences>,
     units: DashMap<UnitId, Arc<Mutex<Watched>>>,
-    /// Units of which something could not be raised.
+    /// Units of which something is stored that was not looked at.
     behind: DashSet<UnitId>,
 }
 
@@ -329,10 +329,7 @@ impl Watcher {
 
     /// Keeps what is remembered and not kept yet, and looks again at what could not be raised.
     pub async fn keep(&self) -> Result<(), EngineError> {
-        let behind: Vec<UnitId> = self.behind.iter().map(|unit| unit.clone()).collect();
-        for unit in behind {
-            self.look(&unit, &[]).await?;
-        }
+        self.look_again().await?;
         let watched: Vec<_> = self.units.iter().map(|e| (e.key().clone(), e.value().clone())).collect();
         for some in watched.chunks(KEPT_AT_ONCE) {
             let mut memories = Vec::new();
@@ -360,8 +357,16 @@ impl Watcher {
             self.directory.is_on_task(&unit.record.id)
         });
         units.extend(on_tasks.iter().map(|unit| unit.record.id.clone()));
-        for unit in units {
+        self.behind.extend(units);
+        self.look_again().await
+    }
+
+    /// Looks at what is stored of units that are behind.
+    async fn look_again(&self) -> Result<(), EngineError> {
+        let behind: Vec<UnitId> = self.behind.iter().map(|unit| unit.clone()).collect();
+        for unit in behind {
             self.look(&unit, &[]).await?;
+            self.behind.remove(&unit);
         }
         Ok(())
     }

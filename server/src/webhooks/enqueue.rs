@@ -11,7 +11,9 @@ use crate::{
     ports::{AlertRecord, Change, NewDelivery, WebhookRecord},
 };
 use sentinel_model::{
-    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus, alerts::AlertPlace, webhook::WebhookEvent,
+    Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus,
+    alerts::{Alert, AlertKind, AlertPlace},
+    webhook::WebhookEvent,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -61,11 +63,22 @@ struct OfAlert<'a> {
     /// Where the unit was, or was last known to be.
     #[serde(flatten)]
     place: Option<Place>,
-    /// By the device's name for it.
+    /// Its name; of a device's own fence, the device's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     fence: Option<&'a str>,
+    /// None of a device's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence_id: Option<&'a str>,
     /// The device's clock.
     time: Time,
+}
+
+#[derive(Serialize)]
+struct OfEscalation<'a> {
+    kind: AlertKind,
+    escalated_to: Scope,
+    #[serde(flatten)]
+    alert: OfAlert<'a>,
 }
 
 #[derive(Serialize)]
@@ -140,28 +153,42 @@ pub fn of_status(
 
 /// That a unit calls for help or came to a fence, on duty or not. The same alert is told once,
 /// also where the unit has come on duty since.
-pub fn of_alert(directory: &Directory, AlertRecord { alert, path }: &AlertRecord) -> Vec<Change> {
-    let happened = Happened {
-        event: WebhookEvent::of_alert(alert.kind),
-        at: alert.at,
-        unit: &alert.unit_id,
-        patrol: alert.patrol_id,
-        path: *path,
-        mark: alert.id.clone(),
-    };
+pub fn of_alert(directory: &Directory, record: &AlertRecord) -> Vec<Change> {
+    let alert = &record.alert;
+    let happened = Happened { at: alert.at, ..about(record, WebhookEvent::of_alert(alert.kind)) };
+    of(directory, &happened, told_of(alert))
+}
+
+/// That nobody has taken an alert, and it has gone up a level.
+pub fn of_escalation(directory: &Directory, record: &AlertRecord) -> Vec<Change> {
+    let alert = &record.alert;
+    let Some(last) = alert.escalated.last() else { return Vec::new() };
+    let happened = about(record, WebhookEvent::AlertEscalated);
+    let mark = format!("{}/{}", alert.id, alert.escalated.len());
+    let happened = Happened { at: last.at, mark, ..happened };
+    let told = OfEscalation { kind: alert.kind, escalated_to: last.to, alert: told_of(alert) };
+    of(directory, &happened, told)
+}
+
+fn about(AlertRecord { alert, path }: &AlertRecord, event: WebhookEvent) -> Happened<'_> {
+    let mark = alert.id.clone();
+    Happened { event, at: alert.at, unit: &alert.unit_id, patrol: alert.patrol_id, path: *path, mark }
+}
+
+fn told_of(alert: &Alert) -> OfAlert<'_> {
     let place = alert.place.map(|AlertPlace { latitude, longitude, time }| Place {
         latitude,
         longitude,
         place_time: time,
     });
-    let told = OfAlert {
+    OfAlert {
         alert_id: &alert.id,
         unit_name: &alert.unit_name,
         place,
         fence: alert.fence.as_deref(),
+        fence_id: alert.fence_id.as_deref(),
         time: alert.time,
-    };
-    of(directory, &happened, told)
+    }
 }
 
 /// A try of one endpoint, whatever it wants.

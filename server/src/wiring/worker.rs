@@ -2,7 +2,7 @@
 //! house that all nodes live in.
 
 use super::{
-    duty::{HOUSEKEEPING, LOOK_EVERY, live_chores},
+    duty::{HOUSEKEEPING, LOOK_EVERY, keep_watching, live_chores},
     shared::{Base, WorkerHealth},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     ports::{ArchiveWriter, Bus as _, BusSink, EngineError, PositionFrame, Registry as _},
     redis::{DeadLetters, Seeker, seek_lease, warn_of_volatile},
     serve,
+    watch::{fences::Fences, watcher::Watcher},
     worker::{Worker, WorkerOptions},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -72,12 +73,20 @@ pub async fn work(
         silence,
         starts: Starts::default(),
     });
+    let alerts = Arc::new(Alerts {
+        clock: clock.clone(),
+        directory: directory.clone(),
+        bus: base.bus.clone(),
+    });
+    let fences = Arc::new(Fences::new(directory.clone()));
     let watch = Arc::new(StatusWatch {
         clock: clock.clone(),
         directory: directory.clone(),
         positions: base.positions.clone(),
         rooms: base.rooms.clone(),
         silence,
+        alerts: alerts.clone(),
+        fences: fences.clone(),
         every: LOOK_EVERY,
     });
     let on_duty = seek_lease(HOUSEKEEPING, Seeker::Worker, base.link.clone(), &tasks, stop.clone());
@@ -88,21 +97,32 @@ pub async fn work(
     let mut chores = chores(&base, &shared, &clock, go_on);
     let dispatch = Arc::new(Dispatch {
         clock: clock.clone(),
-        directory: directory.clone(),
+        directory,
         bus: base.bus.clone(),
         rooms: base.rooms.clone(),
         positions: base.positions.clone(),
         silence,
         estimator: Estimator::default(),
     });
-    let alerts = Arc::new(Alerts { clock: clock.clone(), directory, bus: base.bus.clone() });
+    let watcher = Arc::new(Watcher::new(
+        base.archive.clone(),
+        base.registry.clone(),
+        alerts.clone(),
+        dispatch.clone(),
+        fences,
+    ));
     chores.extend(live_chores(patrols, watch, alerts, dispatch, shared.retention));
     housekeeping::keep(chores, &on_duty, &tasks, &stop);
-    // Every worker says how many there are, whoever of them is asked.
-    housekeeping::keep(vec![count_dead_letters(&base)], &watch::channel(true).1, &tasks, &stop);
+    // Every worker says how many there are, whoever of them is asked; and watches units of its own.
+    let always = vec![count_dead_letters(&base), keep_watching(watcher.clone())];
+    housekeeping::keep(always, &watch::channel(true).1, &tasks, &stop);
 
-    let worker = Worker { address: shared.redis.clone(), writer, options };
+    let worker = Worker { address: shared.redis.clone(), writer, options, looks: Some(watcher.clone()) };
     worker.run(stop.clone()).await?;
+    if let Err(error) = watcher.keep().await {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "what is remembered of units could not be kept; it is found out anew");
+    }
     // Also where the worker ended by itself.
     stop.cancel();
     engines_stop.cancel();

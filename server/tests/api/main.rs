@@ -40,4 +40,5 @@ mod shown_again;
 mod socket;
 mod streams;
 mod track;
+mod watch;
 mod webhooks;

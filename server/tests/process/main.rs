@@ -3,6 +3,7 @@
 mod certificates;
 mod crash;
 mod data;
+mod fences;
 mod https;
 mod mongo_tls;
 mod program;
