@@ -130,6 +130,11 @@ pub struct ServeArgs {
     #[arg(long, env = "SENTINEL_WEBHOOK_ALLOW", value_name = "HOST", value_delimiter = ',')]
     pub webhook_allow: Option<Vec<String>>,
 
+    /// A routing service that says how long units take to a place along roads, such as
+    /// http://osrm:5000 (OSRM's table request); none estimates by the straight line
+    #[arg(long, env = "SENTINEL_ROUTING_URL", value_name = "URL")]
+    pub routing_url: Option<String>,
+
     /// Reverse proxies whose X-Forwarded-For is believed: addresses and networks [default: none]
     #[arg(long, env = "SENTINEL_TRUSTED_PROXY", value_name = "ADDRESS|NETWORK,…")]
     pub trusted_proxy: Option<Proxies>,
@@ -189,6 +194,7 @@ pub struct Config {
     pub webhook_allow: AllowedHosts,
     /// How long the endpoint of a webhook has to answer.
     pub webhook_timeout: Duration,
+    pub routing_url: Option<String>,
 }
 
 impl ServeArgs {
@@ -245,7 +251,12 @@ impl ServeArgs {
             trusted_proxies: self.trusted_proxy.or(file.trusted_proxy).unwrap_or_default(),
             webhook_allow: AllowedHosts::of(&self.webhook_allow.or(file.webhook_allow).unwrap_or_default())?,
             webhook_timeout: webhooks::TIMEOUT,
+            routing_url: self.routing_url.or(file.routing_url),
         };
+        if let Some(url) = &config.routing_url {
+            let fits = url.starts_with("https://") || url.starts_with("http://");
+            anyhow::ensure!(fits, "routing-url {url:?} does not look like http://osrm:5000");
+        }
         if let Some(url) = &config.map.tile_url {
             let fits = url.starts_with("https://") || url.starts_with("http://") || url.starts_with('/');
             anyhow::ensure!(

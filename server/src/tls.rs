@@ -6,7 +6,7 @@
 
 use parking_lot::{Mutex, RwLock};
 use rustls::{
-    ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject as _},
     server::{ClientHello, ResolvesServerCert},
@@ -177,4 +177,18 @@ impl Tls {
             }
         }
     }
+}
+
+/// For requests to others: trusts whom the system trusts. Where it trusts nobody, each request by
+/// https fails and says so. Reads files.
+pub fn trusting_the_system() -> Result<ClientConfig, rustls::Error> {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "a certificate of the system could not be read; it is not trusted");
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

@@ -123,7 +123,7 @@ pub async fn start(
         rooms: rooms.clone(),
         positions: positions.clone(),
         silence: config.silence,
-        estimator: Estimator::default(),
+        estimator: Estimator::new(config.routing_url.as_deref()),
     });
     let alerts = Arc::new(Alerts { clock: clock.clone(), directory: directory.clone(), bus: bus.clone() });
     let fences = Arc::new(Fences::new(directory.clone()));

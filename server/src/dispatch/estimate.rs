@@ -1,10 +1,13 @@
 //! How far units are from a place, and how long they would take.
 //!
-//! Without a routing service: the way along roads is taken as [`ROAD_FACTOR`] times the straight
-//! line, at the speed that the unit has now, within what is usual in traffic.
+//! As a routing service says, where the operator names one ([`Routing`]). Without it, and where it
+//! says nothing, the way along roads is taken as [`ROAD_FACTOR`] times the straight line, at the
+//! speed that the unit has now, within what is usual in traffic.
 
+use super::routing::Routing;
 use crate::geo::distance_m;
 use sentinel_model::{Location, dispatch::Place};
+use std::sync::Arc;
 
 /// How much longer the way along roads is than the straight line, in towns.
 pub const ROAD_FACTOR: f64 = 1.35;
@@ -21,18 +24,30 @@ pub struct Estimate {
     pub eta_s: f64,
 }
 
-#[derive(Debug, Clone, Default)]
-pub struct Estimator {}
+#[derive(Clone, Default)]
+pub struct Estimator {
+    pub routing: Option<Arc<Routing>>,
+}
 
 impl Estimator {
+    /// `routing`: where a routing service is, as OSRM's addresses begin.
+    pub fn new(routing: Option<&str>) -> Self {
+        Self { routing: routing.map(|base| Arc::new(Routing::new(base))) }
+    }
+
     /// Of one unit, by where it was last; none where that is not known.
     pub async fn one(&self, from: Option<&Location>, to: &Place) -> Option<Estimate> {
-        from.map(|from| straight(from, to))
+        self.many(std::slice::from_ref(from?), to).await.pop()
     }
 
     /// Of each, in their order.
     pub async fn many(&self, from: &[Location], to: &Place) -> Vec<Estimate> {
-        from.iter().map(|from| straight(from, to)).collect()
+        let along_roads = match &self.routing {
+            Some(routing) => routing.many(from, to).await,
+            None => vec![None; from.len()],
+        };
+        let each = from.iter().zip(along_roads);
+        each.map(|(from, along_roads)| along_roads.unwrap_or_else(|| straight(from, to))).collect()
     }
 }
 

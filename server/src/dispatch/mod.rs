@@ -7,6 +7,7 @@
 //! found anew by subscribers, whose streams begin again.
 
 pub mod estimate;
+mod routing;
 
 use crate::{
     auth::{Caller, Denied},

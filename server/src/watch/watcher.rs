@@ -357,7 +357,9 @@ impl Watcher {
             self.directory.is_on_task(&unit.record.id)
         });
         units.extend(on_tasks.iter().map(|unit| unit.record.id.clone()));
-        self.behind.extend(units);
+        units.into_iter().for_each(|unit| {
+            self.behind.insert(unit);
+        });
         self.look_again().await
     }
 

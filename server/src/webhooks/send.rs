@@ -1,7 +1,10 @@
 //! One request to an endpoint, and what came of it.
 
 use super::{Guard, sign};
-use crate::ports::{NewDelivery, WebhookRecord};
+use crate::{
+    ports::{NewDelivery, WebhookRecord},
+    tls::trusting_the_system,
+};
 use axum::{
     body::Body,
     http::{Request, Response, header},
@@ -13,9 +16,8 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use sentinel_model::{Time, webhook::DeliveryAttempt};
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, time::Duration};
 use tokio::{
     sync::OnceCell,
     time::{Instant, timeout_at},
@@ -116,7 +118,7 @@ async fn beginning(response: Response<Incoming>, until: Instant) -> String {
 }
 
 async fn client(guard: Guard) -> Result<Asking, Failure> {
-    let tls = tokio::task::spawn_blocking(tls).await??;
+    let tls = tokio::task::spawn_blocking(trusting_the_system).await??;
     let mut connector = HttpConnector::new_with_resolver(guard);
     // Also https, which the connector around it speaks.
     connector.enforce_http(false);
@@ -129,17 +131,4 @@ async fn client(guard: Guard) -> Result<Asking, Failure> {
     let mut client = Client::builder(TokioExecutor::new());
     client.pool_idle_timeout(IDLE).pool_max_idle_per_host(2).pool_timer(TokioTimer::new());
     Ok(client.build(connector))
-}
-
-/// Trusts whom the system trusts. Where it trusts nobody, each delivery fails and says so.
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::warn!(%error, "a certificate of the system could not be read; webhooks do without it");
-    }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

@@ -32,6 +32,7 @@ mod patrols;
 mod reads;
 #[path = "../shared/receiver.rs"]
 mod receiver;
+mod routing;
 mod scope_is_law;
 #[path = "../shared/server.rs"]
 mod server;
