@@ -1,5 +1,5 @@
-//! How long reads take: one unit's current position, the units near a point, and one
-//! unit's day as a route of 2,000 points.
+//! How long reads take: one unit's current position, the units near a point, the free ones that
+//! would be first at an incident, and one unit's day as a route of 2,000 points.
 //!
 //! One connection, one read after another: what a person's click waits for.
 
@@ -14,17 +14,21 @@ use super::{
 };
 use anyhow::Context;
 use sentinel_model::{
-    RouteAnswer, Unit, UnitId,
+    RouteAnswer, TaskId, Unit, UnitId,
+    dispatch::Task,
     fix::IngestAnswer,
     scope::{Level, ScopeNode},
     unit::{NewUnit, NewUnitAnswer},
 };
 use serde::Serialize;
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// Reads of each kind, and routes.
 const READS: usize = 5_000;
 const ROUTES: usize = 20;
+/// Places that units are sent to.
+const INCIDENTS: usize = 50;
 /// A day of one fix a second, and how it is posted and read.
 const DAY_FIXES: u64 = 86_400;
 const DAY_BATCH: u32 = 800;
@@ -39,6 +43,7 @@ struct ReadReport {
     units: usize,
     current_position: Option<Percentiles>,
     nearby: Option<Percentiles>,
+    nearest_free: Option<Percentiles>,
     day_route: Option<Percentiles>,
     day_route_points: usize,
 }
@@ -69,12 +74,40 @@ pub fn run(
             )
         });
         report.nearby = time(&mut api, near.take(READS))?;
+        report.nearest_free = nearest_free(args, target, &mut api, &sites)?;
     }
     if let Some(unit) = &args.prepare_day {
         (report.day_route, report.day_route_points) = day(args, &mut api, target, key, unit)?;
     }
     print(&report);
     write_json(args, &report)
+}
+
+/// The units that would be first at incidents here and there, which are closed again.
+fn nearest_free(
+    args: &LoadArgs,
+    target: &Target,
+    api: &mut Api,
+    sites: &[Place],
+) -> anyhow::Result<Option<Percentiles>> {
+    let mut admin = Api::new(target.clone(), TIMEOUT);
+    let (token, top) = super::setup::sign_in(&mut admin, args)?;
+    admin.authorize(token);
+    let step = (sites.len() / INCIDENTS).max(1);
+    let incidents = sites.iter().step_by(step).take(INCIDENTS).map(|site| {
+        let (latitude, longitude) = (degrees(site.lat_e6), degrees(site.lon_e6));
+        let (latitude, longitude): (f64, f64) = (latitude.parse()?, longitude.parse()?);
+        let body =
+            json!({"kind": "load", "scope": top, "latitude": latitude, "longitude": longitude});
+        Ok(admin.post::<Task>("/api/v1/incidents", &body)?.id)
+    });
+    let incidents: Vec<TaskId> = incidents.collect::<anyhow::Result<_>>()?;
+    let paths = incidents.iter().cycle().map(|id| format!("/api/v1/incidents/{id}/nearest"));
+    let times = time(api, paths.take(READS));
+    for id in incidents {
+        admin.post::<Task>(&format!("/api/v1/incidents/{id}/close"), &json!({"outcome": "cancelled"}))?;
+    }
+    times
 }
 
 fn degrees(e6: i64) -> String {
@@ -186,5 +219,6 @@ fn print(report: &ReadReport) {
     }
     line("current position", &report.current_position);
     line("nearby, 2 km", &report.nearby);
+    line("nearest free, of all", &report.nearest_free);
     line(&format!("a day as {} points", report.day_route_points), &report.day_route);
 }
