@@ -101,7 +101,7 @@ pub async fn work(
     // Every worker says how many there are, whoever of them is asked.
     housekeeping::keep(vec![count_dead_letters(&base)], &watch::channel(true).1, &tasks, &stop);
 
-    let worker = Worker { address: shared.redis.clone(), writer, options };
+    let worker = Worker { address: shared.redis.clone(), writer, looks: None, options };
     worker.run(stop.clone()).await?;
     // Also where the worker ended by itself.
     stop.cancel();

@@ -3,7 +3,7 @@
 use crate::redis::{Delivered, EntryId, Queue, shard::SHARDS};
 use parking_lot::Mutex;
 use std::{collections::HashSet, sync::Arc, time::Duration};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// What is held at most, in KiB, however large its entries are.
 const HELD_MAX_KIB: u32 = 64 * 1024;
@@ -28,6 +28,14 @@ impl Default for Hands {
 pub struct Held {
     pub entry: Delivered,
     _room: OwnedSemaphorePermit,
+    /// Who waits until this one, which is tried alone, is dealt with.
+    alone: Option<oneshot::Sender<()>>,
+}
+
+impl Held {
+    pub fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
 }
 
 impl Hands {
@@ -55,10 +63,10 @@ impl Hands {
     }
 
     /// Waits for room.
-    pub async fn held(&self, entry: Delivered) -> Held {
+    pub async fn held(&self, entry: Delivered, alone: Option<oneshot::Sender<()>>) -> Held {
         let kib = u32::try_from(entry.bytes.len() / 1024 + 1).unwrap_or(u32::MAX).min(HELD_MAX_KIB);
         let room = self.room.clone().acquire_many_owned(kib).await;
-        Held { entry, _room: room.expect("nobody closes the semaphore") }
+        Held { entry, _room: room.expect("nobody closes the semaphore"), alone }
     }
 
     fn ids(&self, shard: u8) -> Vec<EntryId> {

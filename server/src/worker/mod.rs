@@ -6,6 +6,7 @@
 //! - [`reader`]: one a shard; reads what is new, and takes over what a dead worker held
 //! - [`store`]: gathers entries of all shards into batches; the archive has them, then they
 //!   leave the queue
+//! - [`looks`]: who looks at what is archived, in the order of the queue
 //! - [`refused`]: what the archive refuses, and takes later or not at all
 //! - [`hands`]: what this worker holds, which it tells the others while it lasts
 //! - [`args`], [`dead`]: `sentinel worker`, `sentinel dead`
@@ -15,9 +16,12 @@
 //! minutes in which it takes other things, goes to the dead letters with its error; it
 //! stands in nobody's way.
 
+pub use looks::Looks;
+
 pub mod args;
 pub mod dead;
 mod hands;
+mod looks;
 mod reader;
 mod refused;
 mod store;
@@ -43,6 +47,7 @@ const REFUSED_MAX: usize = 64;
 pub struct Worker {
     pub address: Address,
     pub writer: Arc<dyn ArchiveWriter>,
+    pub looks: Option<Arc<dyn Looks>>,
     pub options: WorkerOptions,
 }
 
@@ -104,7 +109,7 @@ impl WorkerOptions {
 impl Worker {
     /// Works until `stop`, then stores what it holds, as far as the archive takes it.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EngineError> {
-        let Self { address, writer, options } = self;
+        let Self { address, writer, looks, options } = self;
         let stop = stop.child_token();
         // Connections end after everything that uses them.
         let tasks = TaskTracker::new();
@@ -121,6 +126,7 @@ impl Worker {
         let (refuse, refused) = mpsc::channel(REFUSED_MAX);
         let storing = Storing {
             writer,
+            looks,
             queues: queues.clone(),
             hands: hands.clone(),
             refused: refuse,

@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// How long a read waits. Shorter than the connection's own look whether it still answers,
@@ -100,15 +100,19 @@ impl Reader {
             };
             let Some(last) = some.last() else { return Ok(()) };
             after = Some(last.id.clone());
-            let lost = some.into_iter().filter(|one| !self.storing.hands.hold(self.shard, &one.id));
-            let (suspects, lost): (Vec<_>, Vec<_>) = lost.partition(|one| one.deliveries > SUSPECT_AFTER);
-            let ids: Vec<EntryId> = lost.into_iter().map(|one| one.id).collect();
-            if !ids.is_empty() {
-                self.hand_over(self.claim(&ids, idle).await?).await;
+            let mut lost = Vec::new();
+            for one in some {
+                if self.storing.hands.hold(self.shard, &one.id) {
+                    continue;
+                }
+                if one.deliveries <= SUSPECT_AFTER {
+                    lost.push(one.id);
+                    continue;
+                }
+                self.hand_over(self.claim(&std::mem::take(&mut lost), idle).await?).await;
+                self.try_alone(one, idle).await?;
             }
-            for suspect in suspects {
-                self.try_alone(suspect, idle).await?;
-            }
+            self.hand_over(self.claim(&lost, idle).await?).await;
             if self.stop.is_cancelled() {
                 return Ok(());
             }
@@ -116,6 +120,9 @@ impl Reader {
     }
 
     async fn claim(&self, ids: &[EntryId], idle: Duration) -> RedisResult<Vec<Delivered>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let entries = self.queue.claim(ids, idle).await?;
         metrics::counter!("sentinel_archive_taken_over_total").increment(entries.len() as u64);
         Ok(entries)
@@ -135,8 +142,11 @@ impl Reader {
         let _alone = self.storing.hands.alone.lock().await;
         for entry in self.claim(&[id], idle).await? {
             self.storing.hands.take(std::slice::from_ref(&entry));
-            let held = self.storing.hands.held(entry).await;
-            self.storing.batch(vec![held]).await;
+            let (alone, dealt_with) = oneshot::channel();
+            let held = self.storing.hands.held(entry, Some(alone)).await;
+            self.out.send(held).await.ok();
+            // It is dropped, not used.
+            dealt_with.await.ok();
         }
         Ok(())
     }
@@ -144,7 +154,7 @@ impl Reader {
     async fn hand_over(&self, entries: Vec<Delivered>) {
         self.storing.hands.take(&entries);
         for entry in entries {
-            let held = self.storing.hands.held(entry).await;
+            let held = self.storing.hands.held(entry, None).await;
             // Whoever stores ends after the readers; where it is gone the process ends too.
             self.out.send(held).await.ok();
         }

@@ -87,7 +87,7 @@ impl Storing {
                 }
             };
             match self.store(&[&entry], None).await {
-                Outcome::Stored => return self.done(&[&entry]).await,
+                Outcome::Stored => return self.stored(&[&entry], None).await,
                 Outcome::Refused(again) => error = again,
                 Outcome::Left => return,
             }

@@ -3,6 +3,7 @@
 use super::{
     WorkerOptions,
     hands::{Hands, Held},
+    looks::{Looks, Turn, Turns},
     refused::Refusal,
 };
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     ports::{ArchiveWriter, EngineError, StoreError},
     redis::{Delivered, Entry, EntryId, Queue},
 };
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use sentinel_model::{Fix, UnitId};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 const BATCH_BYTES: usize = 512 * 1024;
 /// Batches that are stored at once.
 const AT_ONCE: usize = 4;
+/// Units that are looked at at once.
+const LOOKED_AT_AT_ONCE: usize = 32;
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 /// How often it is said that the archive is still away.
@@ -34,6 +38,7 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 
 pub struct Storing {
     pub writer: Arc<dyn ArchiveWriter>,
+    pub looks: Option<Arc<dyn Looks>>,
     /// One a shard.
     pub queues: Vec<Queue>,
     pub hands: Arc<Hands>,
@@ -59,7 +64,9 @@ impl Storing {
     pub async fn run(self: Arc<Self>, mut delivered: mpsc::Receiver<Held>) -> Result<(), EngineError> {
         let mut outcome = Ok(());
         let mut storing = JoinSet::new();
-        while let Some(batch) = self.gather(&mut delivered).await {
+        let (mut turns, mut next) = (Turns::default(), None);
+        while let Some(batch) = self.gather(&mut delivered, &mut next).await {
+            let turn = turns.next();
             while storing.len() >= AT_ONCE
                 && let Some(ended) = storing.join_next().await
             {
@@ -68,7 +75,7 @@ impl Storing {
             let this = self.clone();
             storing.spawn(async move {
                 let stop_at_a_panic = this.stop.clone().drop_guard();
-                this.batch(batch).await;
+                this.batch(batch, turn).await;
                 stop_at_a_panic.disarm();
             });
         }
@@ -78,18 +85,31 @@ impl Storing {
         outcome
     }
 
-    async fn gather(&self, delivered: &mut mpsc::Receiver<Held>) -> Option<Vec<Held>> {
-        let first = delivered.recv().await?;
+    /// What is tried alone is a batch of its own; `next` keeps it while the one before it goes.
+    async fn gather(
+        &self,
+        delivered: &mut mpsc::Receiver<Held>,
+        next: &mut Option<Held>,
+    ) -> Option<Vec<Held>> {
+        let first = match next.take() {
+            Some(first) => first,
+            None => delivered.recv().await?,
+        };
         let mut bytes = first.entry.bytes.len();
+        let is_alone = first.is_alone();
         let mut batch = vec![first];
         let until = tokio::time::sleep(self.options.gather);
         tokio::pin!(until);
-        while bytes < BATCH_BYTES {
+        while bytes < BATCH_BYTES && !is_alone {
             tokio::select! {
-                next = delivered.recv() => match next {
-                    Some(next) => {
-                        bytes += next.entry.bytes.len();
-                        batch.push(next);
+                held = delivered.recv() => match held {
+                    Some(alone) if alone.is_alone() => {
+                        *next = Some(alone);
+                        break;
+                    }
+                    Some(held) => {
+                        bytes += held.entry.bytes.len();
+                        batch.push(held);
                     }
                     None => break,
                 },
@@ -100,7 +120,7 @@ impl Storing {
     }
 
     /// Stores these, or finds those that cannot be stored.
-    pub async fn batch(&self, batch: Vec<Held>) {
+    async fn batch(&self, batch: Vec<Held>, turn: Turn) {
         let mut entries = Vec::with_capacity(batch.len());
         let mut decoded = Vec::with_capacity(batch.len());
         for held in &batch {
@@ -116,10 +136,10 @@ impl Storing {
             }
         }
         let mut ready = Some(by_unit(decoded));
-        let mut pieces = vec![entries.as_slice()];
+        let (mut pieces, mut stored) = (vec![entries.as_slice()], Vec::with_capacity(entries.len()));
         while let Some(piece) = pieces.pop() {
             match (self.store(piece, ready.take()).await, piece) {
-                (Outcome::Stored, _) => self.done(piece).await,
+                (Outcome::Stored, _) => stored.extend_from_slice(piece),
                 (Outcome::Left, _) => return,
                 (Outcome::Refused(error), [entry]) => {
                     let Delivered { shard, id, bytes } = entry;
@@ -137,6 +157,52 @@ impl Storing {
                 }
             }
         }
+        self.stored(&stored, Some(turn)).await;
+    }
+
+    /// The archive has these: they are looked at, where somebody looks, and leave the queue.
+    /// What cannot be looked at before the worker stops stays there.
+    pub(super) async fn stored(&self, entries: &[&Delivered], turn: Option<Turn>) {
+        let Some(looks) = &self.looks else { return self.done(entries).await };
+        let mut turn = turn;
+        if let Some(turn) = &mut turn
+            && !turn.comes().await
+        {
+            return;
+        }
+        let units = by_unit(entries.iter().filter_map(decoded));
+        let (mut looking, mut looked) = (FuturesUnordered::new(), true);
+        for (unit, fixes) in &units {
+            looking.push(self.look(&**looks, unit, fixes));
+            if looking.len() >= LOOKED_AT_AT_ONCE {
+                looked &= looking.next().await == Some(true);
+            }
+        }
+        while let Some(one) = looking.next().await {
+            looked &= one;
+        }
+        if looked {
+            self.done(entries).await;
+            turn.map(Turn::ends);
+        }
+    }
+
+    /// As often as it takes; false where the worker stops before.
+    async fn look(&self, looks: &dyn Looks, unit: &UnitId, fixes: &[Fix]) -> bool {
+        let mut said = None::<Instant>;
+        for tries in 1.. {
+            let Err(error) = looks.look(unit, fixes).await else { return true };
+            if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
+                said = Some(Instant::now());
+                let (error, unit) = (chain(&error), unit.as_str());
+                tracing::warn!(error, unit, "what is archived could not be looked at; it is tried again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff(tries)) => {}
+                () = self.stop.cancelled() => break,
+            }
+        }
+        false
     }
 
     /// As often as it takes while the archive is away.

@@ -97,7 +97,7 @@ impl Stage {
 
     pub fn worker_over(&self, writer: Arc<dyn ArchiveWriter>, options: WorkerOptions) -> Working {
         let address = self.redis.url().parse().expect("an address");
-        let worker = Worker { address, writer, options };
+        let worker = Worker { address, writer, looks: None, options };
         let stop = self.stop.child_token();
         let stopping = stop.clone();
         let task = tokio::spawn(worker.run(stopping));
