@@ -9,7 +9,7 @@ use super::{
 use crate::{
     clock::Clock,
     ports::{ArchiveWriter, EngineError, StoreError},
-    redis::{Delivered, Entry, EntryId, Queue},
+    redis::{Entry, EntryId, Queue},
 };
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use sentinel_model::{Fix, UnitId};
@@ -41,7 +41,7 @@ pub struct Storing {
     pub looks: Option<Arc<dyn Looks>>,
     /// One a shard.
     pub queues: Vec<Queue>,
-    pub hands: Arc<Hands>,
+    pub hands: Hands,
     /// Where what was refused alone is tried again.
     pub refused: mpsc::Sender<Refusal>,
     pub options: WorkerOptions,
@@ -122,35 +122,27 @@ impl Storing {
     /// Stores these, or finds those that cannot be stored.
     async fn batch(&self, batch: Vec<Held>, turn: Turn) {
         let mut entries = Vec::with_capacity(batch.len());
-        let mut decoded = Vec::with_capacity(batch.len());
-        for held in &batch {
+        let mut read = Vec::with_capacity(batch.len());
+        for held in batch.iter().filter(|held| !held.tenure.is_over()) {
             match Entry::from_bytes(&held.entry.bytes) {
                 Ok(entry) => {
-                    entries.push(&held.entry);
-                    decoded.push(entry);
+                    entries.push(held);
+                    read.push(entry);
                 }
-                Err(error) => {
-                    let Delivered { shard, id, bytes } = &held.entry;
-                    self.give_up(*shard, id, Entry::unit_of(bytes).as_ref(), 0, &chain(&error)).await;
-                }
+                Err(error) => self.give_up(&Refusal::of(held, chain(&error)), 0).await,
             }
         }
-        let mut ready = Some(by_unit(decoded));
+        let mut ready = Some(by_unit(read));
         let (mut pieces, mut stored) = (vec![entries.as_slice()], Vec::with_capacity(entries.len()));
         while let Some(piece) = pieces.pop() {
             match (self.store(piece, ready.take()).await, piece) {
                 (Outcome::Stored, _) => stored.extend_from_slice(piece),
                 (Outcome::Left, _) => return,
-                (Outcome::Refused(error), [entry]) => {
-                    let Delivered { shard, id, bytes } = entry;
-                    let unit = Entry::unit_of(bytes);
-                    let refusal = Refusal { shard: *shard, id: id.clone(), unit, error };
-                    tokio::select! {
-                        // Whoever tries ends only when the worker does.
-                        _ = self.refused.send(refusal) => {}
-                        () = self.stop.cancelled() => return,
-                    }
-                }
+                (Outcome::Refused(error), [held]) => tokio::select! {
+                    // Whoever tries ends only when the worker does.
+                    _ = self.refused.send(Refusal::of(held, error)) => {}
+                    () = self.stop.cancelled() => return,
+                },
                 (Outcome::Refused(_), _) => {
                     let (first, rest) = piece.split_at(piece.len() / 2);
                     pieces.extend([rest, first]);
@@ -160,59 +152,14 @@ impl Storing {
         self.stored(&stored, Some(turn)).await;
     }
 
-    /// The archive has these: they are looked at, where somebody looks, and leave the queue.
-    /// What cannot be looked at before the worker stops stays there.
-    pub(super) async fn stored(&self, entries: &[&Delivered], turn: Option<Turn>) {
-        let Some(looks) = &self.looks else { return self.done(entries).await };
-        let mut turn = turn;
-        if let Some(turn) = &mut turn
-            && !turn.comes().await
-        {
-            return;
-        }
-        let units = by_unit(entries.iter().filter_map(decoded));
-        let (mut looking, mut looked) = (FuturesUnordered::new(), true);
-        for (unit, fixes) in &units {
-            looking.push(self.look(&**looks, unit, fixes));
-            if looking.len() >= LOOKED_AT_AT_ONCE {
-                looked &= looking.next().await == Some(true);
-            }
-        }
-        while let Some(one) = looking.next().await {
-            looked &= one;
-        }
-        if looked {
-            self.done(entries).await;
-            turn.map(Turn::ends);
-        }
-    }
-
-    /// As often as it takes; false where the worker stops before.
-    async fn look(&self, looks: &dyn Looks, unit: &UnitId, fixes: &[Fix]) -> bool {
+    /// As often as it takes while the archive is away, and these are this worker's.
+    pub(super) async fn store(&self, entries: &[&Held], mut ready: Option<Batch>) -> Outcome {
         let mut said = None::<Instant>;
         for tries in 1.. {
-            let Err(error) = looks.look(unit, fixes).await else { return true };
-            if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
-                said = Some(Instant::now());
-                let (error, unit) = (chain(&error), unit.as_str());
-                tracing::warn!(error, unit, "what is archived could not be looked at; it is tried again");
+            let batch = ready.take().unwrap_or_else(|| by_unit(still_held(entries).filter_map(decoded)));
+            if batch.is_empty() {
+                return Outcome::Stored;
             }
-            tokio::select! {
-                () = tokio::time::sleep(backoff(tries)) => {}
-                () = self.stop.cancelled() => break,
-            }
-        }
-        false
-    }
-
-    /// As often as it takes while the archive is away.
-    pub(super) async fn store(&self, entries: &[&Delivered], mut ready: Option<Batch>) -> Outcome {
-        if entries.is_empty() {
-            return Outcome::Stored;
-        }
-        let mut said = None::<Instant>;
-        for tries in 1.. {
-            let batch = ready.take().unwrap_or_else(|| by_unit(entries.iter().filter_map(decoded)));
             match self.writer.store(batch).await {
                 Ok(()) => return Outcome::Stored,
                 Err(StoreError::Refused(error)) => return Outcome::Refused(chain(&error)),
@@ -234,12 +181,67 @@ impl Storing {
         Outcome::Left
     }
 
+    /// The archive has these: they are looked at, where somebody looks, and leave the queue.
+    /// What cannot be looked at before the worker stops, or its shard is another's, stays there.
+    pub(super) async fn stored(&self, entries: &[&Held], mut turn: Option<Turn>) {
+        let Some(looks) = &self.looks else { return self.done(entries).await };
+        if let Some(turn) = &mut turn
+            && !turn.comes().await
+        {
+            return;
+        }
+        let mut units = HashMap::<UnitId, Posted>::new();
+        for held in still_held(entries) {
+            if let Some(Entry { unit, fixes }) = decoded(held) {
+                let posted = units.entry(unit).or_default();
+                posted.entries.push(held);
+                posted.fixes.extend(fixes);
+            }
+        }
+        let (mut looking, mut looked) = (FuturesUnordered::new(), Vec::new());
+        for (unit, posted) in units {
+            looking.push(self.look(&**looks, unit, posted));
+            if looking.len() >= LOOKED_AT_AT_ONCE {
+                looked.extend(looking.next().await);
+            }
+        }
+        looked.extend(looking.collect::<Vec<_>>().await);
+        let all = looked.iter().all(Option::is_some);
+        self.done(&looked.into_iter().flatten().flatten().collect::<Vec<_>>()).await;
+        // What a worker that stops has not looked at comes before what is in later batches.
+        if all || !self.stop.is_cancelled() {
+            turn.map(Turn::ends);
+        }
+    }
+
+    /// As often as it takes; answers the entries, or none where the worker stops before, or they
+    /// are another's.
+    async fn look<'a>(&self, looks: &dyn Looks, unit: UnitId, posted: Posted<'a>) -> Option<Vec<&'a Held>> {
+        let mut said = None::<Instant>;
+        for tries in 1.. {
+            let Err(error) = looks.look(&unit, &posted.fixes).await else { break };
+            if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
+                said = Some(Instant::now());
+                let (error, unit) = (chain(&error), unit.as_str());
+                tracing::warn!(error, unit, "what is archived could not be looked at; it is tried again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff(tries)) => {}
+                () = self.stop.cancelled() => return None,
+            }
+            if still_held(&posted.entries).next().is_none() {
+                return None;
+            }
+        }
+        Some(posted.entries)
+    }
+
     /// Out of the queue, as the archive has them.
-    pub(super) async fn done(&self, entries: &[&Delivered]) {
+    pub(super) async fn done(&self, entries: &[&Held]) {
         let now = Clock::system().now().0;
         let lag = metrics::histogram!("sentinel_archive_lag_seconds");
         let mut shards = BTreeMap::<u8, Vec<EntryId>>::new();
-        for entry in entries {
+        for Held { entry, .. } in entries {
             if let Some(added) = entry.added_ms() {
                 lag.record(Duration::from_millis(now.saturating_sub(added).try_into().unwrap_or(0)));
             }
@@ -258,27 +260,34 @@ impl Storing {
                     () = self.stop.cancelled() => return,
                 }
             }
-            self.hands.release(shard, &ids);
+        }
+        for held in entries {
+            held.tenure.release(&held.entry.id);
         }
     }
 
-    pub(super) async fn give_up(
-        &self,
-        shard: u8,
-        id: &EntryId,
-        unit: Option<&UnitId>,
-        tries: u64,
-        error: &str,
-    ) {
-        let unit = unit.map(UnitId::as_str);
+    pub(super) async fn give_up(&self, refusal: &Refusal, tries: u64) {
+        let Refusal { shard, id, tenure, unit, error } = refusal;
+        let unit = unit.as_ref().map(UnitId::as_str);
         tracing::error!(unit, shard, %id, tries, error, "an entry cannot be archived; see `sentinel dead list`");
         metrics::counter!("sentinel_archive_given_up_total").increment(1);
-        let queue = &self.queues[usize::from(shard)];
+        let queue = &self.queues[usize::from(*shard)];
         if let Err(error) = queue.bury(id, tries, error, Clock::system().now().0).await {
             tracing::warn!(%error, "it could not be put among the dead letters; it is tried again");
         }
-        self.hands.release(shard, [id]);
+        tenure.release(id);
     }
+}
+
+/// What a unit posted, and the entries in which it did.
+#[derive(Default)]
+struct Posted<'a> {
+    entries: Vec<&'a Held>,
+    fixes: Vec<Fix>,
+}
+
+fn still_held<'a>(entries: &[&'a Held]) -> impl Iterator<Item = &'a Held> {
+    entries.iter().copied().filter(|held| !held.tenure.is_over())
 }
 
 /// A task that ended in a panic ends the worker with this.
@@ -289,8 +298,8 @@ pub(super) fn see(outcome: &mut Result<(), EngineError>, ended: Result<(), JoinE
 }
 
 /// Again; that it decodes is known.
-fn decoded(entry: &&Delivered) -> Option<Entry> {
-    Entry::from_bytes(&entry.bytes).ok()
+fn decoded(held: &Held) -> Option<Entry> {
+    Entry::from_bytes(&held.entry.bytes).ok()
 }
 
 /// Fixes of each unit, in the order in which they were taken.
