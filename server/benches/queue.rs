@@ -78,7 +78,7 @@ async fn lag_at_two_thousand_fixes_a_second() {
     let intake = stage.intake(10_000_000).await;
     let lag = Arc::new(Lag::default());
     let address = stage.redis.url().parse().expect("an address");
-    let worker = Worker { address, writer: lag.clone(), options: Stage::options("w") };
+    let worker = Worker { address, writer: lag.clone(), looks: None, options: Stage::options("w") };
     let working = tokio::spawn(worker.run(Default::default()));
     let mut ticks = tokio::time::interval(Duration::from_millis(5));
     for n in 0..FIXES {

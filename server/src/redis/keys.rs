@@ -11,6 +11,8 @@
 //! | `events:told` | sorted set by time | ids of the events that are told once |
 //! | `records:newest` | string | the number of the newest commit to the records |
 //! | `lease:housekeeping` | string, runs out | the worker that does the chores |
+//! | `workers` | sorted set by time, runs out | each worker that is there, and until when that holds |
+//! | `owner:{3}` | string, runs out | the worker that reads the queue of shard 3 |
 //! | `live:patrol:{id}` | channel | a patrol's positions: device time, then a postcard `LiveUnit` |
 //! | `control:station:5` | channel | a scope's events: epoch, offset, postcard |
 //! | `control:records` | channel | the number of a commit to the records |
@@ -70,6 +72,14 @@ impl Rooms {
 
 pub fn lease(name: &str) -> String {
     format!("lease:{name}")
+}
+
+/// The list of workers.
+pub const WORKERS: &str = "workers";
+
+/// The lease of a shard's queue, in the slot of the queue.
+pub fn owner(shard: u8) -> String {
+    format!("owner:{{{shard}}}")
 }
 
 /// Names of the current positions of a shard.

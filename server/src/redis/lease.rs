@@ -4,8 +4,7 @@
 //! believe that it holds one. What is done under it must bear being done twice.
 
 use super::{keys, link::Link};
-use crate::ports::EngineError;
-use redis::Script;
+use redis::{RedisResult, Script};
 use std::{
     sync::{Arc, LazyLock},
     time::{Duration, Instant},
@@ -18,7 +17,8 @@ const LASTS: Duration = Duration::from_secs(6);
 const RENEWED_EVERY: Duration = Duration::from_secs(2);
 
 /// KEYS: the lease. ARGV: holder, milliseconds, what names of stand-ins begin with. Answers 1
-/// where it is the holder's now.
+/// where it is the holder's now. It is removed first, as after that Redis takes it however
+/// full its memory is.
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -27,6 +27,7 @@ local stands_in = function(name) return string.sub(name, 1, #ARGV[3]) == ARGV[3]
 if holder and holder ~= ARGV[1] and (stands_in(ARGV[1]) or not stands_in(holder)) then
   return 0
 end
+redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 ",
@@ -62,23 +63,49 @@ pub fn seek_lease(
     let (held, is_held) = watch::channel(false);
     let rank = if seeker == Seeker::StandIn { STAND_IN } else { "" };
     let holder: Arc<str> = format!("{rank}{}", crate::auth::secret::random_id()).into();
-    tasks.spawn(Keeper { key: keys::lease(name), holder, link, held }.run(stop));
+    let lease = Lease::new(keys::lease(name), holder, LASTS, link);
+    tasks.spawn(Keeper { lease, held }.run(stop));
     is_held
 }
 
-struct Keeper {
+/// A lease as one of those sees it who would hold it.
+pub struct Lease {
     key: String,
     holder: Arc<str>,
+    lasts: Duration,
     link: Link,
+}
+
+impl Lease {
+    pub(super) fn new(key: String, holder: Arc<str>, lasts: Duration, link: Link) -> Self {
+        Self { key, holder, lasts, link }
+    }
+
+    /// Takes it, or has it last longer; answers whether it is this one's.
+    pub async fn take(&self) -> RedisResult<bool> {
+        let mut call = TAKE.prepare_invoke();
+        call.key(&self.key).arg(&*self.holder).arg(self.lasts.as_millis() as u64).arg(STAND_IN);
+        call.invoke_async(&mut self.link.clone()).await
+    }
+
+    /// Another may have it.
+    pub async fn give_back(&self) -> RedisResult<()> {
+        let mut call = GIVE_BACK.prepare_invoke();
+        call.key(&self.key).arg(&*self.holder).invoke_async(&mut self.link.clone()).await
+    }
+}
+
+struct Keeper {
+    lease: Lease,
     held: watch::Sender<bool>,
 }
 
 impl Keeper {
-    async fn run(mut self, stop: CancellationToken) {
+    async fn run(self, stop: CancellationToken) {
         let mut lasts_until = Instant::now();
         loop {
             let asked = Instant::now();
-            match self.take().await {
+            match self.lease.take().await {
                 Ok(true) => {
                     lasts_until = asked + LASTS;
                     self.tell(true);
@@ -86,7 +113,7 @@ impl Keeper {
                 Ok(false) => self.tell(false),
                 // Unknown: it lasts for as long as it was given.
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a lease could not be renewed");
+                    tracing::debug!(%error, "a lease could not be renewed");
                     self.tell(asked < lasts_until && *self.held.borrow());
                 }
             }
@@ -96,19 +123,11 @@ impl Keeper {
             }
         }
         self.tell(false);
-        let mut call = GIVE_BACK.prepare_invoke();
-        call.key(&self.key).arg(&*self.holder);
         // It runs out by itself.
-        call.invoke_async::<()>(&mut self.link).await.ok();
+        self.lease.give_back().await.ok();
     }
 
     fn tell(&self, held: bool) {
         self.held.send_if_modified(|before| std::mem::replace(before, held) != held);
-    }
-
-    async fn take(&mut self) -> Result<bool, EngineError> {
-        let mut call = TAKE.prepare_invoke();
-        call.key(&self.key).arg(&*self.holder).arg(LASTS.as_millis() as u64).arg(STAND_IN);
-        call.invoke_async(&mut self.link).await.map_err(EngineError::during("asking for a lease"))
     }
 }

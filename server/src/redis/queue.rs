@@ -1,5 +1,5 @@
 //! The queue of one shard as workers see it: a consumer group that delivers each entry to
-//! one of them, and keeps it until it is said to be done.
+//! the one that reads, and keeps it until it is said to be done.
 
 use super::{entry::FIELD, keys, link::Link};
 use redis::{
@@ -129,50 +129,21 @@ impl Queue {
         Delivered { shard: self.shard, id: id.into(), bytes: bytes.unwrap_or_default() }
     }
 
-    /// Entries after this one that this consumer holds, the oldest first.
-    pub async fn own(&self, after: Option<&EntryId>, count: usize) -> RedisResult<Vec<Pending>> {
-        self.pending(None, after, count, Some(&self.consumer)).await
-    }
-
-    /// Entries after this one that no consumer has moved for so long, the oldest first.
-    pub async fn stale(
-        &self,
-        idle: Duration,
-        after: Option<&EntryId>,
-        count: usize,
-    ) -> RedisResult<Vec<Pending>> {
-        self.pending(Some(idle), after, count, None).await
-    }
-
-    async fn pending(
-        &self,
-        idle: Option<Duration>,
-        after: Option<&EntryId>,
-        count: usize,
-        consumer: Option<&str>,
-    ) -> RedisResult<Vec<Pending>> {
+    /// Entries after this one that were delivered, to whomever, the oldest first.
+    pub async fn pending(&self, after: Option<&EntryId>, count: usize) -> RedisResult<Vec<Pending>> {
         let mut ask = redis::cmd("XPENDING");
         ask.arg(&self.stream).arg(GROUP);
-        if let Some(idle) = idle {
-            ask.arg("IDLE").arg(idle.as_millis() as u64);
-        }
-        ask.arg(after.map_or_else(|| "-".to_owned(), |id| format!("({id}")))
-            .arg("+")
-            .arg(count)
-            .arg(consumer);
+        ask.arg(after.map_or_else(|| "-".to_owned(), |id| format!("({id}"))).arg("+").arg(count);
         let found: Vec<(String, String, u64, u64)> = ask.query_async(&mut self.link.clone()).await?;
         let pending =
             |(id, _, _, deliveries): (String, String, u64, u64)| Pending { id: id.into(), deliveries };
         Ok(found.into_iter().map(pending).collect())
     }
 
-    /// Takes these over from whoever holds them, where nobody has moved them for so long.
-    pub async fn claim(&self, ids: &[EntryId], idle: Duration) -> RedisResult<Vec<Delivered>> {
+    /// Takes these over from whoever holds them.
+    pub async fn claim(&self, ids: &[EntryId]) -> RedisResult<Vec<Delivered>> {
         type Claimed = Option<(String, Vec<Vec<u8>>)>;
-        let mut claim = redis::cmd("XCLAIM");
-        claim.arg(&self.stream).arg(GROUP).arg(&*self.consumer).arg(idle.as_millis() as u64);
-        claim.arg(names(ids));
-        let claimed: Vec<Claimed> = claim.query_async(&mut self.link.clone()).await?;
+        let claimed: Vec<Claimed> = self.claiming(ids).query_async(&mut self.link.clone()).await?;
         let delivered = |(id, fields): (String, Vec<Vec<u8>>)| {
             let mut pairs = fields.chunks_exact(2);
             let bytes = pairs.find(|pair| pair[0] == FIELD.as_bytes()).map(|pair| pair[1].clone());
@@ -181,20 +152,27 @@ impl Queue {
         Ok(claimed.into_iter().flatten().map(delivered).collect())
     }
 
+    fn claiming(&self, ids: &[EntryId]) -> redis::Cmd {
+        let mut claim = redis::cmd("XCLAIM");
+        claim.arg(&self.stream).arg(GROUP).arg(&*self.consumer).arg(0).arg(names(ids));
+        claim
+    }
+
+    /// Of these, which this consumer holds, no delivery counts any more.
+    pub async fn absolve(&self, ids: &[EntryId]) -> RedisResult<()> {
+        for some in ids.chunks(AT_ONCE) {
+            let mut claim = self.claiming(some);
+            claim.arg("RETRYCOUNT").arg(0).arg("JUSTID").exec_async(&mut self.link.clone()).await?;
+        }
+        Ok(())
+    }
+
     /// An entry of this queue, whoever holds it; does not count as a delivery.
     pub async fn read(&self, id: &EntryId) -> RedisResult<Option<Delivered>> {
         let mut range = redis::cmd("XRANGE");
         range.arg(&self.stream).arg(&**id).arg(&**id);
         let found: StreamRangeReply = range.query_async(&mut self.link.clone()).await?;
         Ok(found.ids.first().map(|entry| self.delivered(&entry.id, entry.get(FIELD))))
-    }
-
-    /// Tells the other consumers that these are being moved. Does not count as a delivery.
-    pub async fn keep(&self, ids: &[EntryId]) -> RedisResult<()> {
-        let mut claim = redis::cmd("XCLAIM");
-        claim.arg(&self.stream).arg(GROUP).arg(&*self.consumer).arg(0);
-        claim.arg(names(ids));
-        claim.arg("JUSTID").exec_async(&mut self.link.clone()).await
     }
 
     /// These are in the archive: they leave the queue.

@@ -28,7 +28,9 @@ use crate::{
     dispatch::Dispatch,
     ingest::{filter, shown},
     ports::{AlertRecord, Archive, EngineError, Remembered, TimeRange, WatchMemory},
+    worker::Looks,
 };
+use async_trait::async_trait;
 use dashmap::{DashMap, DashSet};
 use futures::TryStreamExt as _;
 use sentinel_model::{
@@ -260,7 +262,7 @@ impl Watcher {
         let tasks = self.directory.tasks_of(id);
         let sent = tasks.iter().flat_map(|record| {
             let active = record.task.active().filter(|assignment| assignment.unit_id == *id);
-            active.map(|assignment| (record, assignment))
+            active.map(move |assignment| (record, assignment))
         });
         let sent: Vec<_> = sent.collect();
         watched.journeys.retain(|journey, _| sent.iter().any(|(_, assignment)| assignment.id == *journey));
@@ -379,6 +381,13 @@ impl Watcher {
         self.behind.retain(|unit| !whose(unit));
     }
 
+}
+
+#[async_trait]
+impl Looks for Watcher {
+    async fn look(&self, unit: &UnitId, fixes: &[Fix]) -> Result<(), EngineError> {
+        Watcher::look(self, unit, fixes).await
+    }
 }
 
 impl Held {

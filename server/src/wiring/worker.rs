@@ -19,7 +19,7 @@ use crate::{
     redis::{DeadLetters, Seeker, seek_lease, warn_of_volatile},
     serve,
     watch::{fences::Fences, watcher::Watcher},
-    worker::{Worker, WorkerOptions},
+    worker::{Looks, Worker, WorkerOptions},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_model::{PatrolId, Scope, live::Event};
@@ -117,7 +117,8 @@ pub async fn work(
     let always = vec![count_dead_letters(&base), keep_watching(watcher.clone())];
     housekeeping::keep(always, &watch::channel(true).1, &tasks, &stop);
 
-    let worker = Worker { address: shared.redis.clone(), writer, options, looks: Some(watcher.clone()) };
+    let looks = Some(watcher.clone() as Arc<dyn Looks>);
+    let worker = Worker { address: shared.redis.clone(), writer, looks, options };
     worker.run(stop.clone()).await?;
     if let Err(error) = watcher.keep().await {
         let error: &dyn std::error::Error = &error;

@@ -5,8 +5,15 @@
 //! after the first. Only what is still refused then is given up. What waits here is known by
 //! its id, and read from the queue again: it takes no room from others.
 
-use super::store::{Outcome, Storing, see};
-use crate::{ports::EngineError, redis::EntryId};
+use super::{
+    hands::Held,
+    store::{Outcome, Storing, see},
+    tenure::Tenure,
+};
+use crate::{
+    ports::EngineError,
+    redis::{Entry, EntryId},
+};
 use sentinel_model::UnitId;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -21,8 +28,17 @@ const PAUSE_MAX: Duration = Duration::from_secs(600);
 pub struct Refusal {
     pub shard: u8,
     pub id: EntryId,
+    pub tenure: Arc<Tenure>,
     pub unit: Option<UnitId>,
     pub error: String,
+}
+
+impl Refusal {
+    pub fn of(held: &Held, error: String) -> Self {
+        let (entry, tenure) = (&held.entry, held.tenure.clone());
+        let unit = Entry::unit_of(&entry.bytes);
+        Self { shard: entry.shard, id: entry.id.clone(), tenure, unit, error }
+    }
 }
 
 /// Until the worker stops.
@@ -34,7 +50,7 @@ pub async fn run(storing: Arc<Storing>, mut refused: mpsc::Receiver<Refusal>) ->
             refusal = refused.recv(), if trials.len() < AT_ONCE => {
                 let Some(refusal) = refusal else { break };
                 if trials.is_empty() {
-                    let Refusal { shard, id, unit, error } = &refusal;
+                    let Refusal { shard, id, unit, error, .. } = &refusal;
                     let unit = unit.as_ref().map(UnitId::as_str);
                     tracing::warn!(unit, shard, %id, error, "the archive refuses an entry; it is tried again");
                 }
@@ -56,12 +72,12 @@ pub async fn run(storing: Arc<Storing>, mut refused: mpsc::Receiver<Refusal>) ->
 }
 
 impl Storing {
-    /// Again and again, and then no more.
-    async fn try_again(&self, refusal: Refusal) {
-        let Refusal { shard, id, unit, mut error } = refusal;
+    /// Again and again while the shard is this worker's, and then no more.
+    async fn try_again(&self, mut refusal: Refusal) {
+        let (shard, id, tenure) = (refusal.shard, refusal.id.clone(), refusal.tenure.clone());
         let queue = &self.queues[usize::from(shard)];
         let mut here = 0;
-        loop {
+        while !tenure.is_over() {
             if let Err(other) = self.writer.probe().await {
                 tracing::debug!(error = &other as &dyn std::error::Error, shard, %id, "nothing is taken now");
             } else {
@@ -69,26 +85,27 @@ impl Storing {
                 // Counted in Redis too, where it survives this worker.
                 let tries = queue.refused(&id).await.unwrap_or(here).max(here);
                 if tries >= self.options.tries {
-                    return self.give_up(shard, &id, unit.as_ref(), tries, &error).await;
+                    return self.give_up(&refusal, tries).await;
                 }
                 here = tries;
             }
             tokio::select! {
                 () = tokio::time::sleep(pause(self.options.refused_after, here)) => {}
+                () = tenure.ended() => return,
                 () = self.stop.cancelled() => return,
             }
-            let entry = match queue.read(&id).await {
-                Ok(Some(entry)) => entry,
+            let held = match queue.read(&id).await {
+                Ok(Some(entry)) => Held::new(entry, tenure.clone()),
                 // Another has dealt with it.
-                Ok(None) => return self.hands.release(shard, [&id]),
+                Ok(None) => return tenure.release(&id),
                 Err(error) => {
                     tracing::debug!(%error, shard, %id, "what is tried again could not be read");
                     continue;
                 }
             };
-            match self.store(&[&entry], None).await {
-                Outcome::Stored => return self.done(&[&entry]).await,
-                Outcome::Refused(again) => error = again,
+            match self.store(&[&held], None).await {
+                Outcome::Stored => return self.stored(&[&held], None).await,
+                Outcome::Refused(again) => refusal.error = again,
                 Outcome::Left => return,
             }
         }

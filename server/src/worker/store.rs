@@ -3,13 +3,15 @@
 use super::{
     WorkerOptions,
     hands::{Hands, Held},
+    looks::{Looks, Turn, Turns},
     refused::Refusal,
 };
 use crate::{
     clock::Clock,
     ports::{ArchiveWriter, EngineError, StoreError},
-    redis::{Delivered, Entry, EntryId, Queue},
+    redis::{Entry, EntryId, Queue},
 };
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use sentinel_model::{Fix, UnitId};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 const BATCH_BYTES: usize = 512 * 1024;
 /// Batches that are stored at once.
 const AT_ONCE: usize = 4;
+/// Units that are looked at at once.
+const LOOKED_AT_AT_ONCE: usize = 32;
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 /// How often it is said that the archive is still away.
@@ -34,9 +38,10 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 
 pub struct Storing {
     pub writer: Arc<dyn ArchiveWriter>,
+    pub looks: Option<Arc<dyn Looks>>,
     /// One a shard.
     pub queues: Vec<Queue>,
-    pub hands: Arc<Hands>,
+    pub hands: Hands,
     /// Where what was refused alone is tried again.
     pub refused: mpsc::Sender<Refusal>,
     pub options: WorkerOptions,
@@ -59,7 +64,9 @@ impl Storing {
     pub async fn run(self: Arc<Self>, mut delivered: mpsc::Receiver<Held>) -> Result<(), EngineError> {
         let mut outcome = Ok(());
         let mut storing = JoinSet::new();
-        while let Some(batch) = self.gather(&mut delivered).await {
+        let (mut turns, mut next) = (Turns::default(), None);
+        while let Some(batch) = self.gather(&mut delivered, &mut next).await {
+            let turn = turns.next();
             while storing.len() >= AT_ONCE
                 && let Some(ended) = storing.join_next().await
             {
@@ -68,7 +75,7 @@ impl Storing {
             let this = self.clone();
             storing.spawn(async move {
                 let stop_at_a_panic = this.stop.clone().drop_guard();
-                this.batch(batch).await;
+                this.batch(batch, turn).await;
                 stop_at_a_panic.disarm();
             });
         }
@@ -78,18 +85,31 @@ impl Storing {
         outcome
     }
 
-    async fn gather(&self, delivered: &mut mpsc::Receiver<Held>) -> Option<Vec<Held>> {
-        let first = delivered.recv().await?;
+    /// What is tried alone is a batch of its own; `next` keeps it while the one before it goes.
+    async fn gather(
+        &self,
+        delivered: &mut mpsc::Receiver<Held>,
+        next: &mut Option<Held>,
+    ) -> Option<Vec<Held>> {
+        let first = match next.take() {
+            Some(first) => first,
+            None => delivered.recv().await?,
+        };
         let mut bytes = first.entry.bytes.len();
+        let is_alone = first.is_alone();
         let mut batch = vec![first];
         let until = tokio::time::sleep(self.options.gather);
         tokio::pin!(until);
-        while bytes < BATCH_BYTES {
+        while bytes < BATCH_BYTES && !is_alone {
             tokio::select! {
-                next = delivered.recv() => match next {
-                    Some(next) => {
-                        bytes += next.entry.bytes.len();
-                        batch.push(next);
+                held = delivered.recv() => match held {
+                    Some(alone) if alone.is_alone() => {
+                        *next = Some(alone);
+                        break;
+                    }
+                    Some(held) => {
+                        bytes += held.entry.bytes.len();
+                        batch.push(held);
                     }
                     None => break,
                 },
@@ -100,53 +120,46 @@ impl Storing {
     }
 
     /// Stores these, or finds those that cannot be stored.
-    pub async fn batch(&self, batch: Vec<Held>) {
+    async fn batch(&self, batch: Vec<Held>, turn: Turn) {
         let mut entries = Vec::with_capacity(batch.len());
-        let mut decoded = Vec::with_capacity(batch.len());
-        for held in &batch {
+        let mut read = Vec::with_capacity(batch.len());
+        for held in batch.iter().filter(|held| !held.tenure.is_over()) {
             match Entry::from_bytes(&held.entry.bytes) {
                 Ok(entry) => {
-                    entries.push(&held.entry);
-                    decoded.push(entry);
+                    entries.push(held);
+                    read.push(entry);
                 }
-                Err(error) => {
-                    let Delivered { shard, id, bytes } = &held.entry;
-                    self.give_up(*shard, id, Entry::unit_of(bytes).as_ref(), 0, &chain(&error)).await;
-                }
+                Err(error) => self.give_up(&Refusal::of(held, chain(&error)), 0).await,
             }
         }
-        let mut ready = Some(by_unit(decoded));
-        let mut pieces = vec![entries.as_slice()];
+        let mut ready = Some(by_unit(read));
+        let (mut pieces, mut stored) = (vec![entries.as_slice()], Vec::with_capacity(entries.len()));
         while let Some(piece) = pieces.pop() {
             match (self.store(piece, ready.take()).await, piece) {
-                (Outcome::Stored, _) => self.done(piece).await,
+                (Outcome::Stored, _) => stored.extend_from_slice(piece),
                 (Outcome::Left, _) => return,
-                (Outcome::Refused(error), [entry]) => {
-                    let Delivered { shard, id, bytes } = entry;
-                    let unit = Entry::unit_of(bytes);
-                    let refusal = Refusal { shard: *shard, id: id.clone(), unit, error };
-                    tokio::select! {
-                        // Whoever tries ends only when the worker does.
-                        _ = self.refused.send(refusal) => {}
-                        () = self.stop.cancelled() => return,
-                    }
-                }
+                (Outcome::Refused(error), [held]) => tokio::select! {
+                    // Whoever tries ends only when the worker does.
+                    _ = self.refused.send(Refusal::of(held, error)) => {}
+                    () = self.stop.cancelled() => return,
+                },
                 (Outcome::Refused(_), _) => {
                     let (first, rest) = piece.split_at(piece.len() / 2);
                     pieces.extend([rest, first]);
                 }
             }
         }
+        self.stored(&stored, Some(turn)).await;
     }
 
-    /// As often as it takes while the archive is away.
-    pub(super) async fn store(&self, entries: &[&Delivered], mut ready: Option<Batch>) -> Outcome {
-        if entries.is_empty() {
-            return Outcome::Stored;
-        }
+    /// As often as it takes while the archive is away, and these are this worker's.
+    pub(super) async fn store(&self, entries: &[&Held], mut ready: Option<Batch>) -> Outcome {
         let mut said = None::<Instant>;
         for tries in 1.. {
-            let batch = ready.take().unwrap_or_else(|| by_unit(entries.iter().filter_map(decoded)));
+            let batch = ready.take().unwrap_or_else(|| by_unit(still_held(entries).filter_map(decoded)));
+            if batch.is_empty() {
+                return Outcome::Stored;
+            }
             match self.writer.store(batch).await {
                 Ok(()) => return Outcome::Stored,
                 Err(StoreError::Refused(error)) => return Outcome::Refused(chain(&error)),
@@ -168,12 +181,67 @@ impl Storing {
         Outcome::Left
     }
 
+    /// The archive has these: they are looked at, where somebody looks, and leave the queue.
+    /// What cannot be looked at before the worker stops, or its shard is another's, stays there.
+    pub(super) async fn stored(&self, entries: &[&Held], mut turn: Option<Turn>) {
+        let Some(looks) = &self.looks else { return self.done(entries).await };
+        if let Some(turn) = &mut turn
+            && !turn.comes().await
+        {
+            return;
+        }
+        let mut units = HashMap::<UnitId, Posted>::new();
+        for held in still_held(entries) {
+            if let Some(Entry { unit, fixes }) = decoded(held) {
+                let posted = units.entry(unit).or_default();
+                posted.entries.push(held);
+                posted.fixes.extend(fixes);
+            }
+        }
+        let (mut looking, mut looked) = (FuturesUnordered::new(), Vec::new());
+        for (unit, posted) in units {
+            looking.push(self.look(&**looks, unit, posted));
+            if looking.len() >= LOOKED_AT_AT_ONCE {
+                looked.extend(looking.next().await);
+            }
+        }
+        looked.extend(looking.collect::<Vec<_>>().await);
+        let all = looked.iter().all(Option::is_some);
+        self.done(&looked.into_iter().flatten().flatten().collect::<Vec<_>>()).await;
+        // What a worker that stops has not looked at comes before what is in later batches.
+        if all || !self.stop.is_cancelled() {
+            turn.map(Turn::ends);
+        }
+    }
+
+    /// As often as it takes; answers the entries, or none where the worker stops before, or they
+    /// are another's.
+    async fn look<'a>(&self, looks: &dyn Looks, unit: UnitId, posted: Posted<'a>) -> Option<Vec<&'a Held>> {
+        let mut said = None::<Instant>;
+        for tries in 1.. {
+            let Err(error) = looks.look(&unit, &posted.fixes).await else { break };
+            if said.is_none_or(|said| said.elapsed() > SAY_EVERY) {
+                said = Some(Instant::now());
+                let (error, unit) = (chain(&error), unit.as_str());
+                tracing::warn!(error, unit, "what is archived could not be looked at; it is tried again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff(tries)) => {}
+                () = self.stop.cancelled() => return None,
+            }
+            if still_held(&posted.entries).next().is_none() {
+                return None;
+            }
+        }
+        Some(posted.entries)
+    }
+
     /// Out of the queue, as the archive has them.
-    pub(super) async fn done(&self, entries: &[&Delivered]) {
+    pub(super) async fn done(&self, entries: &[&Held]) {
         let now = Clock::system().now().0;
         let lag = metrics::histogram!("sentinel_archive_lag_seconds");
         let mut shards = BTreeMap::<u8, Vec<EntryId>>::new();
-        for entry in entries {
+        for Held { entry, .. } in entries {
             if let Some(added) = entry.added_ms() {
                 lag.record(Duration::from_millis(now.saturating_sub(added).try_into().unwrap_or(0)));
             }
@@ -192,27 +260,34 @@ impl Storing {
                     () = self.stop.cancelled() => return,
                 }
             }
-            self.hands.release(shard, &ids);
+        }
+        for held in entries {
+            held.tenure.release(&held.entry.id);
         }
     }
 
-    pub(super) async fn give_up(
-        &self,
-        shard: u8,
-        id: &EntryId,
-        unit: Option<&UnitId>,
-        tries: u64,
-        error: &str,
-    ) {
-        let unit = unit.map(UnitId::as_str);
+    pub(super) async fn give_up(&self, refusal: &Refusal, tries: u64) {
+        let Refusal { shard, id, tenure, unit, error } = refusal;
+        let unit = unit.as_ref().map(UnitId::as_str);
         tracing::error!(unit, shard, %id, tries, error, "an entry cannot be archived; see `sentinel dead list`");
         metrics::counter!("sentinel_archive_given_up_total").increment(1);
-        let queue = &self.queues[usize::from(shard)];
+        let queue = &self.queues[usize::from(*shard)];
         if let Err(error) = queue.bury(id, tries, error, Clock::system().now().0).await {
             tracing::warn!(%error, "it could not be put among the dead letters; it is tried again");
         }
-        self.hands.release(shard, [id]);
+        tenure.release(id);
     }
+}
+
+/// What a unit posted, and the entries in which it did.
+#[derive(Default)]
+struct Posted<'a> {
+    entries: Vec<&'a Held>,
+    fixes: Vec<Fix>,
+}
+
+fn still_held<'a>(entries: &[&'a Held]) -> impl Iterator<Item = &'a Held> {
+    entries.iter().copied().filter(|held| !held.tenure.is_over())
 }
 
 /// A task that ended in a panic ends the worker with this.
@@ -223,8 +298,8 @@ pub(super) fn see(outcome: &mut Result<(), EngineError>, ended: Result<(), JoinE
 }
 
 /// Again; that it decodes is known.
-fn decoded(entry: &&Delivered) -> Option<Entry> {
-    Entry::from_bytes(&entry.bytes).ok()
+fn decoded(held: &Held) -> Option<Entry> {
+    Entry::from_bytes(&held.entry.bytes).ok()
 }
 
 /// Fixes of each unit, in the order in which they were taken.

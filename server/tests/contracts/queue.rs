@@ -26,7 +26,7 @@ impl Queued {
         let stop = CancellationToken::new();
         let options =
             WorkerOptions { gather: Duration::from_millis(2), ..WorkerOptions::named("the worker") };
-        let worker = Worker { address: base.address.clone(), writer: archive.clone(), options };
+        let worker = Worker { address: base.address.clone(), writer: archive.clone(), looks: None, options };
         let running = stop.clone();
         tokio::spawn(async move { worker.run(running).await.expect("works") });
         Some(Self { base, archive, stop: stop.clone(), _ends: stop.drop_guard() })

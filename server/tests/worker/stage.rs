@@ -80,7 +80,7 @@ impl Stage {
     /// Quick to notice that another is dead, as tests have no half minute.
     pub fn options(name: &str) -> WorkerOptions {
         WorkerOptions {
-            idle: Duration::from_millis(600),
+            lease: Duration::from_secs(3),
             look_every: Duration::from_millis(200),
             refused_after: Duration::from_millis(10),
             ..WorkerOptions::named(name)
@@ -97,7 +97,10 @@ impl Stage {
 
     pub fn worker_over(&self, writer: Arc<dyn ArchiveWriter>, options: WorkerOptions) -> Working {
         let address = self.redis.url().parse().expect("an address");
-        let worker = Worker { address, writer, options };
+        self.start(Worker { address, writer, looks: None, options })
+    }
+
+    pub fn start(&self, worker: Worker) -> Working {
         let stop = self.stop.child_token();
         let stopping = stop.clone();
         let task = tokio::spawn(worker.run(stopping));
@@ -106,6 +109,20 @@ impl Stage {
 
     pub async fn waiting(&self) -> u64 {
         waiting(&self.link).await.unwrap_or(u64::MAX)
+    }
+
+    /// Shard, worker and deliveries of each entry that was delivered and is not done.
+    pub fn pending(&self) -> Vec<(u8, String, u64)> {
+        let of_shard = |shard| {
+            let queue = format!("in:{{{shard}}}");
+            let said = self.redis.cli(&["XPENDING", &queue, "archive", "-", "+", "1000"]);
+            let lines: Vec<&str> = said.lines().collect();
+            // Id, consumer, since when, deliveries; nothing, or an error, is no such four.
+            let each = lines.chunks_exact(4);
+            let each = each.map(|one| (shard, one[1].to_owned(), one[3].parse().expect("a number")));
+            each.collect::<Vec<_>>()
+        };
+        (0..SHARDS).flat_map(of_shard).collect()
     }
 
     /// Until nothing waits any more.

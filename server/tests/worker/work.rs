@@ -78,7 +78,7 @@ async fn under_its_name_a_worker_goes_on_at_once_with_what_it_held() {
     let intake = stage.intake(10_000).await;
     let closed = stage.archive.before.forget_permits(usize::MAX);
     // Nobody else's would be touched within this test.
-    let options = || WorkerOptions { idle: Duration::from_secs(600), ..Stage::options("w") };
+    let options = || WorkerOptions { lease: Duration::from_secs(600), ..Stage::options("w") };
     let worker = stage.worker_with(options());
     accept(&intake, "a", 0..10).await;
     eventually("it has it", async || stage.archive.calls.load(SeqCst) > 0).await;
@@ -95,23 +95,19 @@ async fn what_a_living_worker_holds_nobody_takes_however_long_the_archive_is_awa
     let intake = stage.intake(10_000).await;
     stage.archive.away.store(true, SeqCst);
     let workers = [stage.worker("one"), stage.worker("two")];
+    eventually("they divide the shards", async || stage.is_divided(&["one", "two"])).await;
     for n in 0..100 {
         accept(&intake, &format!("u{n}"), 0..3).await;
     }
     // Several times as long as a silent worker is left alone.
-    tokio::time::sleep(Stage::options("").idle * 5).await;
+    tokio::time::sleep(Stage::options("").lease * 3).await;
     assert_eq!(stage.waiting().await, 100);
     assert_eq!(stage.dead().await.len(), 0);
-    let deliveries: Vec<u64> = (0..16)
-        .flat_map(|shard| {
-            let pending =
-                stage.redis.cli(&["XPENDING", &format!("in:{{{shard}}}"), "archive", "-", "+", "1000"]);
-            let counts: Vec<u64> =
-                pending.lines().skip(3).step_by(4).map(|count| count.parse().expect("a number")).collect();
-            counts
-        })
-        .collect();
-    assert_eq!(deliveries, vec![1; 100], "each was delivered once");
+    let pending = stage.pending();
+    assert_eq!(pending.len(), 100);
+    let name = |shard| ["one", "two"][usize::from(shard % 2)];
+    assert!(pending.iter().all(|(shard, worker, _)| worker == name(*shard)), "{pending:?}");
+    assert!(pending.iter().all(|(.., deliveries)| *deliveries == 1), "each was delivered once");
     stage.archive.away.store(false, SeqCst);
     stage.settled().await;
     assert_eq!(stage.archive.memory.count(), 300);
