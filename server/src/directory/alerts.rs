@@ -89,6 +89,8 @@ mod tests {
             place: None,
             fence: None,
             acknowledged: None,
+            fence_id: None,
+            escalated: Vec::new(),
         };
         AlertRecord { alert, path }
     }

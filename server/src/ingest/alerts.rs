@@ -249,6 +249,8 @@ impl Ingest {
                 place: place.or(last),
                 fence,
                 acknowledged: None,
+                fence_id: None,
+                escalated: Vec::new(),
             };
             AlertRecord { alert, path }
         };

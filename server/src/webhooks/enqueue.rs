@@ -61,9 +61,12 @@ struct OfAlert<'a> {
     /// Where the unit was, or was last known to be.
     #[serde(flatten)]
     place: Option<Place>,
-    /// By the device's name for it.
+    /// By the device's name for it, or by that of Sentinel's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     fence: Option<&'a str>,
+    /// Of one of Sentinel's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence_id: Option<&'a str>,
     /// The device's clock.
     time: Time,
 }
@@ -138,7 +141,7 @@ pub fn of_status(
     of(directory, &happened, OfStatus { status, heard_at })
 }
 
-/// That a unit calls for help or came to a fence, on duty or not. The same alert is told once,
+/// That a unit calls for help, came to a fence, or whatever else an alert tells, on duty or not. The same alert is told once,
 /// also where the unit has come on duty since.
 pub fn of_alert(directory: &Directory, AlertRecord { alert, path }: &AlertRecord) -> Vec<Change> {
     let happened = Happened {
@@ -159,6 +162,7 @@ pub fn of_alert(directory: &Directory, AlertRecord { alert, path }: &AlertRecord
         unit_name: &alert.unit_name,
         place,
         fence: alert.fence.as_deref(),
+        fence_id: alert.fence_id.as_deref(),
         time: alert.time,
     };
     of(directory, &happened, told)
