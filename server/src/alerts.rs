@@ -27,9 +27,9 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 /// Alerts that are told at the same time.
 const TOLD_AT_ONCE: usize = 16;
 
-/// How long the alert of a fence waits for somebody: calls for help, which wait until somebody has
-/// them, are not to drown in those.
-const FENCE_OPEN_MS: i64 = 24 * 3_600_000;
+/// How long an alert that is no call for help waits for somebody: calls, which wait until somebody
+/// has them, are not to drown in others.
+const OPEN_MS: i64 = 24 * 3_600_000;
 
 /// Alerts that are closed by one commit.
 const CLOSED_AT_ONCE: usize = 200;
@@ -130,13 +130,14 @@ impl Alerts {
         self.close(found, &by, account).await
     }
 
-    /// Closes what waits for nobody any more: fences after a day, and whatever is older than `kept`.
+    /// Closes what waits for nobody any more: all but calls for help after a day, and whatever is
+    /// older than `kept`.
     pub async fn close_old(&self, kept: Option<Duration>) -> Result<(), EngineError> {
         let now = self.clock.now();
         let kept = kept.map(|kept| now.plus_ms(-i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)));
         let by = self.by_itself("closed by itself: nobody took it in time");
         for kind in AlertKind::ALL {
-            let a_day_ago = (kind != AlertKind::Sos).then(|| now.plus_ms(-FENCE_OPEN_MS));
+            let a_day_ago = (kind != AlertKind::Sos).then(|| now.plus_ms(-OPEN_MS));
             let Some(before) = a_day_ago.max(kept) else { continue };
             let of = AlertsOf { is_open: Some(true), kind: Some(kind), ..AlertsOf::default() };
             loop {

@@ -139,6 +139,7 @@ fn scopes(city: &City) -> Vec<Change> {
         path: None,
         site: None,
         filters: None,
+        alert_rules: None,
     };
     let district = Scope::new(Level::District, city.district.id);
     let mut records = vec![node(Level::District, city.district.id, city.district.name, None)];

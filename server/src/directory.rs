@@ -10,7 +10,9 @@
 
 mod alerts;
 mod change;
+mod fences;
 mod follow;
+mod rules;
 mod tables;
 mod tasks;
 #[cfg(test)]
@@ -25,9 +27,7 @@ use crate::ports::{
 };
 use follow::Known;
 use parking_lot::{Mutex, RwLock};
-use sentinel_model::{
-    PatrolId, Scope, ScopePath, TaskId, Time, UnitId, UserName, alerts::Alert, filters::Filters,
-};
+use sentinel_model::{PatrolId, Scope, ScopePath, TaskId, Time, UnitId, UserName, alerts::Alert};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
@@ -184,19 +184,6 @@ impl Directory {
 
     pub fn scope(&self, scope: Scope) -> Option<Arc<ScopeRecord>> {
         self.tables.read().scopes.get(&scope).cloned()
-    }
-
-    /// The filters that hold in a scope: its own, else the nearest's above it that has some.
-    pub fn filters(&self, scope: Scope) -> Option<(Scope, Filters)> {
-        let tables = self.tables.read();
-        let mut at = tables.scopes.get(&scope);
-        while let Some(record) = at {
-            if let Some(filters) = record.filters {
-                return Some((record.scope, filters));
-            }
-            at = record.parent.and_then(|parent| tables.scopes.get(&parent));
-        }
-        None
     }
 
     /// All scopes, widest level first, by number.

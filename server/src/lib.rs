@@ -6,6 +6,7 @@
 //! - [`ingest`]: a posted body becomes validated fixes, durable before the answer
 //! - [`alerts`]: calls for help and the like, until somebody acknowledges them
 //! - [`dispatch`]: incidents and orders, and the units that are sent to them
+//! - [`geofences`]: fences of Sentinel's own, as they are kept
 //! - [`patrols`]: units come on and off duty
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
@@ -35,6 +36,7 @@ pub mod directory;
 pub mod dispatch;
 pub mod export;
 pub mod gateway;
+pub mod geofences;
 pub mod housekeeping;
 pub mod http;
 pub mod import;

@@ -83,6 +83,7 @@ async fn add(args: &AddArgs, place: &Place, installation: &Offline) -> anyhow::R
         path: None,
         site: None,
         filters: None,
+        alert_rules: None,
     };
     directory
         .change(|| {

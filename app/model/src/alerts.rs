@@ -12,16 +12,33 @@ pub const NOTE_MAX: usize = 500;
 pub enum AlertKind {
     /// Somebody in the unit asked for help.
     Sos,
-    /// A device says that it came into a fence of its own.
+    /// The unit came into a fence, its device's own or one of Sentinel's.
     Enter,
-    /// … that it left one.
+    /// It left one.
     Exit,
-    /// … that it stays in one.
+    /// It stays in one.
     Dwell,
+    /// Faster than its scope or a fence that it is in lets it be.
+    Overspeed,
+    /// Nothing was heard of it for a while.
+    Stale,
+    /// … for longer.
+    Offline,
+    /// Its device's battery is nearly empty.
+    LowBattery,
 }
 
 impl AlertKind {
-    pub const ALL: [AlertKind; 4] = [AlertKind::Sos, AlertKind::Enter, AlertKind::Exit, AlertKind::Dwell];
+    pub const ALL: [AlertKind; 8] = [
+        AlertKind::Sos,
+        AlertKind::Enter,
+        AlertKind::Exit,
+        AlertKind::Dwell,
+        AlertKind::Overspeed,
+        AlertKind::Stale,
+        AlertKind::Offline,
+        AlertKind::LowBattery,
+    ];
 
     /// As JSON and addresses say it.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +47,10 @@ impl AlertKind {
             AlertKind::Enter => "enter",
             AlertKind::Exit => "exit",
             AlertKind::Dwell => "dwell",
+            AlertKind::Overspeed => "overspeed",
+            AlertKind::Stale => "stale",
+            AlertKind::Offline => "offline",
+            AlertKind::LowBattery => "low_battery",
         }
     }
 }
@@ -53,10 +74,16 @@ pub struct Alert {
     pub time: Time,
     /// Where the unit was, or was last known to be; none where no place was ever known.
     pub place: Option<AlertPlace>,
-    /// The fence, by the device's name for it.
+    /// The fence's name: the device's for one of its own.
     pub fence: Option<String>,
     /// None while it is open.
     pub acknowledged: Option<Acknowledgement>,
+    /// Which fence of Sentinel's own; none of a device's.
+    #[serde(default)]
+    pub fence_id: Option<String>,
+    /// To whom it was passed on because nobody took it, oldest first.
+    #[serde(default)]
+    pub escalated: Vec<Escalation>,
 }
 
 impl Alert {
@@ -73,6 +100,15 @@ pub struct AlertPlace {
     pub longitude: f64,
     /// When the unit was there: before the alert's own time where it could not say where it is.
     pub time: Time,
+}
+
+/// An alert was passed on, as nobody had taken it in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Escalation {
+    pub at: Time,
+    /// Whose people are asked to take it.
+    pub to: Scope,
 }
 
 /// Who took an alert upon themselves. The first to do so stays.

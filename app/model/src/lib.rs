@@ -4,6 +4,7 @@
 //! - [`scope`]: the hierarchy `district > zone > division > station`
 //! - [`time`]: instants with millisecond precision, ISO 8601 in JSON
 //! - [`fix`]: one position as a device reported it, and how it reads back
+//! - [`alert_rules`]: what a scope is told of its units
 //! - [`filters`]: which positions move a marker
 //! - [`geo`]: distances on the globe
 //! - [`geofence`]: areas whose borders are watched
@@ -18,6 +19,7 @@
 //!
 //! Nothing here knows about sockets, stores or browsers; it is serde and plain data.
 
+pub mod alert_rules;
 pub mod alerts;
 pub mod audit;
 pub mod dispatch;

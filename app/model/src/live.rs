@@ -5,7 +5,10 @@
 //! `offset`, never dropped). A client that comes back with the `epoch` and `offset`
 //! it has seen gets the events it missed, or a new snapshot where they are gone.
 
-use crate::{PatrolId, Scope, Time, UnitId, UnitStatus, alerts::Alert, dispatch::Task, wire::wire_enum};
+use crate::{
+    PatrolId, Scope, Time, UnitId, UnitStatus, alerts::Alert, dispatch::Task, geofence::Geofence,
+    wire::wire_enum,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -88,6 +91,7 @@ wire_enum! {
         Alert(AlertEvent),
         Incident(IncidentEvent),
         Order(OrderEvent),
+        Fence(FenceEvent),
     }
 }
 
@@ -150,6 +154,18 @@ pub struct OrderEvent {
     pub order: Box<Task>,
 }
 
+/// A fence of Sentinel's own as it is from now on: told when it is made, changed or removed, to
+/// every scope whose units it may concern and all above.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FenceEvent {
+    pub offset: u64,
+    pub at: Time,
+    pub id: String,
+    /// None where it is gone, or no longer concerns the scope.
+    pub fence: Option<Box<Geofence>>,
+}
+
 impl Event {
     pub fn offset(&self) -> u64 {
         match self {
@@ -159,6 +175,7 @@ impl Event {
             Event::Alert(e) => e.offset,
             Event::Incident(e) => e.offset,
             Event::Order(e) => e.offset,
+            Event::Fence(e) => e.offset,
         }
     }
 
@@ -171,6 +188,7 @@ impl Event {
             Event::Alert(e) => e.offset = offset,
             Event::Incident(e) => e.offset = offset,
             Event::Order(e) => e.offset = offset,
+            Event::Fence(e) => e.offset = offset,
         }
         self
     }
@@ -181,18 +199,18 @@ impl Event {
             Event::UnitJoined(e) => Some(e.unit.status),
             Event::UnitLeft(_) => Some(UnitStatus::OffDuty),
             Event::Status(e) => Some(e.status),
-            Event::Alert(_) | Event::Incident(_) | Event::Order(_) => None,
+            Event::Alert(_) | Event::Incident(_) | Event::Order(_) | Event::Fence(_) => None,
         }
     }
 
-    /// Whose event it is; none of a task, which may concern many.
+    /// Whose event it is; none of a task or a fence, which may concern many.
     pub fn unit(&self) -> Option<&UnitId> {
         match self {
             Event::UnitJoined(e) => Some(&e.unit.id),
             Event::UnitLeft(e) => Some(&e.id),
             Event::Status(e) => Some(&e.id),
             Event::Alert(e) => Some(&e.alert.unit_id),
-            Event::Incident(_) | Event::Order(_) => None,
+            Event::Incident(_) | Event::Order(_) | Event::Fence(_) => None,
         }
     }
 
@@ -215,7 +233,8 @@ impl Event {
     }
 
     /// What [`Event::kind`] may be.
-    pub const KINDS: [&str; 6] = ["unit_joined", "unit_left", "status", "alert", "incident", "order"];
+    pub const KINDS: [&str; 7] =
+        ["unit_joined", "unit_left", "status", "alert", "incident", "order", "fence"];
 
     /// As JSON says it.
     pub fn kind(&self) -> &'static str {
@@ -226,6 +245,7 @@ impl Event {
             Event::Alert(_) => "alert",
             Event::Incident(_) => "incident",
             Event::Order(_) => "order",
+            Event::Fence(_) => "fence",
         }
     }
 
@@ -236,7 +256,7 @@ impl Event {
             Event::UnitLeft(e) => Some(e.patrol),
             Event::Status(e) => Some(e.patrol),
             Event::Alert(e) => e.alert.patrol_id,
-            Event::Incident(_) | Event::Order(_) => None,
+            Event::Incident(_) | Event::Order(_) | Event::Fence(_) => None,
         }
     }
 }
@@ -296,8 +316,10 @@ pub mod close {
     }
 }
 
-/// Version byte that begins every binary frame.
-pub const BINARY_VERSION: u8 = 1;
+/// Version byte that begins every binary frame: counts up where what a frame held before is
+/// written another way, such as with more fields. Variants that are added behind the others, or
+/// fields behind the last of an event, leave older ones as they were.
+pub const BINARY_VERSION: u8 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -335,7 +357,11 @@ pub fn from_binary<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::{Acknowledgement, AlertKind, AlertPlace};
+    use crate::{
+        Level,
+        alerts::{Acknowledgement, AlertKind, AlertPlace, Escalation},
+        geofence::{Circle, FenceRules, Shape},
+    };
 
     fn unit() -> LiveUnit {
         LiveUnit {
@@ -370,6 +396,22 @@ mod tests {
                 name: "Chief".into(),
                 note: String::new(),
             }),
+            fence_id: None,
+            escalated: vec![Escalation { at: Time(9), to: Scope::new(Level::Division, 2) }],
+        }
+    }
+
+    fn fence() -> Geofence {
+        Geofence {
+            id: "fence-1".into(),
+            name: "Depot".into(),
+            scope: Scope::station(5),
+            shape: Shape::Circle(Circle { latitude: 9.5, longitude: 76.25, radius_m: 150.0 }),
+            on: FenceRules { enter: true, silent: true, ..FenceRules::default() },
+            enabled: true,
+            created_at: Time(7),
+            updated_at: Time(8),
+            created_by: "user:chief5".into(),
         }
     }
 
@@ -398,6 +440,18 @@ mod tests {
                 status: UnitStatus::Stale,
             })),
             ServerFrame::Event(Event::Alert(AlertEvent { offset: 6, at: Time(7), alert: alert() })),
+            ServerFrame::Event(Event::Fence(FenceEvent {
+                offset: 7,
+                at: Time(8),
+                id: "fence-1".into(),
+                fence: Some(Box::new(fence())),
+            })),
+            ServerFrame::Event(Event::Fence(FenceEvent {
+                offset: 8,
+                at: Time(9),
+                id: "fence-1".into(),
+                fence: None,
+            })),
             ServerFrame::Pong(Pong::default()),
         ]
     }

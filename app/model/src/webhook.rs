@@ -17,13 +17,19 @@ pub enum WebhookEvent {
     AlertEnter,
     AlertExit,
     AlertDwell,
+    AlertOverspeed,
+    AlertStale,
+    AlertOffline,
+    AlertLowBattery,
+    /// Nobody has taken one, and it has gone up a level.
+    AlertEscalated,
     /// Asked for by hand, to try an endpoint; sent to that one whatever it wants.
     Ping,
 }
 
 impl WebhookEvent {
     /// Those that an endpoint can ask for.
-    pub const OFFERED: [WebhookEvent; 9] = [
+    pub const OFFERED: [WebhookEvent; 14] = [
         WebhookEvent::PatrolStarted,
         WebhookEvent::PatrolEnded,
         WebhookEvent::UnitStale,
@@ -33,6 +39,11 @@ impl WebhookEvent {
         WebhookEvent::AlertEnter,
         WebhookEvent::AlertExit,
         WebhookEvent::AlertDwell,
+        WebhookEvent::AlertOverspeed,
+        WebhookEvent::AlertStale,
+        WebhookEvent::AlertOffline,
+        WebhookEvent::AlertLowBattery,
+        WebhookEvent::AlertEscalated,
     ];
 
     /// What tells of an alert.
@@ -42,6 +53,10 @@ impl WebhookEvent {
             AlertKind::Enter => WebhookEvent::AlertEnter,
             AlertKind::Exit => WebhookEvent::AlertExit,
             AlertKind::Dwell => WebhookEvent::AlertDwell,
+            AlertKind::Overspeed => WebhookEvent::AlertOverspeed,
+            AlertKind::Stale => WebhookEvent::AlertStale,
+            AlertKind::Offline => WebhookEvent::AlertOffline,
+            AlertKind::LowBattery => WebhookEvent::AlertLowBattery,
         }
     }
 
@@ -56,6 +71,11 @@ impl WebhookEvent {
             WebhookEvent::AlertEnter => "alert.enter",
             WebhookEvent::AlertExit => "alert.exit",
             WebhookEvent::AlertDwell => "alert.dwell",
+            WebhookEvent::AlertOverspeed => "alert.overspeed",
+            WebhookEvent::AlertStale => "alert.stale",
+            WebhookEvent::AlertOffline => "alert.offline",
+            WebhookEvent::AlertLowBattery => "alert.low_battery",
+            WebhookEvent::AlertEscalated => "alert.escalated",
             WebhookEvent::Ping => "ping",
         }
     }

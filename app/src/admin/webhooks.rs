@@ -121,9 +121,16 @@ fn choices() -> Vec<(&'static str, &'static str, &'static str)> {
         WebhookEvent::UnitOffline => "It has been silent for minutes.",
         WebhookEvent::UnitAvailable => "It is heard of again.",
         WebhookEvent::AlertSos => "A device calls for help.",
-        WebhookEvent::AlertEnter => "A device says that it came into a fence of its own.",
-        WebhookEvent::AlertExit => "A device says that it left a fence of its own.",
-        WebhookEvent::AlertDwell => "A device says that it stays in a fence of its own.",
+        WebhookEvent::AlertEnter => "A unit came into a fence, its device's own or one of Sentinel's.",
+        WebhookEvent::AlertExit => "It left a fence.",
+        WebhookEvent::AlertDwell => "It stays in a fence.",
+        WebhookEvent::AlertOverspeed => "It is faster than its scope or a fence lets it be.",
+        WebhookEvent::AlertStale => {
+            "It is silent, and the alert rules of its scope or a fence ask for an alert."
+        }
+        WebhookEvent::AlertOffline => "It has been silent for minutes, and the alert rules ask for an alert.",
+        WebhookEvent::AlertLowBattery => "Its device's battery is nearly empty.",
+        WebhookEvent::AlertEscalated => "Nobody has taken an alert in time, and it goes up to the scope above.",
         WebhookEvent::Ping => "Asked for by hand.",
     };
     let each = WebhookEvent::OFFERED.map(|event| (event.as_str(), event.as_str(), meaning(event)));

@@ -185,7 +185,7 @@ impl Fleet {
                 true
             }
             Event::UnitLeft(e) => self.leave(&e.id, e.patrol),
-            Event::Alert(_) | Event::Incident(_) | Event::Order(_) => false,
+            Event::Alert(_) | Event::Incident(_) | Event::Order(_) | Event::Fence(_) => false,
             Event::Status(e) => match self.units.get_mut(&e.id) {
                 Some(entry) if entry.patrol == Some(e.patrol) && entry.status != e.status => {
                     entry.status = e.status;

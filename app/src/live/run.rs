@@ -202,7 +202,7 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
                 Event::UnitLeft(e) => m.remove(e.patrol),
                 Event::Status(e) => m.set_status(e.patrol, e.status),
                 Event::Alert(_) => console.read_alerts(),
-                Event::Incident(_) | Event::Order(_) => {}
+                Event::Incident(_) | Event::Order(_) | Event::Fence(_) => {}
             });
             beats.touch(console, shape);
             if let Event::UnitLeft(left) = &event

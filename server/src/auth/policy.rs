@@ -226,6 +226,20 @@ impl Caller {
         self.holds(Rights::SEE) && scopes.contains(&self.home_scope())
     }
 
+    /// Whether what holds in `scope`, and so concerns units beneath it, may be seen: by who sees
+    /// the scope, or anything that is in it.
+    pub fn may_view_along(&self, directory: &Directory, scope: Scope) -> bool {
+        let home = self.home_scope();
+        self.holds(Rights::SEE)
+            && (directory.scope_within(scope, home) || directory.scope_within(home, scope))
+    }
+
+    /// Whether fences of `scope` may be made and changed: by who manages or dispatches there. Asked
+    /// as [`Self::may_manage`] is.
+    pub fn may_keep_fences(&self, directory: &Directory, scope: Scope) -> bool {
+        self.may_manage(directory, scope) || self.may_dispatch_in(directory, scope)
+    }
+
     /// Whether hierarchy, units, people and keys of `scope` may be changed. Asked while
     /// the directory is held for a change, so a caller disabled while waiting changes nothing.
     pub fn may_manage(&self, directory: &Directory, scope: Scope) -> bool {

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `sentinel_backup` | first | the format's version, when it was made, by which Sentinel |
 //! | `secret` | any | the name and 64 hex digits |
-//! | `record` | any | a scope, unit, person, key, session, webhook, patrol, alert (since version 3), task (since version 4) or entry of the audit log, as the registry keeps it; a later one of an id replaces the one before |
+//! | `record` | any | a scope, unit, person, key, session, webhook, patrol, alert (since version 3), task (since version 4), fence (since version 5) or entry of the audit log, as the registry keeps it; a later one of an id replaces the one before |
 //! | `delivery` | any | a delivery of a webhook that is not settled, and how far it is (since version 2) |
 //! | `queued` | any | the unit and a fix that waited for the archive |
 //! | `dead` | any | an entry that the archive would not take: base64, and `fixes` where it reads |
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Counts up when a reader of the one before would miss something.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {

@@ -107,7 +107,7 @@ async fn ensure_empty(into: &Offline, place: &Place, held: &Held) -> anyhow::Res
     let records = into.registry.load(Clock::system().now()).await?;
     let mut found = Vec::new();
     let (people, units) = (records.users.len() + records.keys.len(), records.units.len());
-    let others = records.sessions.len() + records.webhooks.len();
+    let others = records.sessions.len() + records.webhooks.len() + records.fences.len();
     let others = others + records.patrols.len() + records.alerts.len() + records.tasks.len();
     if people + units + records.scopes.len() + others > 0 {
         found.push("records");

@@ -71,7 +71,7 @@ impl Saving<'_> {
 
     /// The records that are not written as they are, without patrols.
     async fn records(&mut self) -> anyhow::Result<()> {
-        let Records { scopes, units, users, keys, sessions, webhooks, .. } =
+        let Records { scopes, units, users, keys, sessions, webhooks, fences, .. } =
             self.from.registry.load(Clock::system().now()).await?;
         let known: HashSet<UnitId> = self.units.iter().cloned().collect();
         self.units.extend(units.iter().map(|unit| unit.id.clone()).filter(|unit| !known.contains(unit)));
@@ -80,7 +80,8 @@ impl Saving<'_> {
             .chain(users.into_iter().map(Change::PutUser))
             .chain(keys.into_iter().map(Change::PutKey))
             .chain(sessions.into_iter().map(Change::PutSession))
-            .chain(webhooks.into_iter().map(Change::PutWebhook));
+            .chain(webhooks.into_iter().map(Change::PutWebhook))
+            .chain(fences.into_iter().map(Change::PutFence));
         for record in all {
             let line = Line::Record(record);
             if self.records.insert(as_text(&line)?) {

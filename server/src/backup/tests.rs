@@ -86,7 +86,20 @@ fn what_version_1_wrote_is_read() {
 #[test]
 fn what_version_3_wrote_is_read() {
     let line = r#"{"record":{"PutAlert":{"alert":{"id":"a1","kind":"sos","unit_id":"PC-1","unit_name":"car","patrol_id":"7","station":"station:5","at":"2026-11-21T02:00:00.000Z","time":"2026-11-21T01:00:00.000Z","place":{"latitude":9.5,"longitude":-0.0,"time":"2026-11-21T00:00:00.000Z"},"fence":null,"acknowledged":{"at":"2026-11-21T02:00:05.000Z","by":"user:boss","name":"B","note":"on it"}},"path":{"district":1,"zone":3,"division":2,"station":5}}}}"#;
-    assert_eq!(String::from_utf8(as_text(&read(line)).expect("writes")).expect("text").trim_end(), line);
+    let now = line.replacen(r#""note":"on it"}"#, r#""note":"on it"},"fence_id":null,"escalated":[]"#, 1);
+    assert_eq!(String::from_utf8(as_text(&read(line)).expect("writes")).expect("text").trim_end(), now);
+}
+
+/// The same of what version 5 added.
+#[test]
+fn what_version_5_wrote_is_read() {
+    for line in [
+        r#"{"record":{"PutFence":{"id":"fence-1","name":"Depot","scope":"zone:3","shape":{"type":"circle","latitude":9.5,"longitude":-0.0,"radius_m":150.0},"on":{"enter":true,"exit":false,"dwell_s":900,"speed_limit_mps":13.9,"silent":true},"enabled":true,"created_at":"2026-11-21T02:00:00.000Z","updated_at":"2026-11-21T02:00:05.000Z","created_by":"user:boss"}}}"#,
+        r#"{"record":{"PutScope":{"scope":"zone:3","name":"Three","parent":"district:1","path":null,"site":null,"alert_rules":{"stale":true,"offline":false,"low_battery":0.15,"speed_limit_mps":null,"escalate_after_s":300}}}}"#,
+        r#"{"record":{"PutAlert":{"alert":{"id":"a1","kind":"overspeed","unit_id":"PC-1","unit_name":"car","patrol_id":"7","station":"station:5","at":"2026-11-21T02:00:00.000Z","time":"2026-11-21T01:00:00.000Z","place":null,"fence":"Depot","acknowledged":null,"fence_id":"fence-1","escalated":[{"at":"2026-11-21T02:05:00.000Z","to":"division:2"}]},"path":{"district":1,"zone":3,"division":2,"station":5}}}}"#,
+    ] {
+        assert_eq!(String::from_utf8(as_text(&read(line)).expect("writes")).expect("text").trim_end(), line);
+    }
 }
 
 /// The same of what version 2 added.

@@ -93,6 +93,8 @@ mod tests {
             place: None,
             fence: None,
             acknowledged: None,
+            fence_id: None,
+            escalated: Vec::new(),
         };
         AlertRecord { alert, path }
     }

@@ -1,6 +1,6 @@
 //! The records by what they are looked up by, and how a change shows in them.
 
-use super::{ActivePatrol, Ended, UnitEntry, alerts::OpenAlerts, tasks::OpenTasks};
+use super::{ActivePatrol, Ended, UnitEntry, alerts::OpenAlerts, fences::Fences, tasks::OpenTasks};
 use crate::ports::{Change, KeyRecord, Records, ScopeRecord, SessionRecord, UserRecord, WebhookRecord};
 use sentinel_model::{Patrol, PatrolId, Scope, UnitId, UserName};
 use std::{
@@ -19,6 +19,7 @@ pub(super) struct Tables {
     pub key_by_hash: HashMap<String, String>,
     pub sessions: HashMap<String, Arc<SessionRecord>>,
     pub webhooks: BTreeMap<String, Arc<WebhookRecord>>,
+    pub fences: Fences,
     pub alerts: OpenAlerts,
     pub tasks: OpenTasks,
 }
@@ -33,6 +34,7 @@ impl From<Records> for Tables {
             .chain(records.keys.into_iter().map(Change::PutKey))
             .chain(records.sessions.into_iter().map(Change::PutSession))
             .chain(records.webhooks.into_iter().map(Change::PutWebhook))
+            .chain(records.fences.into_iter().map(Change::PutFence))
             .chain(records.patrols.into_iter().map(Change::PutPatrol))
             .chain(records.alerts.into_iter().map(Change::PutAlert))
             .chain(records.tasks.into_iter().map(Change::PutTask));
@@ -86,6 +88,8 @@ impl Tables {
             Change::DropWebhook { id } => {
                 self.webhooks.remove(&id);
             }
+            Change::PutFence(fence) => self.fences.put(fence),
+            Change::DropFence { id } => self.fences.remove(&id),
             Change::PutAlert(record) => self.alerts.put(record),
             Change::DropAlert { id } => self.alerts.remove(&id),
             Change::PutTask(record) => self.tasks.put(record),

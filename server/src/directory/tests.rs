@@ -125,6 +125,7 @@ fn named(n: u32, name: &str) -> Change {
         path: None,
         site: None,
         filters: None,
+        alert_rules: None,
     })
 }
 

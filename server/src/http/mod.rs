@@ -6,6 +6,7 @@
 //! has just made); under them: [`listen`].
 
 mod admin;
+mod alert_rules;
 mod alerts;
 mod answer;
 pub mod api_keys;
@@ -20,6 +21,7 @@ pub mod error;
 mod exports;
 mod filters;
 mod fresh;
+mod geofences;
 mod imports;
 pub mod input;
 pub mod listen;
@@ -74,6 +76,8 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(dispatch::routes())
         .merge(scopes::routes())
         .merge(filters::routes())
+        .merge(alert_rules::routes())
+        .merge(geofences::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(webhooks::routes())

@@ -103,8 +103,15 @@ async fn make(
                 }
                 let path = station_path(&state.directory, new.scope, new.parent);
                 let (name, parent) = (name.clone(), Some(new.parent));
-                let record =
-                    ScopeRecord { scope: new.scope, name, parent, path, site: new.site, filters: None };
+                let record = ScopeRecord {
+                    scope: new.scope,
+                    name,
+                    parent,
+                    path,
+                    site: new.site,
+                    filters: None,
+                    alert_rules: None,
+                };
                 let told =
                     audit::entry(&state.clock, &caller, "scope_made", record.scope, record.scope, None);
                 Ok((vec![Change::PutScope(record.clone()), told], record))

@@ -282,6 +282,8 @@ mod tests {
             place,
             fence: Some("depot".into()),
             acknowledged: None,
+            fence_id: None,
+            escalated: Vec::new(),
         };
         let place = AlertPlace { latitude: 9.5, longitude: 76.25, time: Time(7) };
         vec![alert("a1", None), alert("a2", Some(place))]

@@ -146,9 +146,13 @@ pub fn write(change: &Change) -> Result<ChangeDoc, RecordError> {
         Change::PutSession(record) => (json(record)?, Some(DateTime::from_millis(record.expires_at.ms()))),
         Change::PutWebhook(record) => (json(record)?, None),
         Change::PutDelivery(delivery) => (json(delivery)?, None),
+        Change::PutFence(fence) => (json(fence)?, None),
         Change::PutAlert(record) => (json(record)?, None),
         Change::PutTask(record) => (json(record)?, None),
-        Change::DropSession { .. } | Change::DropWebhook { .. } | Change::DropAlert { .. } => {
+        Change::DropSession { .. }
+        | Change::DropWebhook { .. }
+        | Change::DropFence { .. }
+        | Change::DropAlert { .. } => {
             return Ok(ChangeDoc::Drop { id: record_id(change) });
         }
         Change::PutPatrol(patrol) => return Ok(ChangeDoc::Patrol(PatrolFields::of(patrol)?)),
@@ -170,6 +174,8 @@ fn record_id(change: &Change) -> String {
         Change::PutWebhook(record) => format!("webhook:{}", record.id),
         Change::DropWebhook { id } => format!("webhook:{id}"),
         Change::PutDelivery(delivery) => format!("{DELIVERY}{}", delivery.id),
+        Change::PutFence(fence) => format!("fence:{}", fence.id),
+        Change::DropFence { id } => format!("fence:{id}"),
         Change::PutAlert(record) => format!("{ALERT}{}", record.alert.id),
         Change::DropAlert { id } => format!("{ALERT}{id}"),
         Change::PutTask(record) => format!("{TASK}{}", record.task.id),
@@ -187,6 +193,7 @@ pub fn read(change: ChangeDoc) -> Result<Change, RecordError> {
         ChangeDoc::Drop { id } => match id.split_once(':') {
             Some(("session", hash)) => Ok(Change::DropSession { hash: hash.into() }),
             Some(("webhook", id)) => Ok(Change::DropWebhook { id: id.into() }),
+            Some(("fence", id)) => Ok(Change::DropFence { id: id.into() }),
             Some(("alert", id)) => Ok(Change::DropAlert { id: id.into() }),
             _ => Err(RecordError::Kind(id)),
         },
@@ -223,6 +230,7 @@ pub fn read_record(id: &str, body: &str) -> Result<Change, RecordError> {
         Some("key") => of(id, body).map(Change::PutKey),
         Some("session") => of(id, body).map(Change::PutSession),
         Some("webhook") => of(id, body).map(Change::PutWebhook),
+        Some("fence") => of(id, body).map(Change::PutFence),
         Some("alert") => read_alert(id, body).map(Change::PutAlert),
         Some("task") => read_task(id, body).map(Change::PutTask),
         Some("delivery") => of(id, body).map(Change::PutDelivery),
@@ -255,7 +263,10 @@ impl Tables {
 
     pub fn show(&mut self, change: Change) {
         match change {
-            Change::DropSession { .. } | Change::DropWebhook { .. } | Change::DropAlert { .. } => {
+            Change::DropSession { .. }
+            | Change::DropWebhook { .. }
+            | Change::DropFence { .. }
+            | Change::DropAlert { .. } => {
                 drop(self.records.remove(&record_id(&change)));
             }
             Change::PutAlert(ref record) if !record.alert.is_open() => {
@@ -293,12 +304,14 @@ impl Tables {
                 Change::PutKey(record) => all.keys.push(record),
                 Change::PutSession(record) if record.expires_at > now => all.sessions.push(record),
                 Change::PutWebhook(record) => all.webhooks.push(record),
+                Change::PutFence(fence) => all.fences.push(fence),
                 Change::PutAlert(record) => all.alerts.push(record),
                 Change::PutTask(record) => all.tasks.push(record),
                 Change::PutSession(_)
                 | Change::DropAlert { .. }
                 | Change::DropSession { .. }
                 | Change::DropWebhook { .. }
+                | Change::DropFence { .. }
                 | Change::PutDelivery(_)
                 | Change::PutPatrol(_)
                 | Change::Audit(_) => {}

@@ -2,17 +2,19 @@ use super::{EngineError, NewDelivery, TimeRange};
 use async_trait::async_trait;
 use sentinel_model::{
     Patrol, PatrolId, Permission, Role, Scope, ScopePath, TaskId, Time, UnitId, UserName,
+    alert_rules::AlertRules,
     alerts::{Alert, AlertKind},
     audit::AuditEntry,
     dispatch::Task,
     filters::Filters,
+    geofence::Geofence,
     webhook::WantedEvents,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt};
 
-/// The durable records: hierarchy, units, people, keys, sessions, webhooks, patrols,
-/// alerts, tasks.
+/// The durable records: hierarchy, units, people, keys, sessions, webhooks, fences,
+/// patrols, alerts, tasks.
 ///
 /// The running program works on its own copy in memory (`directory`), loaded at
 /// start; every change is committed here first. A commit is atomic and on disk
@@ -116,6 +118,7 @@ pub struct Records {
     pub keys: Vec<KeyRecord>,
     pub sessions: Vec<SessionRecord>,
     pub webhooks: Vec<WebhookRecord>,
+    pub fences: Vec<Geofence>,
     /// Active ones.
     pub patrols: Vec<Patrol>,
     /// The open ones, at most [`OPEN_ALERTS_MAX`]: [`most_pressing`].
@@ -143,6 +146,10 @@ pub enum Change {
     DropWebhook {
         id: String,
     },
+    PutFence(Geofence),
+    DropFence {
+        id: String,
+    },
     PutAlert(AlertRecord),
     DropAlert {
         id: String,
@@ -166,6 +173,9 @@ pub struct ScopeRecord {
     /// Of what is in it and has none nearer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<Filters>,
+    /// The same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert_rules: Option<AlertRules>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -236,7 +246,7 @@ pub struct AlertRecord {
     pub path: ScopePath,
 }
 
-/// What sorts alerts by how much they press: calls for help are more than any fence, then the
+/// What sorts alerts by how much they press: calls for help are more than anything else, then the
 /// newest.
 pub fn urgency(alert: &Alert) -> (bool, Time, &str) {
     (alert.kind == AlertKind::Sos, alert.at, &alert.id)

@@ -290,8 +290,18 @@ fn event_of(message: &[u8]) -> Option<(Arc<str>, Event)> {
     let mut parts = message.splitn(3, |byte| *byte == b' ');
     let mut text = || std::str::from_utf8(parts.next()?).ok();
     let (epoch, offset) = (text()?.into(), text()?.parse().ok()?);
-    let event: Event = postcard::from_bytes(parts.next()?).ok()?;
+    let event = read_event(parts.next()?).ok()?;
     Some((epoch, event.with_offset(offset)))
+}
+
+/// As this program writes an event, or as one did that knew less of what stands at its end.
+fn read_event(bytes: &[u8]) -> postcard::Result<Event> {
+    /// Fields that alerts were given since: nothing each.
+    const SINCE: usize = 2;
+    postcard::from_bytes(bytes).or_else(|error| match error {
+        postcard::Error::DeserializeUnexpectedEnd => postcard::from_bytes(&[bytes, &[0; SINCE]].concat()),
+        other => Err(other),
+    })
 }
 
 #[async_trait]
@@ -384,9 +394,7 @@ impl Bus for RedisBus {
             }
             let numbered = (since.offset + 1..).zip(&events);
             let events: Result<Vec<_>, postcard::Error> = numbered
-                .map(|(offset, event)| {
-                    Ok(Arc::new(postcard::from_bytes::<Event>(event)?.with_offset(offset)))
-                })
+                .map(|(offset, event)| Ok(Arc::new(read_event(event)?.with_offset(offset))))
                 .collect();
             Ok(Some(events?))
         };

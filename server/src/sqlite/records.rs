@@ -29,6 +29,8 @@ pub const SCHEMA: &str = "
         CREATE UNIQUE INDEX patrol_active ON patrol (unit) WHERE ended_at IS NULL;
     ";
 
+pub const FENCES: &str = "CREATE TABLE fence (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;";
+
 pub const AUDIT: &str = "CREATE TABLE audit (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;";
 
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +81,11 @@ pub fn apply(tx: &Transaction<'_>, change: &Change) -> Result<(), RecordError> {
         Change::PutWebhook(record) => put(tx, "webhook", &record.id, record),
         Change::DropWebhook { id } => {
             tx.execute("DELETE FROM webhook WHERE id = ?1", [id])?;
+            Ok(())
+        }
+        Change::PutFence(fence) => put(tx, "fence", &fence.id, fence),
+        Change::DropFence { id } => {
+            tx.execute("DELETE FROM fence WHERE id = ?1", [id])?;
             Ok(())
         }
         Change::PutAlert(record) => alerts::put(tx, record),

@@ -32,6 +32,7 @@ const SCHEMA: Migrations = Migrations {
         records::AUDIT,
         alerts::SCHEMA,
         tasks::SCHEMA,
+        records::FENCES,
         watch::SCHEMA,
     ],
 };
@@ -122,6 +123,7 @@ impl Registry for SqliteRegistry {
                 keys: bodies(db, "api_key")?,
                 sessions: bodies(db, "session")?,
                 webhooks: bodies(db, "webhook")?,
+                fences: bodies(db, "fence")?,
                 patrols: patrols(db, "ended_at IS NULL ORDER BY id", [])?,
                 alerts: alerts::open_ones(db)?,
                 tasks: tasks::open_ones(db)?,

@@ -207,8 +207,13 @@ mod tests {
     };
 
     const PATH: ScopePath = ScopePath { district: 1, zone: 3, division: 4, station: 5 };
-    const ALL: FenceRules =
-        FenceRules { enter: true, exit: true, dwell_s: Some(300), speed_limit_mps: Some(10.0) };
+    const ALL: FenceRules = FenceRules {
+        enter: true,
+        exit: true,
+        dwell_s: Some(300),
+        speed_limit_mps: Some(10.0),
+        silent: false,
+    };
 
     /// Around a place so many metres north of the middle, 200 m in all directions.
     fn fence(id: &str, north_m: f64) -> Geofence {
@@ -221,6 +226,7 @@ mod tests {
             on: ALL,
             enabled: true,
             created_at: Time(0),
+            updated_at: Time(0),
             created_by: "user:chief5".into(),
         }
     }

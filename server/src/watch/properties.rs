@@ -60,7 +60,7 @@ fn shape(town: (f64, f64)) -> impl Strategy<Value = Shape> {
 fn rules() -> impl Strategy<Value = FenceRules> {
     let (dwell, limit) = (prop::option::of(30u32..300), prop::option::of(1.0..20.0));
     (any::<bool>(), any::<bool>(), dwell, limit).prop_map(|(enter, exit, dwell_s, speed_limit_mps)| {
-        FenceRules { enter, exit, dwell_s, speed_limit_mps }
+        FenceRules { enter, exit, dwell_s, speed_limit_mps, silent: false }
     })
 }
 
@@ -77,6 +77,7 @@ fn fences(town: (f64, f64)) -> impl Strategy<Value = Vec<Arc<Geofence>>> {
                 on,
                 enabled,
                 created_at: Time(0),
+                updated_at: Time(0),
                 created_by: "user:chief5".into(),
             })
         };

@@ -151,8 +151,8 @@ pub fn of_status(
     of(directory, &happened, OfStatus { status, heard_at })
 }
 
-/// That a unit calls for help or came to a fence, on duty or not. The same alert is told once,
-/// also where the unit has come on duty since.
+/// That a unit calls for help, came to a fence, or whatever else an alert tells, on duty or not.
+/// The same alert is told once, also where the unit has come on duty since.
 pub fn of_alert(directory: &Directory, record: &AlertRecord) -> Vec<Change> {
     let alert = &record.alert;
     let happened = Happened { at: alert.at, ..about(record, WebhookEvent::of_alert(alert.kind)) };

@@ -64,7 +64,11 @@ impl Knowledge {
                         *held = (*held).max(joined.unit.time);
                     }
                     Event::UnitLeft(left) => drop(self.units.remove(&left.patrol)),
-                    Event::Status(_) | Event::Alert(_) | Event::Incident(_) | Event::Order(_) => {}
+                    Event::Status(_)
+                    | Event::Alert(_)
+                    | Event::Incident(_)
+                    | Event::Order(_)
+                    | Event::Fence(_) => {}
                 }
             }
             frame @ (ServerFrame::Pong(_) | ServerFrame::Error(_)) => panic!("{frame:?}"),

@@ -21,6 +21,8 @@ pub fn alert(n: i64, kind: AlertKind, unit: &str, station: u32) -> AlertRecord {
         place: (n % 2 == 0).then_some(AlertPlace { latitude: 9.966_123_456, longitude: 76.25, time: NOW }),
         fence: (kind != AlertKind::Sos).then(|| "depot".into()),
         acknowledged: None,
+        fence_id: None,
+        escalated: Vec::new(),
     };
     AlertRecord { alert, path }
 }

@@ -113,6 +113,7 @@ fn scope(scope: Scope, parent: Option<Scope>) -> ScopeRecord {
         site: is_station.then_some((9.966_123_456, 76.299_000_1)),
         filters: is_station
             .then(|| sentinel_model::filters::Filters { max_speed_mps: Some(70.1), ..Default::default() }),
+        alert_rules: None,
     }
 }
 

@@ -195,6 +195,7 @@ async fn make_fleet(uri: &str, units: usize) -> (Vec<String>, String, String) {
                 path,
                 site: None,
                 filters: None,
+                alert_rules: None,
             }));
             parent = Some(scope);
         }

@@ -164,7 +164,7 @@ impl Looker {
                         seen.heard_of.insert(id);
                         return;
                     }
-                    event @ (Event::Alert(_) | Event::Incident(_) | Event::Order(_)) => {
+                    event @ (Event::Alert(_) | Event::Incident(_) | Event::Order(_) | Event::Fence(_)) => {
                         panic!("nobody calls for help: {event:?}")
                     }
                 }

@@ -195,6 +195,7 @@ fn city() -> Vec<Change> {
             path,
             site: None,
             filters: None,
+            alert_rules: None,
         })
     };
     let user = |name: &str, role, scope| {

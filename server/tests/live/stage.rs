@@ -261,6 +261,7 @@ fn city() -> Vec<Change> {
             path,
             site: None,
             filters: None,
+            alert_rules: None,
         })
     };
     let mut changes = vec![scope(DISTRICT, None, None)];

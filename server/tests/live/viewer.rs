@@ -108,7 +108,7 @@ impl Viewer {
                             unit.status = changed.status;
                         }
                     }
-                    Event::Alert(_) | Event::Incident(_) | Event::Order(_) => {}
+                    Event::Alert(_) | Event::Incident(_) | Event::Order(_) | Event::Fence(_) => {}
                 }
                 self.events.push(event);
             }

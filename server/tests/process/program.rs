@@ -134,6 +134,7 @@ pub async fn make_fleet_in(directory: &Arc<Directory>, units: usize) -> (Vec<Str
             path,
             site: None,
             filters: None,
+            alert_rules: None,
         })
     };
     let mut changes = vec![

@@ -384,6 +384,7 @@ pub fn city() -> Vec<Change> {
             path,
             site,
             filters: None,
+            alert_rules: None,
         })
     };
     let mut changes = vec![scope(DISTRICT, None, None)];

@@ -223,6 +223,7 @@ mod tests {
                 on,
                 enabled: true,
                 created_at: Time(0),
+                updated_at: Time(0),
                 created_by: "user:chief5".into(),
             };
             fence.check()

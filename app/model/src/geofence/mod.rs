@@ -1,9 +1,11 @@
 //! Geofences: areas of the map of which it is told when units come, stay, hurry and go.
 
 mod check;
+mod edit;
 mod shape;
 
 pub use check::GeofenceError;
+pub use edit::{GeofencePatch, NewGeofence};
 pub use shape::{Bounds, Circle, Polygon, Shape};
 
 use crate::{Scope, Time};
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// The longest name, in characters.
 pub const NAME_MAX: usize = 100;
+/// Fences that there may be: whoever watches holds all of them.
+pub const FENCES_MAX: usize = 10_000;
 /// Degrees north and south of which there are no fences: too near a pole an outline in degrees
 /// says nothing.
 pub const LATITUDE_MAX: f64 = 85.0;
@@ -34,6 +38,8 @@ pub struct Geofence {
     pub on: FenceRules,
     pub enabled: bool,
     pub created_at: Time,
+    /// When its shape, scope or rules last changed, or when it was last switched on or off.
+    pub updated_at: Time,
     /// `user:chief5` or `key:1f…`.
     pub created_by: String,
 }
@@ -54,6 +60,8 @@ pub struct FenceRules {
     /// again. Of devices that say how fast they are.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100, example = 13.9))]
     pub speed_limit_mps: Option<f64>,
+    /// It falls silent while it is in.
+    pub silent: bool,
 }
 
 #[cfg(test)]
@@ -69,6 +77,7 @@ mod tests {
             on: FenceRules { enter: true, dwell_s: Some(900), ..FenceRules::default() },
             enabled: true,
             created_at: Time(1_795_226_400_000),
+            updated_at: Time(1_795_226_400_000),
             created_by: "user:chief5".into(),
         }
     }

@@ -15,18 +15,24 @@ pub fn kind(kind: AlertKind) -> &'static str {
         AlertKind::Enter => "Entered",
         AlertKind::Exit => "Left",
         AlertKind::Dwell => "Stays",
+        AlertKind::Overspeed => "Too fast",
+        AlertKind::Stale => "Silent",
+        AlertKind::Offline => "Offline",
+        AlertKind::LowBattery => "Low battery",
     }
 }
 
-/// `SOS`, `Entered Depot`
+/// `SOS`, `Entered Depot`, `Too fast in Depot`
 pub fn what(alert: &Alert) -> String {
     let word = kind(alert.kind);
-    match (&alert.fence, alert.kind) {
-        (_, AlertKind::Sos) => word.into(),
-        (Some(fence), AlertKind::Dwell) => format!("{word} in {fence}"),
-        (Some(fence), _) => format!("{word} {fence}"),
-        (None, AlertKind::Dwell) => format!("{word} in a fence"),
-        (None, _) => format!("{word} a fence"),
+    let fence = alert.fence.as_deref();
+    match alert.kind {
+        AlertKind::Sos => word.into(),
+        AlertKind::Enter | AlertKind::Exit => format!("{word} {}", fence.unwrap_or("a fence")),
+        AlertKind::Dwell => format!("{word} in {}", fence.unwrap_or("a fence")),
+        AlertKind::Overspeed | AlertKind::Stale | AlertKind::Offline | AlertKind::LowBattery => {
+            fence.map_or_else(|| word.into(), |fence| format!("{word} in {fence}"))
+        }
     }
 }
 
@@ -83,6 +89,8 @@ pub mod tests {
             place: None,
             fence: None,
             acknowledged: None,
+            fence_id: None,
+            escalated: Vec::new(),
         }
     }
 
@@ -113,6 +121,8 @@ pub mod tests {
         assert_eq!(what(&fence(AlertKind::Enter, Some("Depot"))), "Entered Depot");
         assert_eq!(what(&fence(AlertKind::Dwell, Some("Depot"))), "Stays in Depot");
         assert_eq!(what(&fence(AlertKind::Exit, None)), "Left a fence");
+        assert_eq!(what(&fence(AlertKind::Overspeed, Some("Depot"))), "Too fast in Depot");
+        assert_eq!(what(&fence(AlertKind::LowBattery, None)), "Low battery");
         assert_eq!(who(&fence(AlertKind::Exit, None)), "Car 7 (PC-7)");
     }
 }

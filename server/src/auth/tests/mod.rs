@@ -130,7 +130,15 @@ impl World {
         let world = Self::new().await;
         let [district, zone, division, _] = PATH.scopes();
         let node = |scope, parent, path| {
-            Change::PutScope(ScopeRecord { scope, name: "x".into(), parent, path, site: None, filters: None })
+            Change::PutScope(ScopeRecord {
+                scope,
+                name: "x".into(),
+                parent,
+                path,
+                site: None,
+                filters: None,
+                alert_rules: None,
+            })
         };
         let neighbour = ScopePath { station: 6, ..PATH };
         world

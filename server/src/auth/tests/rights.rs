@@ -102,7 +102,7 @@ proptest! {
                 parent: *parent,
                 path: path_of(&tree, *scope),
                 site: None,
-                filters: None,
+                filters: None, alert_rules: None,
             }));
             world.put(nodes.collect()).await;
             let scopes: Vec<Scope> = tree.keys().copied().collect();

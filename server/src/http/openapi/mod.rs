@@ -50,6 +50,7 @@ use webhooks::{AlertTold, PatrolTold, PingTold, StatusTold, WebhookBody};
         (name = "Units", description = "Units, where they are and were."),
         (name = "Patrols", description = "Units come on and off duty."),
         (name = "Alerts", description = "What waits for somebody, until somebody says that they have it."),
+        (name = "Geofences", description = "Areas of the map whose borders are watched."),
         (name = "Dispatch", description = "Incidents and orders, and the units that are sent to them."),
         (name = "Live", description = "What moves, as it moves."),
         (name = "Webhooks", description = "What happens, told to other systems."),

@@ -58,8 +58,10 @@ pub struct AlertTold {
     longitude: Option<f64>,
     /// When the unit was there, where it could not say where it is.
     place_time: Option<Time>,
-    /// By the device's name for it.
+    /// By the device's name for it, or by that of Sentinel's own.
     fence: Option<String>,
+    /// Of one of Sentinel's own.
+    fence_id: Option<String>,
     /// The device's clock.
     time: Time,
 }
@@ -170,9 +172,17 @@ fn told(event: WebhookEvent) -> (&'static str, &'static str, Value) {
             let data = of_unit(json!({
                 "alert_id": "5f1c9e0a7b3d2468", "latitude": 9.9624, "longitude": 76.2995, "time": began,
             }));
-            let summary = match event.as_str() {
-                "alert.sos" => "Somebody in a unit asks for help.",
-                _ => "A device came into a fence of its own, left it, or stays in it.",
+            let summary = match event {
+                WebhookEvent::AlertSos => "Somebody in a unit asks for help.",
+                WebhookEvent::AlertOverspeed => "A unit is faster than its scope or a fence lets it be.",
+                WebhookEvent::AlertStale => {
+                    "A unit fell silent, and the alert rules of its scope or a fence ask for an alert."
+                }
+                WebhookEvent::AlertOffline => {
+                    "A unit has been silent for longer, and the alert rules of its scope ask for an alert."
+                }
+                WebhookEvent::AlertLowBattery => "The battery of a unit's device is nearly empty.",
+                _ => "A unit came into a fence, left it, or stays in it.",
             };
             ("AlertTold", summary, data)
         }

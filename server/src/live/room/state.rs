@@ -247,7 +247,7 @@ impl State {
                 self.alerts.push_back(Arc::new(alert.clone()));
             }
             // Whoever begins anew asks for the list of them.
-            Event::Incident(_) | Event::Order(_) => {}
+            Event::Incident(_) | Event::Order(_) | Event::Fence(_) => {}
         }
     }
 

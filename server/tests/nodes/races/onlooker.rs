@@ -220,7 +220,7 @@ impl Onlooker {
                 self.note_patrol(scope, left.id, left.patrol);
             }
             Event::Status(status) => self.note_patrol(scope, status.id, status.patrol),
-            event @ (Event::Alert(_) | Event::Incident(_) | Event::Order(_)) => {
+            event @ (Event::Alert(_) | Event::Incident(_) | Event::Order(_) | Event::Fence(_)) => {
                 panic!("nobody calls for help: {event:?}")
             }
         }

@@ -31,7 +31,15 @@ pub fn hierarchy(stations: &[ScopePath]) -> (Vec<Scope>, Vec<Change>) {
             let path = (scope.level == Level::Station).then_some(*path);
             records.insert(
                 scope,
-                ScopeRecord { scope, name: scope.to_string(), parent, path, site: None, filters: None },
+                ScopeRecord {
+                    scope,
+                    name: scope.to_string(),
+                    parent,
+                    path,
+                    site: None,
+                    filters: None,
+                    alert_rules: None,
+                },
             );
             parent = Some(scope);
         }

@@ -103,7 +103,9 @@ impl Watcher {
                 assert!(self.held.units.remove(&left.patrol).is_some(), "it was there");
             }
             Event::Status(status) => assert_eq!(status.id, account.id),
-            Event::Alert(_) | Event::Incident(_) | Event::Order(_) => unreachable!("of no unit"),
+            Event::Alert(_) | Event::Incident(_) | Event::Order(_) | Event::Fence(_) => {
+                unreachable!("of no unit")
+            }
         }
     }
 
