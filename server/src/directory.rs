@@ -68,6 +68,11 @@ pub enum Ended {
     User {
         name: UserName,
     },
+    /// A link of an order was revoked.
+    Link {
+        task: TaskId,
+        id: String,
+    },
 }
 
 /// A unit with its active patrol, where it has one.
@@ -292,6 +297,11 @@ impl Directory {
     /// The task of that id, where it is open.
     pub fn open_task(&self, id: &TaskId) -> Option<Arc<TaskRecord>> {
         self.tables.read().tasks.get(id)
+    }
+
+    /// The task of that id, where it is open, or was closed of late.
+    pub fn recent_task(&self, id: &TaskId) -> Option<Arc<TaskRecord>> {
+        self.tables.read().tasks.recent(id)
     }
 
     /// The open tasks that a scope sees, by id.

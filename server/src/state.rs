@@ -53,6 +53,9 @@ pub struct Sentinel {
     pub sockets_open: Arc<AtomicU64>,
     /// Live streams of each caller.
     pub streams_each: Arc<Shares>,
+    /// Live streams of each link of an order, and those that are yet to say which they are of.
+    pub streams_of_link: Arc<Shares>,
+    pub streams_of_nobody: Arc<Shares>,
     pub started: Instant,
     /// Cancelled when the process is asked to stop.
     pub stop: CancellationToken,

@@ -51,6 +51,11 @@ const IMPORTS_AT_ONCE: usize = 2;
 /// Of them, those of one caller.
 const IMPORTS_EACH: Most = Most(NonZeroU32::new(1));
 
+/// Live streams of one link of an order: a household's phones, and no more.
+const STREAMS_OF_LINK: Most = Most(NonZeroU32::new(20));
+/// Sockets at once that have not said yet by what they follow an order.
+const STREAMS_OF_NOBODY: Most = Most(NonZeroU32::new(256));
+
 /// A running Sentinel and what has to be ended with it.
 pub struct Running {
     pub sentinel: Arc<Sentinel>,
@@ -229,6 +234,8 @@ pub async fn start(
         exports_each: Shares::of(EXPORTS_EACH),
         sockets_open: Arc::default(),
         streams_each: Shares::of(config.streams_each),
+        streams_of_link: Shares::of(STREAMS_OF_LINK),
+        streams_of_nobody: Shares::of(STREAMS_OF_NOBODY),
         started: Instant::now(),
         stop: stop.clone(),
     });

@@ -310,6 +310,8 @@ pub mod close {
     pub const FORBIDDEN: u16 = 4101;
     /// The client sent what is no frame of this protocol.
     pub const BAD_FRAME: u16 = 4102;
+    /// What was followed is over: an order is closed.
+    pub const OVER: u16 = 4103;
 
     pub const fn may_reconnect(code: u16) -> bool {
         code < 4100

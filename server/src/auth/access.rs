@@ -14,6 +14,7 @@ use super::{
     ends::{Credential, Ends},
     jwt::Signer,
     key_uses::KeyUses,
+    links::LinkTokens,
     origin,
     password::{Busy, PasswordCost, Passwords},
     policy::{Caller, KeyCaller, UnitCaller, UserCaller},
@@ -60,9 +61,10 @@ impl Default for AccessConfig {
 
 pub struct Access {
     pub(super) directory: Arc<Directory>,
-    clock: Clock,
+    pub(super) clock: Clock,
     config: AccessConfig,
     signer: Signer,
+    pub(super) links: LinkTokens,
     passwords: Passwords,
     throttle: Throttle,
     pub(super) ends: Arc<Ends>,
@@ -114,12 +116,14 @@ impl Access {
         config: AccessConfig,
     ) -> Result<Self, EngineError> {
         let secret = directory.registry().secret("jwt").await?;
+        let link_secret = directory.registry().secret("order-links").await?;
         let ends = Arc::new(Ends::new(clock.clone()));
         let told = ends.clone();
         directory.when_ended(move |directory, ended| end_streams(&told, directory, ended));
         Ok(Self {
             directory,
             signer: Signer::new(&secret),
+            links: LinkTokens::new(&link_secret),
             passwords: Passwords::new(config.password_cost),
             throttle: Throttle::default(),
             key_uses: KeyUses::default(),
@@ -384,6 +388,7 @@ fn end_streams(ends: &Ends, directory: &Directory, ended: &Ended) {
         (Ended::Key { id: ended }, Credential::Key { id }) => **id == **ended,
         (Ended::User { name }, Credential::Session { hash, user }) => user == name && !goes_on(hash, user),
         (Ended::User { name }, Credential::Jwt { user }) => user == name,
+        (Ended::Link { task: of, id: ended }, Credential::Link { task, id }) => of == task && **ended == **id,
         _ => false,
     });
 }

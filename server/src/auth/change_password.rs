@@ -62,7 +62,9 @@ impl Access {
         tracing::info!(by = %caller, "a password was changed by its owner");
         match &user.credential {
             Credential::Session { .. } => Ok(None),
-            Credential::Jwt { .. } | Credential::Key { .. } => Ok(Some(self.token_of(&after)?)),
+            Credential::Jwt { .. } | Credential::Key { .. } | Credential::Link { .. } => {
+                Ok(Some(self.token_of(&after)?))
+            }
         }
     }
 }

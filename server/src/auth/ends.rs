@@ -7,7 +7,7 @@
 
 use crate::clock::Clock;
 use parking_lot::Mutex;
-use sentinel_model::{Time, UserName};
+use sentinel_model::{TaskId, Time, UserName};
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
@@ -20,6 +20,7 @@ pub(super) enum Credential {
     Session { hash: Arc<str>, user: UserName },
     Jwt { user: UserName },
     Key { id: Arc<str> },
+    Link { task: TaskId, id: Arc<str> },
 }
 
 #[derive(Debug)]

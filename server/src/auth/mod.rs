@@ -9,6 +9,7 @@
 //! - [`password`]: argon2id, off the async threads, at one cost for known and unknown names
 //! - [`secret`]: tokens that are shown once and stored as hashes
 //! - [`session`], [`jwt`]: what a browser and a program carry after signing in
+//! - [`links`]: what a customer carries who follows an order, and the leave to see its driver
 //! - [`key_uses`]: when each key was last used
 //! - [`proxies`]: whose request it is when a proxy stands in front
 //! - [`throttle`]: how often a password may be tried
@@ -22,6 +23,7 @@ mod ends;
 pub mod extract;
 pub mod jwt;
 mod key_uses;
+pub mod links;
 pub mod origin;
 pub mod password;
 pub mod policy;
@@ -37,5 +39,6 @@ mod tests;
 pub use access::{Access, AccessConfig, SignInError, SignedIn};
 pub use extract::{MaybeSigned, Signed};
 pub use key_uses::KeyUses;
+pub use links::{DriverGrant, Follower};
 pub use policy::{Caller, Denied, ScopeGrant};
 pub use shares::{Most, Share, Shares};

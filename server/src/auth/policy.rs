@@ -320,7 +320,9 @@ impl Caller {
                     Credential::Session { hash, .. } => {
                         directory.session(hash).map(|session| session.credentials_version)
                     }
-                    Credential::Jwt { .. } | Credential::Key { .. } => Some(user.record.credentials_version),
+                    Credential::Jwt { .. } | Credential::Key { .. } | Credential::Link { .. } => {
+                        Some(user.record.credentials_version)
+                    }
                 };
                 let now = directory.user(user.record.username.as_str());
                 !user.ends.is_past(Some(user.expires_at))

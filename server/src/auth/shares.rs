@@ -34,8 +34,13 @@ impl Shares {
     /// One more for this caller, given back when it is dropped; none where it holds as many as
     /// it may.
     pub fn take(self: &Arc<Self>, caller: &Caller) -> Option<Share> {
+        self.take_as(&caller.to_string())
+    }
+
+    /// The same for who is no caller.
+    pub fn take_as(self: &Arc<Self>, name: &str) -> Option<Share> {
         let Some(most) = self.most.0 else { return Some(Share { of: None }) };
-        let name = caller.to_string().into_boxed_str();
+        let name: Box<str> = name.into();
         let mut all = self.held.lock();
         let held = all.entry(name.clone()).or_default();
         if *held >= most.get() {

@@ -1,7 +1,9 @@
 //! The records by what they are looked up by, and how a change shows in them.
 
 use super::{ActivePatrol, Ended, UnitEntry, alerts::OpenAlerts, fences::Fences, tasks::OpenTasks};
-use crate::ports::{Change, KeyRecord, Records, ScopeRecord, SessionRecord, UserRecord, WebhookRecord};
+use crate::ports::{
+    Change, KeyRecord, LinkRecord, Records, ScopeRecord, SessionRecord, TaskRecord, UserRecord, WebhookRecord,
+};
 use sentinel_model::{Patrol, PatrolId, Scope, UnitId, UserName};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -43,6 +45,17 @@ impl From<Records> for Tables {
         }
         tables
     }
+}
+
+/// The link that is revoked in the second and was not in the first; a change revokes one at a time.
+fn revoked(before: &TaskRecord, after: &TaskRecord) -> Option<Ended> {
+    let held = before.links.iter().filter(|link| link.revoked_at.is_none());
+    let ended = |link: &LinkRecord| {
+        let after = after.links.iter().find(|after| after.id == link.id);
+        after.is_none_or(|after| after.revoked_at.is_some())
+    };
+    let link = held.into_iter().find(|link| ended(link))?;
+    Some(Ended::Link { task: after.task.id.clone(), id: link.id.clone() })
 }
 
 impl Tables {
@@ -92,7 +105,12 @@ impl Tables {
             Change::DropFence { id } => self.fences.remove(&id),
             Change::PutAlert(record) => self.alerts.put(record),
             Change::DropAlert { id } => self.alerts.remove(&id),
-            Change::PutTask(record) => self.tasks.put(record),
+            Change::PutTask(record) => {
+                let before = self.tasks.recent(&record.task.id);
+                let ended = before.and_then(|before| revoked(&before, &record));
+                self.tasks.put(record);
+                return ended;
+            }
             // In the outbox, not here.
             Change::PutDelivery(_) => {}
             // Read where it is kept.

@@ -24,6 +24,12 @@ impl OpenTasks {
         self.by_id.get(id).cloned()
     }
 
+    /// Also where it is one of those closed last.
+    pub fn recent(&self, id: &TaskId) -> Option<Arc<TaskRecord>> {
+        let closed = || self.closed.iter().find(|record| record.task.id == *id).cloned();
+        self.get(id).or_else(closed)
+    }
+
     /// Those that a scope sees, by id.
     pub fn seen_by(&self, scope: Scope) -> Vec<Arc<TaskRecord>> {
         self.by_id.values().filter(|record| record.scopes.contains(&scope)).cloned().collect()
@@ -62,6 +68,7 @@ impl OpenTasks {
         self.remove(&record.task.id);
         let record = Arc::new(record);
         if record.task.is_closed() {
+            self.closed.retain(|held| held.task.id != record.task.id);
             if self.closed.len() == CLOSED {
                 self.closed.pop_front();
             }

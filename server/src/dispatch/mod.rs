@@ -5,8 +5,12 @@
 //! step once, and how its units are. What a process that was killed had committed and not told is
 //! told by whoever watches ([`Dispatch::tell_again`]), or, where everything was in that process,
 //! found anew by subscribers, whose streams begin again.
+//!
+//! For customers: [`links`] of orders, and what they show ([`followed`]).
 
 pub mod estimate;
+pub mod followed;
+pub mod links;
 mod routing;
 
 use crate::{
@@ -51,6 +55,8 @@ pub enum DispatchError {
     NoTask(&'static str),
     #[error("there is no assignment of that id that you may see")]
     NoAssignment,
+    #[error("the order has no link of that id")]
+    NoLink,
     #[error("there is no unit {0} that you may send")]
     NoUnit(UnitId),
     #[error("unit {0} is off duty: start its patrol first")]

@@ -1,7 +1,7 @@
 //! A live stream, whatever carries it: whose it is, what it gets next, and what ends it.
 
 use crate::{
-    auth::{Caller, Denied, Share},
+    auth::{Caller, Denied, DriverGrant, Share, links::LinkHolder},
     http::error::ApiError,
     live::{Ending, Frame, JoinError, Session, Wanted},
     state::Sentinel,
@@ -23,6 +23,8 @@ use tokio::{
 const HEARTBEAT: Duration = Duration::from_secs(25);
 const TOO_MANY: &str = "this sign-in or key has as many live streams open here as it may; close some, or come \
     back (the operator sets how many: --streams-per-credential)";
+const TOO_MANY_OF_LINK: &str =
+    "this link is looked at in as many places as it may be; close one, or come back";
 const TOO_MANY_WAIT_S: u32 = 10;
 const STOPPING: End = End { code: close::RESTART, reason: "the server is going down; come back" };
 const SEES_NOTHING: End =
@@ -67,7 +69,8 @@ impl From<Refused> for ApiError {
 
 pub struct Subscriber {
     pub sentinel: Arc<Sentinel>,
-    caller: Caller,
+    /// None of who follows an order by a link.
+    caller: Option<Caller>,
     session: Option<(Session, Ending)>,
     heartbeat: Interval,
     blind: watch::Receiver<bool>,
@@ -80,14 +83,27 @@ impl Subscriber {
     /// Before anything is promised to the client: one that has as many streams as it may is
     /// told to come back.
     pub fn new(sentinel: Arc<Sentinel>, caller: Caller) -> Result<Self, ApiError> {
-        let Some(_share) = sentinel.streams_each.take(&caller) else {
+        let Some(share) = sentinel.streams_each.take(&caller) else {
             metrics::counter!("sentinel_streams_refused_total").increment(1);
             return Err(ApiError::too_many(TOO_MANY, TOO_MANY_WAIT_S));
         };
+        Ok(Self::with(sentinel, Some(caller), share))
+    }
+
+    /// The same for who follows an order by one of its links.
+    pub fn by_link(sentinel: Arc<Sentinel>, link: &LinkHolder) -> Result<Self, ApiError> {
+        let Some(share) = sentinel.streams_of_link.take_as(&link.name()) else {
+            metrics::counter!("sentinel_streams_refused_total").increment(1);
+            return Err(ApiError::too_many(TOO_MANY_OF_LINK, TOO_MANY_WAIT_S));
+        };
+        Ok(Self::with(sentinel, None, share))
+    }
+
+    fn with(sentinel: Arc<Sentinel>, caller: Option<Caller>, _share: Share) -> Self {
         let _counted = Counted::one(&sentinel.sockets_open);
         let (blind, behind) = (sentinel.hub.blind(), sentinel.directory.behind());
         let heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-        Ok(Self { sentinel, caller, session: None, heartbeat, blind, behind, _counted, _share })
+        Self { sentinel, caller, session: None, heartbeat, blind, behind, _counted, _share }
     }
 
     /// Subscribes to a scope, if the caller may see it. One subscription at a time: the new
@@ -95,12 +111,26 @@ impl Subscriber {
     pub async fn subscribe(&mut self, scope: Scope, wanted: Wanted) -> Result<(), Refused> {
         self.leave();
         let directory = &self.sentinel.directory;
-        let mut grant = self.caller.view(directory, scope);
+        let caller = self.caller.as_ref().ok_or(Refused::Denied(Denied::NotYours(scope)))?;
+        let mut grant = caller.view(directory, scope);
         // Another node may have made the scope just now.
         if matches!(grant, Err(Denied::NotYours(_))) && directory.freshen().await {
-            grant = self.caller.view(directory, scope);
+            grant = caller.view(directory, scope);
         }
-        let session = match self.sentinel.hub.join(grant.map_err(Refused::Denied)?, wanted).await {
+        let joined = self.sentinel.hub.join(grant.map_err(Refused::Denied)?, wanted).await;
+        self.sit_down(scope, joined)
+    }
+
+    /// Follows the driver of an order: frames tell that something has moved, of that unit alone.
+    pub async fn follow(&mut self, grant: DriverGrant) -> Result<(), Refused> {
+        self.leave();
+        let scope = grant.scope();
+        let joined = self.sentinel.hub.follow(grant).await;
+        self.sit_down(scope, joined)
+    }
+
+    fn sit_down(&mut self, scope: Scope, joined: Result<Session, JoinError>) -> Result<(), Refused> {
+        let session = match joined {
             Ok(session) => session,
             Err(JoinError::Stopping) => return Err(Refused::Away(STOPPING)),
             Err(JoinError::Blind) => return Err(Refused::Away(SEES_NOTHING)),

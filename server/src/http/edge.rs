@@ -23,8 +23,9 @@ pub async fn around(request: Request, next: Next) -> Response {
     let answered = async {
         let response = in_one_shape(next.run(request).await).await;
         let took = started.elapsed();
-        // The path alone: a query may hold a token.
-        let (status, path, took_ms) = (response.status(), uri.path(), took.as_millis());
+        // The path alone: a query may hold a token; and of a link's page, whose path does, its kind.
+        let path = if uri.path().starts_with("/t/") { "/t/" } else { uri.path() };
+        let (status, took_ms) = (response.status(), took.as_millis());
         // Why it refuses for now has been told by what found that out: this adds nothing but a line for
         // every device.
         if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
@@ -43,7 +44,7 @@ pub async fn around(request: Request, next: Next) -> Response {
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));

@@ -12,6 +12,7 @@ mod answer;
 pub mod api_keys;
 mod assets;
 mod audit;
+pub mod customer;
 mod dispatch;
 mod docs;
 pub mod earlier;
@@ -39,7 +40,7 @@ pub mod users;
 mod webhooks;
 
 use crate::{
-    gateway::{sse, websocket},
+    gateway::{order::driver, sse, websocket},
     state::Sentinel,
 };
 use axum::{
@@ -89,6 +90,8 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(locations::routes().into())
         .merge(records)
         .merge(ops::routes())
+        .merge(driver::routes())
+        .merge(customer::routes())
         .merge(earlier::routes())
         .merge(admin::routes(&sentinel).into())
         .route("/api/v1/ws", get(websocket::open))

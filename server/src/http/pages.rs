@@ -69,7 +69,7 @@ fn policy(nonce: &str, map: &MapSettings) -> HeaderValue {
 }
 
 /// `https://{s}.tiles.example/{z}/…` as a policy source: `https://*.tiles.example`.
-fn tile_origin(url: &str) -> Option<String> {
+pub(super) fn tile_origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split('/').next()?;
     Some(format!("{scheme}://{}", host.replace("{s}", "*")))

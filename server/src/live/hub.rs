@@ -10,13 +10,14 @@
 //! that none takes what stands still for what is, and come back here or to a node that sees.
 
 use super::{
-    frame::{EncodedUnit, postcard_of},
+    filter::{Filter, View},
+    frame::{EncodedUnit, Encoding, postcard_of},
     room::{Heard, Room, live_unit},
-    session::{Missed, Seat, Session, Wanted},
+    session::{Leave, Missed, Seat, Session, Wanted},
     status::Silence,
 };
 use crate::{
-    auth::ScopeGrant,
+    auth::{DriverGrant, ScopeGrant},
     clock::Clock,
     directory::{Directory, UnitEntry},
     ports::{Bus, BusSink, EngineError, PositionFrame, Positions, RoomMember, Rooms, StreamPosition},
@@ -45,6 +46,9 @@ pub(super) const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MOST: Duration = Duration::from_secs(5);
 /// How long it waits at most for the bus to say that it is there again.
 const UNTOLD: Duration = Duration::from_secs(30);
+
+/// Positions of a driver that is followed are gathered for so long: who waits for it reads no faster.
+const FOLLOWED_EVERY: Duration = Duration::from_millis(500);
 
 pub struct Hub {
     pub(super) clock: Clock,
@@ -176,13 +180,29 @@ impl Hub {
     /// Puts a subscriber into the room of its grant. Only the policy makes grants, so
     /// an unchecked subscription does not compile.
     pub async fn join(self: &Arc<Self>, grant: ScopeGrant, wanted: Wanted) -> Result<Session, JoinError> {
+        self.let_in(Leave::Scope(grant), wanted).await
+    }
+
+    /// Puts one who follows an order into the room that its driver is in, to be shown the driver
+    /// alone: where it is, and that it comes back. Frames are postcard.
+    pub async fn follow(self: &Arc<Self>, grant: DriverGrant) -> Result<Session, JoinError> {
+        let filter = Filter {
+            units: Some(Arc::new([grant.unit().clone()].into())),
+            kinds: Some(Arc::new(["unit_joined", "unit_left"].into())),
+            no_positions: false,
+        };
+        let view = View { encoding: Encoding::Postcard, filter };
+        self.let_in(Leave::Driver(grant), Wanted { view, interval: FOLLOWED_EVERY, resume: None }).await
+    }
+
+    async fn let_in(self: &Arc<Self>, leave: Leave, wanted: Wanted) -> Result<Session, JoinError> {
         if self.stop.is_cancelled() {
             return Err(JoinError::Stopping);
         }
         if *self.blind.borrow() {
             return Err(JoinError::Blind);
         }
-        let scope = grant.scope();
+        let scope = leave.scope();
         let room = {
             let room =
                 self.open.entry(scope).or_insert_with(|| Arc::new(Room::new(scope, self.directory.clone())));
@@ -204,7 +224,7 @@ impl Hub {
             None => None,
         };
         let lane = room.lane(&wanted.view, wanted.interval, &self.tasks, &self.stop);
-        Ok(Session::begin(seat, grant, self.clock.now(), lane, wanted.view, missed))
+        Ok(Session::begin(seat, leave, self.clock.now(), lane, wanted.view, missed))
     }
 
     /// What somebody missed who comes back; none where they have to begin anew.

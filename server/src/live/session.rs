@@ -5,9 +5,12 @@ use super::{
     frame::{EncodedEvent, Encoding, Frame},
     room::{Cursor, Head, LaneFrame, Room},
 };
-use crate::{auth::ScopeGrant, ports::StreamPosition};
+use crate::{
+    auth::{DriverGrant, ScopeGrant},
+    ports::StreamPosition,
+};
 use sentinel_model::{
-    Time,
+    Scope, Time,
     live::{Event, INTERVAL_MAX_MS, INTERVAL_MIN_MS, Subscribe},
 };
 use std::{
@@ -49,6 +52,36 @@ fn interval(asked_ms: u32) -> Duration {
 
 /// Timers reach this far; a grant that lasts longer is renewed by reconnecting.
 const RUN_OUT_MAX_MS: u64 = 365 * 24 * 3600 * 1000;
+
+/// What a session is let in by; it goes with it.
+#[derive(Debug)]
+pub(super) enum Leave {
+    Scope(ScopeGrant),
+    Driver(DriverGrant),
+}
+
+impl Leave {
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::Scope(grant) => grant.scope(),
+            Self::Driver(grant) => grant.scope(),
+        }
+    }
+
+    fn ended(&self) -> CancellationToken {
+        match self {
+            Self::Scope(grant) => grant.ended(),
+            Self::Driver(grant) => grant.ended(),
+        }
+    }
+
+    fn expires_at(&self) -> Option<Time> {
+        match self {
+            Self::Scope(grant) => grant.expires_at(),
+            Self::Driver(grant) => grant.expires_at(),
+        }
+    }
+}
 
 /// The end of the right behind a session.
 #[derive(Debug, Clone)]
@@ -99,7 +132,7 @@ impl Drop for Seat {
 pub struct Session {
     seat: Seat,
     /// Held, because dropping it ends the right.
-    _grant: ScopeGrant,
+    _leave: Leave,
     ending: Ending,
     view: View,
     lane: watch::Receiver<Arc<LaneFrame>>,
@@ -112,13 +145,13 @@ pub struct Session {
 impl Session {
     pub(super) fn begin(
         seat: Seat,
-        grant: ScopeGrant,
+        leave: Leave,
         now: Time,
         lane: watch::Receiver<Arc<LaneFrame>>,
         view: View,
         missed: Option<Missed>,
     ) -> Self {
-        let runs_out = grant.expires_at().map(|at| {
+        let runs_out = leave.expires_at().map(|at| {
             let left = u64::try_from(at.ms_since(now)).unwrap_or(0).min(RUN_OUT_MAX_MS);
             Instant::now() + Duration::from_millis(left)
         });
@@ -137,8 +170,8 @@ impl Session {
             let (snapshot, cursor) = room.snapshot(&view);
             (vec![snapshot], cursor)
         });
-        let ending = Ending { revoked: grant.ended(), runs_out };
-        Self { seat, _grant: grant, ending, view, lane, head, cursor, first }
+        let ending = Ending { revoked: leave.ended(), runs_out };
+        Self { seat, _leave: leave, ending, view, lane, head, cursor, first }
     }
 
     /// When the right to this stream goes.

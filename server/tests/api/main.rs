@@ -21,6 +21,7 @@ mod ingest_shown;
 mod ingest_whom;
 #[path = "../shared/isolation/mod.rs"]
 mod isolation;
+mod links;
 mod live;
 mod live_gaps;
 mod live_rights;

@@ -15,6 +15,10 @@ use tower::ServiceExt as _;
 const FOR_PAGES: &[&str] = &[
     "GET /lab/map",
     "GET /login",
+    "GET /t/{token}",
+    "GET /t/follow.js",
+    "GET /t/look.css",
+    "GET /t/map.js",
     "GET /outlines/{name}",
     "GET /api/docs",
     "GET /api/docs/look.js",

@@ -300,6 +300,11 @@ impl Task {
         self.assignments.iter().filter(|assignment| assignment.is_active())
     }
 
+    /// Of those who attend to it, whoever is furthest; of two the one that was sent last.
+    pub fn driver(&self) -> Option<&Assignment> {
+        self.active().max_by_key(|assignment| assignment.state)
+    }
+
     /// What `state` has to be.
     pub fn derive_state(&self) -> TaskState {
         if self.is_closed() {

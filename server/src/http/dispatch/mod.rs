@@ -1,10 +1,12 @@
 //! Incidents, orders and the units that are assigned to them: `/api/v1/incidents`,
 //! `/api/v1/orders`, `/api/v1/assignments`.
 //!
-//! What both kinds of task take is read here once; `incidents` and `orders` hold their addresses.
+//! What both kinds of task take is read here once; `incidents` and `orders` hold their addresses,
+//! `links` those of the links by which customers follow orders.
 
 mod assignments;
 mod incidents;
+mod links;
 mod list;
 mod orders;
 
@@ -31,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
     incidents::routes()
         .merge(orders::routes())
+        .merge(links::routes())
         .merge(assignments::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
@@ -171,7 +174,9 @@ impl From<DispatchError> for ApiError {
     fn from(error: DispatchError) -> Self {
         let message = error.to_string();
         match error {
-            DispatchError::NoTask(_) | DispatchError::NoAssignment => Self::not_found(message),
+            DispatchError::NoTask(_) | DispatchError::NoAssignment | DispatchError::NoLink => {
+                Self::not_found(message)
+            }
             DispatchError::NoUnit(_) => Self::forbidden(message),
             DispatchError::OffDuty(_) => Self::refused("off_duty", message),
             DispatchError::Busy { .. } => Self::refused("busy", message),
