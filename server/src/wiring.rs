@@ -156,13 +156,8 @@ pub async fn start(
         None => {
             patrols.mend().await?;
             tasks.spawn(watch.run(stop.clone()));
-            let watcher = Watcher::new(
-                archive.clone(),
-                memory.clone(),
-                alerts.clone(),
-                dispatch.clone(),
-                fences,
-            );
+            let watcher =
+                Watcher::new(archive.clone(), memory.clone(), alerts.clone(), dispatch.clone(), fences);
             let watcher = Arc::new(watcher);
             tasks.spawn(catch_up(watcher.clone(), stop.clone()));
             let mut chores = alert_chores(alerts.clone(), config.retention);
@@ -177,7 +172,7 @@ pub async fn start(
         directory: directory.clone(),
         intake: intake.clone(),
         positions: positions.clone(),
-        bus,
+        bus: bus.clone(),
         hub: hub.clone(),
         patrols: patrols.clone(),
         limits: UnitLimits::new(config.unit_rate),

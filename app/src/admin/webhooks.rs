@@ -130,7 +130,9 @@ fn choices() -> Vec<(&'static str, &'static str, &'static str)> {
         }
         WebhookEvent::AlertOffline => "It has been silent for minutes, and the alert rules ask for an alert.",
         WebhookEvent::AlertLowBattery => "Its device's battery is nearly empty.",
-        WebhookEvent::AlertEscalated => "Nobody has taken an alert in time, and it goes up to the scope above.",
+        WebhookEvent::AlertEscalated => {
+            "Nobody has taken an alert in time, and it goes up to the scope above."
+        }
         WebhookEvent::Ping => "Asked for by hand.",
     };
     let each = WebhookEvent::OFFERED.map(|event| (event.as_str(), event.as_str(), meaning(event)));

@@ -85,7 +85,9 @@ impl Routing {
         }
         let Table { code, durations, distances } = serde_json::from_slice(&body)?;
         if code != "Ok" || durations.len() != from.len() || distances.len() != from.len() {
-            return Err(format!("answered {code:?} with {} durations of {}", durations.len(), from.len()).into());
+            return Err(
+                format!("answered {code:?} with {} durations of {}", durations.len(), from.len()).into()
+            );
         }
         let first = |row: &Vec<Option<f64>>| row.first().copied().flatten().filter(|value| *value >= 0.0);
         let each = durations.iter().zip(&distances);
@@ -113,7 +115,10 @@ impl Routing {
         let said = self.said_at.load(Ordering::Relaxed);
         if now.saturating_sub(said) >= SAID_EVERY_MS {
             self.said_at.store(now, Ordering::Relaxed);
-            tracing::warn!(error, "the routing service does not answer: ways are estimated by the straight line");
+            tracing::warn!(
+                error,
+                "the routing service does not answer: ways are estimated by the straight line"
+            );
         }
     }
 }
@@ -124,7 +129,10 @@ async fn client() -> Result<Client<HttpsConnector<HttpConnector>, Body>, Failure
     // Also https, which the connector around it speaks.
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    let connector =
-        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
     Ok(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
 }

@@ -166,7 +166,9 @@ impl StatusWatch {
             self.alerts.close_of(&heard, &kinds, "closed by itself: it is heard of again").await?;
         }
         if !gone.is_empty() {
-            self.alerts.close_of(&gone, &[AlertKind::Stale], "closed by itself: it is offline by now").await?;
+            self.alerts
+                .close_of(&gone, &[AlertKind::Stale], "closed by itself: it is offline by now")
+                .await?;
         }
         Ok(())
     }

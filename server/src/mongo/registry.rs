@@ -74,7 +74,8 @@ impl MongoRegistry {
     /// there.
     pub async fn open(mongo: &Mongo) -> Result<Self, EngineError> {
         let making = async {
-            let records = [Self::RECORDS, Self::SECRETS, Self::AUDIT, Patrols::FOLDED, KeyUses::NAME, Watched::NAME];
+            let records =
+                [Self::RECORDS, Self::SECRETS, Self::AUDIT, Patrols::FOLDED, KeyUses::NAME, Watched::NAME];
             for name in [Log::COMMITS, Log::MARKS].into_iter().chain(records) {
                 mongo.make_collection(name).await?;
             }

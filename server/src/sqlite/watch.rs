@@ -16,7 +16,8 @@ impl WatchMemory for SqliteRegistry {
     async fn recall(&self, unit: &UnitId) -> Result<Option<String>, EngineError> {
         let unit = unit.clone();
         self.read("recalling a unit", move |db| {
-            let mut query = db.prepare_cached("SELECT memory FROM watched WHERE unit = ?1 AND memory <> ''")?;
+            let mut query =
+                db.prepare_cached("SELECT memory FROM watched WHERE unit = ?1 AND memory <> ''")?;
             Ok(query.query_row([unit.as_str()], |row| row.get(0)).optional()?)
         })
         .await

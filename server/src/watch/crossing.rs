@@ -242,6 +242,7 @@ mod tests {
             longitude: 76.2,
             speed_mps: None,
             accuracy_m: Some(10.0),
+            battery: None,
         }
     }
 

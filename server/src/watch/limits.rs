@@ -69,8 +69,8 @@ mod tests {
     fn told(rules: &AlertRules, track: &[Sighting]) -> Vec<(AlertKind, i64)> {
         let mut limits = Limits::default();
         let seconds = |place: AlertPlace| place.time.ms_since(at(0, None, None).time) / 1000;
-        let tell = |at| limits.step(at, rules).into_iter().map(|(kind, place)| (kind, seconds(place)));
-        track.iter().flat_map(|at| tell(at).collect::<Vec<_>>()).collect()
+        let told = track.iter().flat_map(|at| limits.step(at, rules));
+        told.map(|(kind, place)| (kind, seconds(place))).collect()
     }
 
     #[test]

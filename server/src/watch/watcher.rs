@@ -355,9 +355,8 @@ impl Watcher {
     /// Looks at what was stored and not looked at by a process that has ended.
     pub async fn catch_up(&self) -> Result<(), EngineError> {
         let mut units = self.memory.remembered().await?;
-        let on_tasks = self.directory.units(None, usize::MAX, |unit| {
-            self.directory.is_on_task(&unit.record.id)
-        });
+        let on_tasks =
+            self.directory.units(None, usize::MAX, |unit| self.directory.is_on_task(&unit.record.id));
         units.extend(on_tasks.iter().map(|unit| unit.record.id.clone()));
         units.into_iter().for_each(|unit| {
             self.behind.insert(unit);
@@ -380,7 +379,6 @@ impl Watcher {
         self.units.retain(|unit, _| !whose(unit));
         self.behind.retain(|unit| !whose(unit));
     }
-
 }
 
 #[async_trait]

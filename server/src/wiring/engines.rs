@@ -6,7 +6,9 @@ use crate::{
     config::Config,
     data_folder::DataFolder,
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
-    ports::{Archive, Bus, Condition, Erasure, Health, Intake, Outbox, Positions, Registry, Rooms, WatchMemory},
+    ports::{
+        Archive, Bus, Condition, Erasure, Health, Intake, Outbox, Positions, Registry, Rooms, WatchMemory,
+    },
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
 };
 use sentinel_model::Time;

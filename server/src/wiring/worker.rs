@@ -73,11 +73,8 @@ pub async fn work(
         silence,
         starts: Starts::default(),
     });
-    let alerts = Arc::new(Alerts {
-        clock: clock.clone(),
-        directory: directory.clone(),
-        bus: base.bus.clone(),
-    });
+    let alerts =
+        Arc::new(Alerts { clock: clock.clone(), directory: directory.clone(), bus: base.bus.clone() });
     let fences = Arc::new(Fences::new(directory.clone()));
     let watch = Arc::new(StatusWatch {
         clock: clock.clone(),

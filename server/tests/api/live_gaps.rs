@@ -14,7 +14,7 @@ use sentinel_server::{
     auth::ScopeGrant,
     ingest::{
         Counts, Ingest,
-        alerts::Fences,
+        alerts::DeviceFences,
         aside, decode,
         limits::{UnitLimits, UnitRate},
     },
@@ -191,12 +191,13 @@ impl Stage {
             patrol_by_fix: true,
             counts: Counts::default(),
             aside: aside::Aside::default(),
-            alerts: Alerts {
+            alerts: Arc::new(Alerts {
                 clock: sentinel.clock.clone(),
                 directory: sentinel.directory.clone(),
                 bus: self.bus.clone(),
-            },
-            fences: Fences::default(),
+            }),
+            fences: DeviceFences::default(),
+            watcher: None,
             began: sentinel.clock.now(),
         })
     }

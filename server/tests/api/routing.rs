@@ -67,7 +67,11 @@ async fn who_arrives_first_is_as_the_routing_service_says_and_as_estimated_where
     assert_eq!(asked, expected);
     // An answer that makes no sense is none.
     let line: Vec<String> = ["PC-0", "PC-1", "PC-2"].map(Into::into).into();
-    for nonsense in [json!({"code": "NoTable"}), json!(7), json!({"code": "Ok", "durations": [[1.0]], "distances": [[1.0]]})] {
+    for nonsense in [
+        json!({"code": "NoTable"}),
+        json!(7),
+        json!({"code": "Ok", "durations": [[1.0]], "distances": [[1.0]]}),
+    ] {
         *service.answer.lock() = nonsense;
         assert_eq!(nearest().await.into_iter().map(|unit| unit.0).collect::<Vec<_>>(), line);
     }

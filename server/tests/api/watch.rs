@@ -70,7 +70,8 @@ async fn coming_staying_hurrying_and_going_are_told_once_each() {
     assert_eq!(kinds(&server, &admin).await, []);
     server.fixes(&token, &[north(at(10), 100.0)]).await;
     let entered = alerts(&server, &admin).await;
-    let [Alert { kind: AlertKind::Enter, fence: Some(name), fence_id: Some(of), unit_id, time, .. }] = &entered[..]
+    let [Alert { kind: AlertKind::Enter, fence: Some(name), fence_id: Some(of), unit_id, time, .. }] =
+        &entered[..]
     else {
         panic!("{entered:?}")
     };

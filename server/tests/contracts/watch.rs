@@ -40,9 +40,13 @@ macro_rules! watch_contract {
 }
 
 watch_contract! {
-    sqlite, Some(tempfile::tempdir().expect("a folder"));
+    sqlite, folder();
     ferretdb, OnMongo::of(Kind::FerretDb);
     mongo_java, OnMongo::of(Kind::JavaServer);
+}
+
+fn folder() -> Option<tempfile::TempDir> {
+    Some(tempfile::tempdir().expect("a folder"))
 }
 
 fn unit(id: &str) -> UnitId {
@@ -65,8 +69,7 @@ async fn what_is_remembered_is_there_for_the_next_one(place: &dyn Place) {
     here.remember(many.collect()).await.expect("remembers");
     here.remember(Vec::new()).await.expect("remembers nothing");
     drop(here);
-    let all: BTreeSet<UnitId> =
-        place.open().await.remembered().await.expect("reads").into_iter().collect();
+    let all: BTreeSet<UnitId> = place.open().await.remembered().await.expect("reads").into_iter().collect();
     assert_eq!(all, (0..300).map(|n| unit(&format!("PC-{n}"))).collect());
     assert_eq!(recalled(place, "PC-299").await.as_deref(), Some("{\"n\":299}"));
 }

@@ -97,8 +97,7 @@ fn nearest_free(
     let incidents = sites.iter().step_by(step).take(INCIDENTS).map(|site| {
         let (latitude, longitude) = (degrees(site.lat_e6), degrees(site.lon_e6));
         let (latitude, longitude): (f64, f64) = (latitude.parse()?, longitude.parse()?);
-        let body =
-            json!({"kind": "load", "scope": top, "latitude": latitude, "longitude": longitude});
+        let body = json!({"kind": "load", "scope": top, "latitude": latitude, "longitude": longitude});
         Ok(admin.post::<Task>("/api/v1/incidents", &body)?.id)
     });
     let incidents: Vec<TaskId> = incidents.collect::<anyhow::Result<_>>()?;

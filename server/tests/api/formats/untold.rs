@@ -12,7 +12,7 @@ use sentinel_server::{
     alerts::Alerts,
     config::ServeArgs,
     ingest::{
-        Counts, Ingest, IngestError, alerts::Fences, aside::Aside, decode, limits::UnitLimits,
+        Counts, Ingest, IngestError, alerts::DeviceFences, aside::Aside, decode, limits::UnitLimits,
         limits::UnitRate,
     },
     memory::MemoryBus,
@@ -108,8 +108,9 @@ fn ingest(own: &Ingest, intake: Arc<dyn Intake>, bus: Arc<dyn Bus>) -> Arc<Inges
         patrol_by_fix: true,
         counts: Counts::default(),
         aside: Aside::default(),
-        alerts: Alerts { clock: own.clock.clone(), directory: own.directory.clone(), bus },
-        fences: Fences::default(),
+        alerts: Arc::new(Alerts { clock: own.clock.clone(), directory: own.directory.clone(), bus }),
+        fences: DeviceFences::default(),
+        watcher: None,
         began: own.clock.now(),
     })
 }
