@@ -194,6 +194,9 @@ impl Storing {
         }
         let mut units = HashMap::<UnitId, Posted>::new();
         for held in still_held(&entries) {
+            if held.tenure.is_first_look() {
+                looks.begin(held.entry.shard);
+            }
             if let Some(Entry { unit, fixes }) = decoded(held) {
                 let posted = units.entry(unit).or_default();
                 posted.entries.push(held);
