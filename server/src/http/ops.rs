@@ -168,8 +168,9 @@ pub fn describe() {
     metrics::describe_counter!("sentinel_archive_entries_total", "Posts that were moved to the archive.");
     metrics::describe_counter!(
         "sentinel_archive_taken_over_total",
-        "Posts that a worker took over from one that had ended."
+        "Posts that a worker was given with a shard: another had not dealt with them."
     );
+    metrics::describe_gauge!("sentinel_worker_shards", "Shards of the queue that this worker reads.");
     metrics::describe_counter!("sentinel_archive_given_up_total", "Posts that became dead letters.");
     metrics::describe_counter!(
         "sentinel_webhook_attempts_total",

@@ -27,7 +27,6 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 });
 
 /// One worker's part in it.
-#[derive(Clone)]
 pub struct Owners {
     link: Link,
     worker: Arc<str>,

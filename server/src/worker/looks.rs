@@ -11,6 +11,10 @@ use tokio::sync::oneshot;
 
 #[async_trait]
 pub trait Looks: Send + Sync {
+    /// From here on this process looks at the units of a [shard](crate::redis::shard): others
+    /// may have until now, and what is remembered of these units may be older than that.
+    fn begin(&self, _shard: u8) {}
+
     /// Fixes of a unit, as it posted them. A unit is looked at by one process at a time, in the
     /// order of the queue, after the archive has the fixes and before they leave the queue;
     /// several units at once. What fails comes again after a pause. After the loss of a worker

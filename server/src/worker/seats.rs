@@ -8,6 +8,7 @@
 use super::{WorkerOptions, tenure::Tenure};
 use crate::redis::{Lease, Owners, Queue};
 use futures::future::{join, join_all};
+use redis::{RedisError, RedisResult};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -70,8 +71,8 @@ impl Seats {
 
     /// Gives all back; it ends `well` where nothing that it holds can be what ended it.
     pub async fn leave(&self, well: bool) {
-        join_all(self.seats.iter().map(|seat| seat.leave(well))).await;
         // Where Redis is away, all of it runs out by itself.
+        join_all(self.seats.iter().map(|seat| seat.leave(well))).await;
         self.owners.leave().await.ok();
     }
 }
@@ -101,7 +102,12 @@ async fn attend(owners: &Owners, workers: &watch::Sender<Vec<String>>, options: 
 impl Seat {
     async fn keep(&mut self) {
         loop {
-            self.see_to().await;
+            match self.see_to().await {
+                // Whoever reads says it of its reading.
+                Ok(()) if self.current().is_none() => self.options.trouble.ends(self.shard),
+                Ok(()) => {}
+                Err(error) => self.suffer(&error),
+            }
             tokio::select! {
                 () = tokio::time::sleep(renewed_every(&self.options)) => {}
                 () = self.idle.notified() => {}
@@ -121,60 +127,54 @@ impl Seat {
         self.tenure.borrow().clone().filter(|tenure| !tenure.is_over())
     }
 
-    async fn see_to(&self) {
+    async fn see_to(&self) -> RedisResult<()> {
         let (is_mine, current) = (self.is_mine(), self.current());
-        match &current {
-            None if !is_mine => return self.end(),
-            Some(tenure) if !is_mine => tenure.leave(),
-            _ => {}
-        }
-        // Also where it is this worker's again: whoever read it has ended.
-        if current.as_ref().is_some_and(|tenure| tenure.can_end(self.options.lease)) {
+        let can_end = current.as_ref().map_or(!is_mine, |tenure| {
+            if !is_mine {
+                tenure.leave();
+            }
+            tenure.can_end(self.options.lease)
+        });
+        if can_end {
             return self.leave(true).await;
         }
         let asked = Instant::now();
-        match self.lease.take().await {
-            Ok(true) => {
-                let until = asked + self.options.lease;
-                if !current.is_some_and(|tenure| tenure.renew(until)) {
-                    self.end();
-                    let tenure = Tenure::begin(until, self.idle.clone());
-                    self.tenure.send_replace(Some(Arc::new(tenure)));
-                }
-            }
-            Ok(false) => self.end(),
-            Err(error) => {
-                tracing::debug!(%error, shard = self.shard, "a lease could not be renewed");
-                // It lasts for as long as it was given.
-                if self.current().is_none() {
-                    self.end();
-                    self.options.trouble.begins(self.shard, &error);
-                }
-            }
+        if !self.lease.take().await? {
+            return self.leave(true).await;
+        }
+        let until = asked + self.options.lease;
+        if !current.is_some_and(|tenure| tenure.renew(until)) {
+            self.leave(true).await?;
+            self.tenure.send_replace(Some(Arc::new(Tenure::begin(until, self.idle.clone()))));
+            metrics::gauge!("sentinel_worker_shards").increment(1.0);
+        }
+        Ok(())
+    }
+
+    /// A tenure lasts for as long as it was given.
+    fn suffer(&self, error: &RedisError) {
+        tracing::debug!(%error, shard = self.shard, "a lease could not be seen to");
+        if self.current().is_none() {
+            self.options.trouble.begins(self.shard, error);
+            self.tenure.borrow().iter().for_each(|tenure| tenure.end());
         }
     }
 
-    /// The tenure is over, if there was one.
-    fn end(&self) {
-        self.options.trouble.ends(self.shard);
-        if let Some(tenure) = self.tenure.send_replace(None) {
-            tenure.end();
+    /// Ends the tenure, if there is one, and gives its lease back unless that has run out. What
+    /// is left of it in these hands has not ended this worker, where that is `well`: so no
+    /// delivery counts against it.
+    async fn leave(&self, well: bool) -> RedisResult<()> {
+        let Some(tenure) = self.tenure.borrow().clone() else { return Ok(()) };
+        let has_lease = !tenure.is_over();
+        tenure.end();
+        if well {
+            self.queue.absolve(&tenure.held()).await?;
         }
-    }
-
-    /// Gives the shard back. What is left in these hands did not end this worker, where that is
-    /// `well`: then no delivery is counted against it.
-    async fn leave(&self, well: bool) {
-        let Some(tenure) = self.current() else { return self.end() };
-        self.end();
-        let given_back = async {
-            if well {
-                self.queue.absolve(&tenure.held()).await?;
-            }
-            self.lease.give_back().await
-        };
-        if let Err(error) = given_back.await {
-            tracing::debug!(%error, shard = self.shard, "a lease could not be given back; it runs out");
+        self.tenure.send_replace(None);
+        metrics::gauge!("sentinel_worker_shards").decrement(1.0);
+        if has_lease {
+            self.lease.give_back().await?;
         }
+        Ok(())
     }
 }

@@ -152,7 +152,8 @@ impl Storing {
         self.stored(&stored, Some(turn)).await;
     }
 
-    /// As often as it takes while the archive is away, and these are this worker's.
+    /// As often as it takes while the archive is away. What is another's by then is left out,
+    /// and stays another's.
     pub(super) async fn store(&self, entries: &[&Held], mut ready: Option<Batch>) -> Outcome {
         let mut said = None::<Instant>;
         for tries in 1.. {
@@ -184,14 +185,18 @@ impl Storing {
     /// The archive has these: they are looked at, where somebody looks, and leave the queue.
     /// What cannot be looked at before the worker stops, or its shard is another's, stays there.
     pub(super) async fn stored(&self, entries: &[&Held], mut turn: Option<Turn>) {
-        let Some(looks) = &self.looks else { return self.done(entries).await };
+        let entries: Vec<&Held> = still_held(entries).collect();
+        let Some(looks) = &self.looks else { return self.done(&entries).await };
         if let Some(turn) = &mut turn
             && !turn.comes().await
         {
             return;
         }
         let mut units = HashMap::<UnitId, Posted>::new();
-        for held in still_held(entries) {
+        for held in still_held(&entries) {
+            if held.tenure.is_first_look() {
+                looks.begin(held.entry.shard);
+            }
             if let Some(Entry { unit, fixes }) = decoded(held) {
                 let posted = units.entry(unit).or_default();
                 posted.entries.push(held);
@@ -237,7 +242,7 @@ impl Storing {
     }
 
     /// Out of the queue, as the archive has them.
-    pub(super) async fn done(&self, entries: &[&Held]) {
+    async fn done(&self, entries: &[&Held]) {
         let now = Clock::system().now().0;
         let lag = metrics::histogram!("sentinel_archive_lag_seconds");
         let mut shards = BTreeMap::<u8, Vec<EntryId>>::new();

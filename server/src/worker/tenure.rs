@@ -28,6 +28,7 @@ struct State {
     /// Since when the shard is for another.
     leaving: Option<Instant>,
     is_read: bool,
+    is_looked_at: bool,
     held: HashSet<EntryId>,
 }
 
@@ -39,7 +40,7 @@ impl State {
 
 impl Tenure {
     pub fn begin(until: Instant, idle: Arc<Notify>) -> Self {
-        let state = State { until, leaving: None, is_read: true, held: HashSet::new() };
+        let state = State { until, leaving: None, is_read: true, is_looked_at: false, held: HashSet::new() };
         Self { state: Mutex::new(state), over: CancellationToken::new(), idle }
     }
 
@@ -85,6 +86,11 @@ impl Tenure {
     pub fn can_end(&self, patience: Duration) -> bool {
         let state = self.state.lock();
         state.is_idle() || state.leaving.is_some_and(|since| since.elapsed() > patience)
+    }
+
+    /// Whether somebody looks at it for the first time now.
+    pub fn is_first_look(&self) -> bool {
+        !std::mem::replace(&mut self.state.lock().is_looked_at, true)
     }
 
     pub fn holds(&self, id: &EntryId) -> bool {

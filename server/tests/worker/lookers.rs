@@ -4,7 +4,11 @@ use crate::stage::{NOW, Stage};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use sentinel_model::{Fix, UnitId};
-use sentinel_server::{ports::EngineError, redis::shard::SHARDS, worker::Looks};
+use sentinel_server::{
+    ports::EngineError,
+    redis::shard::{self, SHARDS},
+    worker::Looks,
+};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -17,6 +21,8 @@ use std::{
 #[derive(Default)]
 pub struct Seen {
     sights: Mutex<Vec<Sight>>,
+    /// Who looks at a shard now.
+    lookers: Mutex<BTreeMap<u8, String>>,
     /// Nobody can look.
     pub fails: AtomicBool,
     pub failures: AtomicUsize,
@@ -40,7 +46,13 @@ struct AsWanted;
 
 #[async_trait]
 impl Looks for Looker {
+    fn begin(&self, shard: u8) {
+        self.seen.lookers.lock().insert(shard, self.worker.clone());
+    }
+
     async fn look(&self, unit: &UnitId, fixes: &[Fix]) -> Result<(), EngineError> {
+        let looker = self.seen.lookers.lock().get(&shard::of(unit)).cloned();
+        assert_eq!(looker.as_ref(), Some(&self.worker), "it has begun with the shard of {unit}");
         if self.seen.fails.load(SeqCst) {
             self.seen.failures.fetch_add(1, SeqCst);
             return Err(EngineError::new("looking", AsWanted));
