@@ -7,7 +7,10 @@ use crate::{
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use sentinel_model::{Level, Patrol, Role, TaskId};
+use sentinel_model::{
+    Level, Patrol, Role, TaskId,
+    geofence::{Circle, FenceRules, Geofence, Shape},
+};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A log of commits that any number of nodes share, and nothing else.
@@ -254,4 +257,58 @@ async fn who_misses_something_together_looks_once() {
     }));
     looking.await;
     assert!(log.1.load(Relaxed) - before <= 2, "{} looks", log.1.load(Relaxed) - before);
+}
+
+fn child(scope: Scope, parent: Scope) -> Change {
+    let Change::PutScope(record) = named(0, "a scope") else { unreachable!("it puts a scope") };
+    Change::PutScope(ScopeRecord { scope, parent: Some(parent), ..record })
+}
+
+fn fence(id: &str, scope: Scope) -> Change {
+    Change::PutFence(Geofence {
+        id: id.into(),
+        name: id.into(),
+        scope,
+        shape: Shape::Circle(Circle { latitude: 9.5, longitude: 76.25, radius_m: 100.0 }),
+        on: FenceRules::default(),
+        enabled: true,
+        created_at: Time(0),
+        updated_at: Time(0),
+        created_by: "user:boss".into(),
+    })
+}
+
+#[tokio::test]
+async fn fences_of_a_scope_are_its_own_those_in_it_and_those_above_and_each_change_counts_on_every_node() {
+    let nodes = nodes(2).await;
+    let (here, there) = (&nodes[0], &nodes[1]);
+    let division = Scope::new(Level::Division, 7);
+    let tree =
+        [named(1, "one"), named(2, "two"), child(division, zone(1)), child(Scope::station(5), division)];
+    here.put(tree.into()).await.expect("commits");
+    let none = here.fences_version();
+    let fences = [("a", zone(1)), ("b", division), ("c", Scope::station(5)), ("d", zone(2))];
+    here.put(fences.map(|(id, scope)| fence(id, scope)).into()).await.expect("commits");
+    let some = here.fences_version();
+    assert!(some > none);
+    here.put(vec![named(1, "another name")]).await.expect("commits");
+    assert_eq!(here.fences_version(), some, "nothing of fences");
+    there.freshen().await;
+    for node in &nodes {
+        let of = |scope| -> Vec<String> { node.fences(scope).iter().map(|fence| fence.id.clone()).collect() };
+        assert_eq!(of(zone(1)), ["a", "b", "c"]);
+        assert_eq!(of(division), ["a", "b", "c"]);
+        assert_eq!(of(Scope::station(5)), ["a", "b", "c"]);
+        assert_eq!((of(zone(2)), of(zone(3))), (vec!["d".to_owned()], vec![]));
+        assert_eq!((node.all_fences().len(), node.fences_count()), (4, 4));
+    }
+    let along = |scope| here.along(scope).into_iter().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(along(division), [zone(1), division, Scope::station(5)].into());
+    assert_eq!(along(zone(1)), [zone(1), division, Scope::station(5)].into());
+    assert_eq!(along(zone(2)), [zone(2)].into());
+    let before = there.fences_version();
+    here.put(vec![Change::DropFence { id: "b".into() }]).await.expect("commits");
+    there.freshen().await;
+    assert!(there.fence("b").is_none() && there.fence("a").is_some());
+    assert!(there.fences_version() > before);
 }

@@ -70,7 +70,7 @@ pub struct Query {
     /// Ids with commas between, at most 1000; all, where it is left out.
     #[param(example = "PC-001,PC-002")]
     units: Option<String>,
-    /// Kinds of events with commas between: `unit_joined`, `unit_left`, `status`, `alert`, `incident`, `order`; all, where it is left out.
+    /// Kinds of events with commas between: `unit_joined`, `unit_left`, `status`, `alert`, `incident`, `order`, `fence`; all, where it is left out.
     #[param(example = "status,alert")]
     kinds: Option<String>,
     /// With `false`, events and open alerts alone: snapshots without units, and no `positions`.

@@ -60,7 +60,7 @@ enum AlertState {
     All,
 }
 
-/// Alerts of a scope, newest first: calls for help, and the fences that devices told of.
+/// Alerts of a scope, newest first: calls for help, fences, and what alert rules ask for.
 #[utoipa::path(get, path = "/api/v1/alerts", operation_id = "list_alerts", tag = "Alerts", params(Wanted),
     responses((status = 200, description = "Alerts", body = Page<Alert>)))]
 async fn list(

@@ -3,6 +3,7 @@
 
 mod admin;
 mod admin_webhooks;
+mod alert_rules;
 mod alerts;
 mod alerts_open;
 mod audit;
@@ -14,6 +15,7 @@ mod erasure;
 mod exports;
 mod filters;
 mod formats;
+mod geofences;
 mod imports;
 mod incidents;
 mod ingest;

@@ -6,6 +6,7 @@ mod bus;
 mod database_away;
 mod erasure;
 mod failover;
+mod fences;
 mod intake;
 mod key_uses;
 mod limits;

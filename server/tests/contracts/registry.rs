@@ -8,6 +8,9 @@ pub use crate::alerts::{
     alerts_are_found_by_who_sees_them_newest_first_and_only_open_ones_are_loaded,
     dropped_alerts_are_gone_and_old_ones_go_once_they_are_acknowledged,
 };
+pub use crate::fences::{
+    a_fence_is_kept_to_the_letter_replaced_and_dropped, what_a_scope_is_told_of_is_kept_with_it,
+};
 pub use crate::key_uses::when_keys_were_last_used_is_kept_and_never_goes_back;
 pub use crate::tasks::{
     a_page_of_tasks_goes_on_behind_its_last_also_within_a_millisecond,
@@ -54,6 +57,8 @@ macro_rules! registry_contract {
                 alerts_are_found_by_who_sees_them_newest_first_and_only_open_ones_are_loaded
                 a_page_of_alerts_goes_on_behind_its_last_also_within_a_millisecond
                 dropped_alerts_are_gone_and_old_ones_go_once_they_are_acknowledged
+                a_fence_is_kept_to_the_letter_replaced_and_dropped
+                what_a_scope_is_told_of_is_kept_with_it
                 tasks_are_found_by_who_sees_them_and_whom_they_were_assigned_to_newest_first
                 a_page_of_tasks_goes_on_behind_its_last_also_within_a_millisecond
                 old_tasks_go_once_they_are_closed_and_no_number_is_given_twice

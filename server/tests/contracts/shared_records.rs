@@ -1,7 +1,7 @@
 //! What records promise that many nodes share, beyond what every registry does.
 
 use crate::{
-    NOW, alerts, at_stations, contract,
+    NOW, alerts, at_stations, contract, fences,
     mongo::{Kind, OnMongo},
     registry::{ids, patrol, session, unit, unit_id},
 };
@@ -23,6 +23,7 @@ contract!(ferretdb, where_installed OnMongo::of(Kind::FerretDb),
     two_who_fold_at_once_leave_what_one_would
     a_dropped_session_stays_dropped_when_it_is_folded
     alerts_are_the_same_before_and_after_they_are_folded
+    a_dropped_fence_stays_dropped_when_it_is_folded
     what_is_folded_and_old_is_forgotten_and_who_needed_it_is_told
 );
 
@@ -36,6 +37,7 @@ contract!(mongo_java, where_installed OnMongo::of(Kind::JavaServer),
     two_who_fold_at_once_leave_what_one_would
     a_dropped_session_stays_dropped_when_it_is_folded
     alerts_are_the_same_before_and_after_they_are_folded
+    a_dropped_fence_stays_dropped_when_it_is_folded
     what_is_folded_and_old_is_forgotten_and_who_needed_it_is_told
 );
 
@@ -229,6 +231,24 @@ async fn a_dropped_session_stays_dropped_when_it_is_folded(on: &OnMongo) {
     many_commits(&node, 101, 99).await;
     assert_eq!(node.fold(NOW).await.expect("folds"), 200);
     assert_eq!(node.load(NOW).await.expect("loads").sessions, []);
+}
+
+async fn a_dropped_fence_stays_dropped_when_it_is_folded(on: &OnMongo) {
+    let (here, there) = (on.registry().await, on.registry().await);
+    let fence = |n| fences::fence(n, fences::circle());
+    commit(&here, 0, vec![Change::PutFence(fence(1)), Change::PutFence(fence(2))]).await;
+    many_commits(&here, 1, 99).await;
+    assert_eq!(there.fold(NOW).await.expect("folds"), 100);
+    assert_eq!(here.load(NOW).await.expect("loads").fences, [fence(1), fence(2)]);
+    commit(&here, 100, vec![Change::DropFence { id: "fence-1".into() }]).await;
+    let read = there.since(100).await.expect("reads");
+    assert!(matches!(&read[0].changes[..], [Change::DropFence { id }] if id == "fence-1"));
+    for from in [101, 200] {
+        assert_eq!(there.load(NOW).await.expect("loads").fences, [fence(2)]);
+        many_commits(&here, from, 99 + u64::from(from > 101)).await;
+        there.fold(NOW).await.expect("folds");
+    }
+    assert_eq!(on.registry().await.load(NOW).await.expect("loads").fences, [fence(2)]);
 }
 
 async fn alerts_are_the_same_before_and_after_they_are_folded(on: &OnMongo) {

@@ -107,6 +107,12 @@ async fn every_kind_of_frame_of_a_stream_is_as_the_document_says() {
     calls["event"] = json!("sos");
     server.fixes(&token, &[calls]).await;
     stream.until(&mut document, "alert").await;
+    let admin = server.sign_in("admin").await;
+    let circle = json!({"type": "circle", "latitude": 9.9, "longitude": 76.2, "radius_m": 100});
+    let fence = json!({"name": "Depot", "scope": "zone:3", "shape": circle, "on": {"enter": true}});
+    let made = server.post(&admin, "/api/v1/geofences", fence).await;
+    assert!(made.status.is_success(), "{}", made.text);
+    stream.until(&mut document, "fence").await;
     server.clock.turn(61);
     let status = stream.until(&mut document, "status").await;
     let patrol = server.sentinel.directory.unit(&id("PC-1")).expect("there").patrol.expect("on patrol");

@@ -35,6 +35,8 @@ impl Answers {
             paths.push(format!("units/{unit}/route?{ALWAYS}&max_points=100000"));
             paths.push(format!("units/{unit}/route?{ALWAYS}&max_points=100"));
         }
+        paths.push("geofences?limit=1000".into());
+        paths.extend(["zone:1", "station:3"].map(|scope| format!("scopes/{scope}/alert-rules")));
         paths.push("alerts?state=all&limit=1000".into());
         paths.extend(household.patrols.iter().map(|patrol| format!("patrols/{patrol}")));
         let mut answers = BTreeMap::new();

@@ -109,6 +109,11 @@ impl Household {
                 .await;
             self.tokens.insert(id, made["ingest_token"].as_str().expect("a token").to_owned());
         }
+        let shape =
+            json!({"type": "circle", "latitude": 9.966_612_345_678_9, "longitude": 76.2985, "radius_m": 150});
+        let fence = json!({"name": "Depot", "scope": "zone:1", "shape": shape, "on": {"enter": true}});
+        self.make(server, "geofences", fence).await;
+        self.call(server, Method::PUT, "scopes/zone:1/alert-rules", json!({"low_battery": 0.15})).await;
         for n in 0..DRIVERS {
             let (mut lat, mut lon) = (9.9 + n as f64 / 100.0, 76.25);
             let trace: Vec<Value> = (0..TRACE)

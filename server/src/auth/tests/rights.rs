@@ -122,6 +122,13 @@ proptest! {
                 assert_eq!(program.view(&world.directory, *scope).is_ok(), below && reads);
                 assert_eq!(person.may_manage(&world.directory, *scope), below && role == Role::Admin);
                 assert_eq!(program.may_manage(&world.directory, *scope), below && manages);
+                let along = below || chain(&tree, home).contains(scope);
+                assert_eq!(person.may_view_along(&world.directory, *scope), along);
+                assert_eq!(program.may_view_along(&world.directory, *scope), along && reads);
+                let keeps = matches!(role, Role::Admin | Role::Commander | Role::Dispatcher);
+                assert_eq!(person.may_keep_fences(&world.directory, *scope), below && keeps);
+                let keeps = manages || permissions.contains(&Permission::Dispatch);
+                assert_eq!(program.may_keep_fences(&world.directory, *scope), below && keeps);
                 if let Some(path) = path_of(&tree, *scope) {
                     assert_eq!(person.may_view(&path), below);
                     assert_eq!(program.may_view(&path), below && reads);

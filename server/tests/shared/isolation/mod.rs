@@ -7,6 +7,7 @@
 //! where several nodes share their engines: not who may see what.
 
 mod account;
+mod fences;
 pub mod ground;
 mod hierarchy;
 mod manage;
@@ -14,6 +15,7 @@ mod reads;
 mod watcher;
 mod world;
 
+use fences::Doing;
 use ground::Ground;
 use proptest::{
     prelude::*,
@@ -64,6 +66,13 @@ pub enum Step {
         unit: u8,
         move_to: Option<u8>,
     },
+    /// The caller makes a fence in a scope, gives one to it, or removes one.
+    Fence {
+        caller: u8,
+        which: u8,
+        scope: u8,
+        doing: Doing,
+    },
     /// Opens a stream of some scope, in place of the caller's last one.
     Watch {
         caller: u8,
@@ -96,6 +105,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(24 * 3600),
         1 => -7200i64..-3600,
     ];
+    let doing = prop_oneof![3 => Just(Doing::Make), 2 => Just(Doing::GiveTo), 1 => Just(Doing::Remove)];
     prop_oneof![
         4 => (any::<u8>(), any::<u8>()).prop_map(|(unit, station)| Step::Start { unit, station }),
         2 => any::<u8>().prop_map(|unit| Step::End { unit }),
@@ -104,6 +114,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<u8>(), any::<u8>()).prop_map(|(unit, station)| Step::Rehome { unit, station }),
         3 => (any::<u8>(), any::<u8>(), any::<Option<u8>>())
             .prop_map(|(caller, unit, move_to)| Step::Manage { caller, unit, move_to }),
+        3 => (any::<u8>(), any::<u8>(), any::<u8>(), doing)
+            .prop_map(|(caller, which, scope, doing)| Step::Fence { caller, which, scope, doing }),
         5 => (any::<u8>(), any::<u8>(), any::<bool>(), any::<bool>())
             .prop_map(|(caller, scope, resume, binary)| Step::Watch { caller, scope, resume, binary }),
         1 => any::<u8>().prop_map(|caller| Step::Leave { caller }),

@@ -12,9 +12,9 @@ use sentinel_server::ports::AlertsOf;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-struct Asking<'a> {
-    world: &'a World,
-    who: &'a Somebody,
+pub struct Asking<'a> {
+    pub world: &'a World,
+    pub who: &'a Somebody,
 }
 
 /// Reads everything as one caller; `scope`, `ago_s` and `limit` vary what is asked.
@@ -38,6 +38,7 @@ pub async fn check(world: &World, caller: usize, scope: u8, ago_s: i64, limit: u
     asking.hierarchy().await;
     asking.patrols().await;
     asking.alerts(named).await;
+    asking.fences(named, limit).await;
 }
 
 /// A unit as it is told to whoever sees it.
@@ -50,17 +51,17 @@ pub fn check_whole(unit: &Account, told: &Unit) {
 }
 
 impl Asking<'_> {
-    async fn get(&self, path: &str) -> (StatusCode, Value) {
+    pub async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.world.send(&self.who.credential, Method::GET, path, None).await
     }
 
-    async fn ok<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
+    pub async fn ok<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
         let (status, answer) = self.get(path).await;
         assert_eq!(status, StatusCode::OK, "{} {path}: {answer}", self.who.name);
         serde_json::from_value(answer).expect("it is of that shape")
     }
 
-    fn may_name(&self, scope: Scope) -> bool {
+    pub fn may_name(&self, scope: Scope) -> bool {
         self.who.sees && self.world.lies_within(scope, self.who.scope)
     }
 

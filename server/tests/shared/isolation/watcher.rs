@@ -89,6 +89,9 @@ impl Watcher {
         if let Event::Alert(told) = &event {
             return world.check_alert(self.scope, &told.alert);
         }
+        if let Event::Fence(told) = &event {
+            return world.check_fence(self.scope, told);
+        }
         let (account, duty) =
             world.patrol(event.patrol().expect("of a patrol")).expect("there is such a patrol");
         assert!(duty.path.within(self.scope), "{event:?} is not of {}", self.scope);

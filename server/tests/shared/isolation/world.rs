@@ -3,6 +3,7 @@
 use super::{
     Step, Story,
     account::{Account, Duty, latitude},
+    fences::Fenced,
     ground::Ground,
     hierarchy::{hierarchy, stations},
     reads,
@@ -45,6 +46,7 @@ pub struct World {
     pub scopes: Vec<Scope>,
     pub callers: Vec<Somebody>,
     pub units: Vec<Account>,
+    pub fences: Vec<Fenced>,
 }
 
 /// Somebody with a credential.
@@ -54,6 +56,7 @@ pub struct Somebody {
     pub scope: Scope,
     pub sees: bool,
     pub manages: bool,
+    pub keeps_fences: bool,
     pub ended: bool,
     revoke: Option<Change>,
     pub watcher: Option<Watcher>,
@@ -77,6 +80,7 @@ impl World {
             let disabled = sentinel_server::ports::UserRecord { disabled: true, ..record };
             callers.push(Somebody {
                 manages: *role == Role::Admin,
+                keeps_fences: matches!(role, Role::Admin | Role::Commander | Role::Dispatcher),
                 ..somebody(format!("person{n}"), pick(*scope), true, Some(Change::PutUser(disabled)))
             });
         }
@@ -98,6 +102,9 @@ impl World {
             callers.push(Somebody {
                 credential: made.text,
                 manages: permissions.contains(&Permission::Manage),
+                keeps_fences: permissions
+                    .iter()
+                    .any(|held| matches!(held, Permission::Manage | Permission::Dispatch)),
                 ..somebody(format!("key{n}"), pick(*scope), sees, Some(revoked))
             });
         }
@@ -135,7 +142,7 @@ impl World {
         }
         ground.next().directory.put(changes).await.expect("commits");
         ground.agree().await;
-        let mut world = Self { ground, stations, scopes, callers, units };
+        let mut world = Self { ground, stations, scopes, callers, units, fences: Vec::new() };
         for n in 0..story.people.len() {
             let body = json!({"username": format!("person{n}"), "password": PASSWORD});
             let (_, answer) = world.send("", Method::POST, "/api/v1/auth/login", Some(body)).await;
@@ -190,6 +197,7 @@ impl World {
             Step::Call { unit } => self.call(unit).await,
             Step::Rehome { unit, station } => self.rehome(unit, station).await,
             Step::Manage { caller, unit, move_to } => self.manage(caller, unit, move_to).await,
+            Step::Fence { caller, which, scope, doing } => self.fence(caller, which, scope, doing).await,
             Step::Watch { caller, scope, resume, binary } => self.watch(caller, scope, resume, binary).await,
             Step::Leave { caller } => {
                 let caller = usize::from(caller) % self.callers.len();
@@ -406,6 +414,7 @@ fn somebody(name: String, scope: Scope, sees: bool, revoke: Option<Change>) -> S
         scope,
         sees,
         manages: false,
+        keeps_fences: false,
         ended: false,
         revoke,
         watcher: None,
