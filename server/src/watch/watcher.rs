@@ -28,6 +28,7 @@ use crate::{
     dispatch::Dispatch,
     ingest::{filter, shown},
     ports::{AlertRecord, Archive, EngineError, Remembered, TimeRange, WatchMemory},
+    redis::shard,
     worker::Looks,
 };
 use async_trait::async_trait;
@@ -383,6 +384,10 @@ impl Watcher {
 
 #[async_trait]
 impl Looks for Watcher {
+    fn begin(&self, shard: u8) {
+        self.let_go(|unit| shard::of(unit) == shard);
+    }
+
     async fn look(&self, unit: &UnitId, fixes: &[Fix]) -> Result<(), EngineError> {
         Watcher::look(self, unit, fixes).await
     }
