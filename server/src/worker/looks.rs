@@ -17,8 +17,9 @@ pub trait Looks: Send + Sync {
 
     /// Fixes of a unit, as it posted them. A unit is looked at by one process at a time, in the
     /// order of the queue, after the archive has the fixes and before they leave the queue;
-    /// several units at once. What fails comes again after a pause. After the loss of a worker
-    /// the last fixes come again; and what the archive refused at first comes late.
+    /// several units at once. What fails comes again after a pause, and everything else of this
+    /// worker waits for it: so it fails only for what passes. After the loss of a worker the
+    /// last fixes come again; and what the archive refused at first comes late.
     async fn look(&self, unit: &UnitId, fixes: &[Fix]) -> Result<(), EngineError>;
 }
 

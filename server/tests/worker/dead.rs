@@ -108,7 +108,10 @@ async fn how_often_an_entry_was_refused_outlives_the_worker_that_counted() {
         counts.parse::<u64>().unwrap_or(0)
     };
     for generation in 1..=2 {
-        let worker = stage.worker(&format!("w{generation}"));
+        // So slowly that it is killed before it gives up.
+        let refused_after = Duration::from_millis(200);
+        let options = Stage::options(&format!("w{generation}"));
+        let worker = stage.worker_with(WorkerOptions { refused_after, ..options });
         eventually("it is refused again", async || counted().await >= generation * 2).await;
         worker.kill().await;
     }
