@@ -69,8 +69,8 @@
     [...$('steps').children].forEach((step, n) => {
       const at = Number(words.step);
       step.className = n < at ? 'done' : n === at ? 'now' : 'next';
-      step.toggleAttribute('aria-current', n === at);
       if (n === at) step.setAttribute('aria-current', 'step');
+      else step.removeAttribute('aria-current');
       step.firstElementChild.textContent = n < at ? 'done: ' : n === at ? 'now: ' : '';
     });
     say(words.title);
@@ -149,12 +149,13 @@
 
   // --- the map ------------------------------------------------------------------------------
 
+  /** Leaflet's style goes before the page's own, which has the last word. */
   function load(tag, attributes) {
     return new Promise((resolve, reject) => {
       const element = Object.assign(document.createElement(tag), attributes);
       element.onload = resolve;
       element.onerror = reject;
-      document.head.append(element);
+      document.head.prepend(element);
     });
   }
 
@@ -185,6 +186,5 @@
 
   tell();
   show();
-  connected(true);
   listen();
 })();

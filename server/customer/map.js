@@ -100,7 +100,7 @@
   function colours() {
     const style = getComputedStyle(document.documentElement);
     const of = (name) => style.getPropertyValue(`--map-${name}`).trim();
-    return { land: of('land'), water: of('water'), coast: of('coast'), road: of('road'), casing: of('casing'), label: of('label') };
+    return { land: of('land'), water: of('water'), coast: of('coast'), road: of('road'), casing: of('casing'), label: of('label'), way: style.getPropertyValue('--accent').trim() };
   }
 
   /** One tile of outlines. */
@@ -165,7 +165,9 @@
     if (z >= 11) {
       c.beginPath();
       each(maps.city, 'rail', (line) => trace(line));
+      c.globalAlpha = 0.35;
       stroke(1, colour.label);
+      c.globalAlpha = 1;
     }
     roads(maps.city);
   }
@@ -269,7 +271,7 @@
       ...options,
       icon: L.divIcon({ html: shape(GOAL), className: 'goal', iconSize: [40, 48], iconAnchor: [20, 46] }),
     });
-    const between = L.polyline([], { ...options, weight: 3, dashArray: '1 9', lineCap: 'round', color: colour.label });
+    const between = L.polyline([], { ...options, weight: 4, dashArray: '0.1 10', lineCap: 'round', color: colour.way });
     const arrow = shape(DRIVER);
     const driver = L.marker(point(order().place), {
       ...options,
@@ -351,7 +353,7 @@
       }
     }
 
-    const clear = () => between.setStyle({ color: colours().label });
+    const clear = () => between.setStyle({ color: colours().way });
     dark.addEventListener('change', clear);
     fit(false);
     ground.addTo(map);
