@@ -119,11 +119,11 @@
       connected(true);
     };
     own.onclose = ({ code }) => {
-      if (socket === own) socket = undefined;
-      if (code === OVER || isOver()) return connected(true);
+      if (socket !== own) return;
+      socket = undefined;
+      if (code === OVER || isOver()) return;
       if (code === ENDED) return location.reload();
       tries += 1;
-      if (tries > 1) connected(false);
       ask();
     };
   }
@@ -143,7 +143,14 @@
   }
 
   addEventListener('online', listen);
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && listen());
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState !== 'visible') return;
+    // A phone that slept may hold a socket through which nothing comes any more.
+    const old = socket;
+    socket = undefined;
+    old?.close();
+    listen();
+  });
   addEventListener('pagehide', () => socket?.close());
   setInterval(age, 5_000);
 

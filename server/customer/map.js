@@ -246,7 +246,6 @@
     const name = () => {
       names.clearLayers();
       if (box.dataset.tiles || !maps.city || map.getZoom() < 9) return;
-      const seen = map.getBounds().pad(0.1);
       const free = [];
       const places = maps.city.features.filter((feature) => feature.kind === 'place');
       for (const place of places.sort((a, b) => (a.rank ?? 4) - (b.rank ?? 4))) {
@@ -256,7 +255,9 @@
         const at = map.options.crs.pointToLatLng(L.point(x, y).multiplyBy(256), 0);
         const where = map.latLngToContainerPoint(at);
         const taken = free.some((other) => Math.abs(other.x - where.x) < 110 && Math.abs(other.y - where.y) < 26);
-        if (!seen.contains(at) || taken) continue;
+        // Whole names alone: none cut by the edge, or by what lies over it.
+        const isWhole = where.x > 60 && where.y > 40 && where.x < box.clientWidth - 60 && where.y < box.clientHeight - 32;
+        if (!isWhole || taken) continue;
         free.push(where);
         const label = document.createElement('span');
         label.textContent = place.name ?? '';
