@@ -69,8 +69,8 @@
     [...$('steps').children].forEach((step, n) => {
       const at = Number(words.step);
       step.className = n < at ? 'done' : n === at ? 'now' : 'next';
-      step.toggleAttribute('aria-current', n === at);
       if (n === at) step.setAttribute('aria-current', 'step');
+      else step.removeAttribute('aria-current');
       step.firstElementChild.textContent = n < at ? 'done: ' : n === at ? 'now: ' : '';
     });
     say(words.title);
@@ -119,11 +119,11 @@
       connected(true);
     };
     own.onclose = ({ code }) => {
-      if (socket === own) socket = undefined;
-      if (code === OVER || isOver()) return connected(true);
+      if (socket !== own) return;
+      socket = undefined;
+      if (code === OVER || isOver()) return;
       if (code === ENDED) return location.reload();
       tries += 1;
-      if (tries > 1) connected(false);
       ask();
     };
   }
@@ -143,18 +143,26 @@
   }
 
   addEventListener('online', listen);
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && listen());
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState !== 'visible') return;
+    // A phone that slept may hold a socket through which nothing comes any more.
+    const old = socket;
+    socket = undefined;
+    old?.close();
+    listen();
+  });
   addEventListener('pagehide', () => socket?.close());
   setInterval(age, 5_000);
 
   // --- the map ------------------------------------------------------------------------------
 
+  /** Leaflet's style goes before the page's own, which has the last word. */
   function load(tag, attributes) {
     return new Promise((resolve, reject) => {
       const element = Object.assign(document.createElement(tag), attributes);
       element.onload = resolve;
       element.onerror = reject;
-      document.head.append(element);
+      document.head.prepend(element);
     });
   }
 
@@ -185,6 +193,5 @@
 
   tell();
   show();
-  connected(true);
   listen();
 })();

@@ -100,7 +100,7 @@
   function colours() {
     const style = getComputedStyle(document.documentElement);
     const of = (name) => style.getPropertyValue(`--map-${name}`).trim();
-    return { land: of('land'), water: of('water'), coast: of('coast'), road: of('road'), casing: of('casing'), label: of('label') };
+    return { land: of('land'), water: of('water'), coast: of('coast'), road: of('road'), casing: of('casing'), label: of('label'), way: style.getPropertyValue('--accent').trim() };
   }
 
   /** One tile of outlines. */
@@ -165,7 +165,9 @@
     if (z >= 11) {
       c.beginPath();
       each(maps.city, 'rail', (line) => trace(line));
+      c.globalAlpha = 0.35;
       stroke(1, colour.label);
+      c.globalAlpha = 1;
     }
     roads(maps.city);
   }
@@ -244,7 +246,6 @@
     const name = () => {
       names.clearLayers();
       if (box.dataset.tiles || !maps.city || map.getZoom() < 9) return;
-      const seen = map.getBounds().pad(0.1);
       const free = [];
       const places = maps.city.features.filter((feature) => feature.kind === 'place');
       for (const place of places.sort((a, b) => (a.rank ?? 4) - (b.rank ?? 4))) {
@@ -254,7 +255,9 @@
         const at = map.options.crs.pointToLatLng(L.point(x, y).multiplyBy(256), 0);
         const where = map.latLngToContainerPoint(at);
         const taken = free.some((other) => Math.abs(other.x - where.x) < 110 && Math.abs(other.y - where.y) < 26);
-        if (!seen.contains(at) || taken) continue;
+        // Whole names alone: none cut by the edge, or by what lies over it.
+        const isWhole = where.x > 60 && where.y > 40 && where.x < box.clientWidth - 60 && where.y < box.clientHeight - 32;
+        if (!isWhole || taken) continue;
         free.push(where);
         const label = document.createElement('span');
         label.textContent = place.name ?? '';
@@ -269,7 +272,7 @@
       ...options,
       icon: L.divIcon({ html: shape(GOAL), className: 'goal', iconSize: [40, 48], iconAnchor: [20, 46] }),
     });
-    const between = L.polyline([], { ...options, weight: 3, dashArray: '1 9', lineCap: 'round', color: colour.label });
+    const between = L.polyline([], { ...options, weight: 4, dashArray: '0.1 10', lineCap: 'round', color: colour.way });
     const arrow = shape(DRIVER);
     const driver = L.marker(point(order().place), {
       ...options,
@@ -351,7 +354,7 @@
       }
     }
 
-    const clear = () => between.setStyle({ color: colours().label });
+    const clear = () => between.setStyle({ color: colours().way });
     dark.addEventListener('change', clear);
     fit(false);
     ground.addTo(map);

@@ -49,12 +49,12 @@ impl From<Records> for Tables {
 
 /// The link that is revoked in the second and was not in the first; a change revokes one at a time.
 fn revoked(before: &TaskRecord, after: &TaskRecord) -> Option<Ended> {
-    let held = before.links.iter().filter(|link| link.revoked_at.is_none());
+    let mut held = before.links.iter().filter(|link| link.revoked_at.is_none());
     let ended = |link: &LinkRecord| {
         let after = after.links.iter().find(|after| after.id == link.id);
         after.is_none_or(|after| after.revoked_at.is_some())
     };
-    let link = held.into_iter().find(|link| ended(link))?;
+    let link = held.find(|link| ended(link))?;
     Some(Ended::Link { task: after.task.id.clone(), id: link.id.clone() })
 }
 

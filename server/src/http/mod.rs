@@ -1,6 +1,7 @@
 //! Addresses and how they answer: one file a resource.
 //!
-//! For people without a program: [`admin`], pages over the same functions.
+//! For people without a program: [`admin`], pages over the same functions; for customers, who have
+//! no account either: [`customer`].
 //!
 //! Around them all: [`edge`] (request ids, logs, headers) and [`fresh`] (what another node
 //! has just made); under them: [`listen`].

@@ -29,6 +29,7 @@ use crate::{
     ingest::{filter, shown},
     ports::{AlertRecord, Archive, EngineError, Remembered, TimeRange, WatchMemory},
     redis::shard,
+    wiring::is_away,
     worker::Looks,
 };
 use async_trait::async_trait;
@@ -389,7 +390,17 @@ impl Looks for Watcher {
     }
 
     async fn look(&self, unit: &UnitId, fixes: &[Fix]) -> Result<(), EngineError> {
-        Watcher::look(self, unit, fixes).await
+        match Watcher::look(self, unit, fixes).await {
+            // Nothing leaves the queue until it is back.
+            Err(error) if is_away(&error) => Err(error),
+            // It stays behind, which holds nobody up.
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, %unit, "what positions mean could not be told; it is tried again");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 }
 

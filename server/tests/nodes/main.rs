@@ -38,6 +38,7 @@ mod streams;
 mod subscriptions;
 mod tasks;
 mod town;
+mod watch;
 mod webhooks;
 
 #[path = "../shared/cable.rs"]

@@ -114,7 +114,7 @@ async fn open(
         let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &sentinel).await;
         let share = sentinel.streams_of_nobody.take_as("nobody");
         let share = share.ok_or_else(|| ApiError::too_many(TOO_MANY, 10))?;
-        return Ok(socket(upgrade, sentinel, id, Who::Nobody { _share: share }));
+        return Ok(socket(upgrade, sentinel, id, Who::Nobody { _among: share }));
     };
     let found = match id.parse::<TaskId>() {
         Ok(order) => sentinel.dispatch.follow(&follower, &order).await?,
@@ -143,8 +143,8 @@ fn link_token(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     };
     let in_query = || {
-        let pairs = form_urlencoded::parse(query?.as_bytes());
-        pairs.into_iter().find_map(|(name, token)| (name == "token").then(|| token.into_owned()))
+        let mut pairs = form_urlencoded::parse(query?.as_bytes());
+        pairs.find_map(|(name, token)| (name == "token").then(|| token.into_owned()))
     };
     bearer().or_else(in_query).filter(|token| token.contains('~'))
 }
@@ -175,7 +175,7 @@ enum Said {
 enum Who {
     /// Somebody who has shown nothing yet, among the few of whom there may be so many at once.
     Nobody {
-        _share: Share,
+        _among: Share,
     },
     Known(Box<Tail>),
 }
