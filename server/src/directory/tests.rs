@@ -11,7 +11,10 @@ use sentinel_model::{
     Level, Patrol, Role, TaskId,
     geofence::{Circle, FenceRules, Geofence, Shape},
 };
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 /// A log of commits that any number of nodes share, and nothing else.
 #[derive(Default)]
@@ -302,10 +305,10 @@ async fn fences_of_a_scope_are_its_own_those_in_it_and_those_above_and_each_chan
         assert_eq!((of(zone(2)), of(zone(3))), (vec!["d".to_owned()], vec![]));
         assert_eq!((node.all_fences().len(), node.fences_count()), (4, 4));
     }
-    let along = |scope| here.along(scope).into_iter().collect::<std::collections::BTreeSet<_>>();
-    assert_eq!(along(division), [zone(1), division, Scope::station(5)].into());
-    assert_eq!(along(zone(1)), [zone(1), division, Scope::station(5)].into());
-    assert_eq!(along(zone(2)), [zone(2)].into());
+    let along = |scope| here.along(scope).into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(along(division), BTreeSet::from([zone(1), division, Scope::station(5)]));
+    assert_eq!(along(zone(1)), BTreeSet::from([zone(1), division, Scope::station(5)]));
+    assert_eq!(along(zone(2)), BTreeSet::from([zone(2)]));
     let before = there.fences_version();
     here.put(vec![Change::DropFence { id: "b".into() }]).await.expect("commits");
     there.freshen().await;

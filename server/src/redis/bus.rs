@@ -9,6 +9,7 @@
 
 use super::{
     address::{Address, AddressError},
+    event::read_event,
     keys::{self, Heard},
     lanes::{Lanes, Traffic},
     line::{ANSWER_WITHIN, Line, Server, cut_off, timed_out},
@@ -292,16 +293,6 @@ fn event_of(message: &[u8]) -> Option<(Arc<str>, Event)> {
     let (epoch, offset) = (text()?.into(), text()?.parse().ok()?);
     let event = read_event(parts.next()?).ok()?;
     Some((epoch, event.with_offset(offset)))
-}
-
-/// As this program writes an event, or as one did that knew less of what stands at its end.
-fn read_event(bytes: &[u8]) -> postcard::Result<Event> {
-    /// Fields that alerts were given since: nothing each.
-    const SINCE: usize = 2;
-    postcard::from_bytes(bytes).or_else(|error| match error {
-        postcard::Error::DeserializeUnexpectedEnd => postcard::from_bytes(&[bytes, &[0; SINCE]].concat()),
-        other => Err(other),
-    })
 }
 
 #[async_trait]

@@ -15,6 +15,7 @@ mod dead;
 mod durability;
 mod entry;
 mod erase;
+mod event;
 mod intake;
 mod keys;
 mod lanes;

@@ -91,6 +91,7 @@ async fn a_fence_is_made_changed_read_and_removed() {
     let server = server.restart().await;
     let zone3 = server.sign_in("zone3").await;
     assert_eq!(server.get(&zone3, &at(&fence)).await.as_a::<Geofence>(), after, "it is kept");
+    server.clock.turn(1);
     assert_eq!(remove(&server, &zone3, &fence).await, StatusCode::NO_CONTENT);
     for gone in [
         server.get(&zone3, &at(&fence)).await.status,
