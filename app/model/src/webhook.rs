@@ -23,13 +23,17 @@ pub enum WebhookEvent {
     AlertLowBattery,
     /// Nobody has taken one, and it has gone up a level.
     AlertEscalated,
+    /// A step was taken in an incident: it was made, a unit was sent or came, it was closed.
+    IncidentChanged,
+    /// The same of an order.
+    OrderChanged,
     /// Asked for by hand, to try an endpoint; sent to that one whatever it wants.
     Ping,
 }
 
 impl WebhookEvent {
     /// Those that an endpoint can ask for.
-    pub const OFFERED: [WebhookEvent; 14] = [
+    pub const OFFERED: [WebhookEvent; 16] = [
         WebhookEvent::PatrolStarted,
         WebhookEvent::PatrolEnded,
         WebhookEvent::UnitStale,
@@ -44,6 +48,8 @@ impl WebhookEvent {
         WebhookEvent::AlertOffline,
         WebhookEvent::AlertLowBattery,
         WebhookEvent::AlertEscalated,
+        WebhookEvent::IncidentChanged,
+        WebhookEvent::OrderChanged,
     ];
 
     /// What tells of an alert.
@@ -76,6 +82,8 @@ impl WebhookEvent {
             WebhookEvent::AlertOffline => "alert.offline",
             WebhookEvent::AlertLowBattery => "alert.low_battery",
             WebhookEvent::AlertEscalated => "alert.escalated",
+            WebhookEvent::IncidentChanged => "incident.changed",
+            WebhookEvent::OrderChanged => "order.changed",
             WebhookEvent::Ping => "ping",
         }
     }
@@ -250,7 +258,7 @@ pub struct Delivery {
     /// The same with every try: the header `webhook-id`.
     pub id: String,
     pub event: WebhookEvent,
-    /// Of which unit it tells; none of a `ping`.
+    /// Of which unit it tells; none of a `ping`, or of an incident or order.
     pub unit_id: Option<UnitId>,
     /// What is sent, to the letter.
     pub body: String,

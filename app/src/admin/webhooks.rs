@@ -133,6 +133,10 @@ fn choices() -> Vec<(&'static str, &'static str, &'static str)> {
         WebhookEvent::AlertEscalated => {
             "Nobody has taken an alert in time, and it goes up to the scope above."
         }
+        WebhookEvent::IncidentChanged => {
+            "An incident was made or changed: a unit was sent or arrived, somebody wrote, it was closed."
+        }
+        WebhookEvent::OrderChanged => "The same of an order.",
         WebhookEvent::Ping => "Asked for by hand.",
     };
     let each = WebhookEvent::OFFERED.map(|event| (event.as_str(), event.as_str(), meaning(event)));

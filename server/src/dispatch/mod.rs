@@ -19,6 +19,7 @@ use crate::{
     directory::{Directory, UnitEntry},
     live::status::Silence,
     ports::{Bus, Change, EngineError, OPEN_TASKS_MAX, Positions, Rooms, TaskRecord},
+    webhooks::enqueue,
 };
 use estimate::Estimator;
 use futures::future::join_all;
@@ -125,7 +126,7 @@ impl Dispatch {
                 let task = Task::create(id, new.clone(), &by, now)?;
                 let scopes = self.seen_by(&task, &[]);
                 let made = TaskRecord { task, number, scopes, links: Vec::new() };
-                Ok((vec![Change::PutTask(made.clone())], made))
+                Ok((self.put(&made), made))
             })
             .await?;
         self.tell(&made).await;
@@ -343,7 +344,7 @@ impl Dispatch {
                 }
                 let scopes = self.seen_by(&task, &before.scopes);
                 let after = TaskRecord { task, scopes, ..before.clone() };
-                Ok::<_, DispatchError>((vec![Change::PutTask(after.clone())], (before, after)))
+                Ok::<_, DispatchError>((self.put(&after), (before, after)))
             })
             .await?;
         if before.task != after.task {
@@ -351,6 +352,12 @@ impl Dispatch {
             self.tell_units(&before.task, &after.task).await;
         }
         Ok(after)
+    }
+
+    /// The record with the deliveries that tell of its newest step.
+    fn put(&self, record: &TaskRecord) -> Vec<Change> {
+        let deliveries = enqueue::of_task(&self.directory, record);
+        std::iter::once(Change::PutTask(record.clone())).chain(deliveries).collect()
     }
 
     /// Every scope that sees a task, with all above: those that saw it before go on to.

@@ -8,7 +8,7 @@
 use crate::{
     auth::secret::{hex, random_id},
     directory::{Directory, UnitEntry},
-    ports::{AlertRecord, Change, NewDelivery, WebhookRecord},
+    ports::{AlertRecord, Change, NewDelivery, TaskRecord, WebhookRecord},
 };
 use sentinel_model::{
     Patrol, PatrolId, Scope, ScopePath, Time, UnitId, UnitStatus,
@@ -189,6 +189,30 @@ fn told_of(alert: &Alert) -> OfAlert<'_> {
         fence_id: alert.fence_id.as_deref(),
         time: alert.time,
     }
+}
+
+/// That a step was taken in a task: all of it, as it is then. For the endpoints of every scope that
+/// sees it.
+pub fn of_task(directory: &Directory, record: &TaskRecord) -> Vec<Change> {
+    let task = &record.task;
+    let event = if task.is_order() { WebhookEvent::OrderChanged } else { WebhookEvent::IncidentChanged };
+    let wanting = directory.webhooks(|webhook| {
+        webhook.enabled && webhook.events.has(event) && record.scopes.contains(&webhook.scope)
+    });
+    if wanting.is_empty() {
+        return Vec::new();
+    }
+    let (at, mark) = (task.changed_at(), format!("{} {}", task.id, task.timeline.len()));
+    let body = written(&Body { event, timestamp: at, data: task });
+    let delivery = |webhook: &WebhookRecord| NewDelivery {
+        id: id_of(&webhook.id, event, &mark),
+        webhook: webhook.id.clone(),
+        event,
+        about: format!("task:{}", task.id),
+        created_at: at,
+        body: body.clone(),
+    };
+    wanting.iter().map(|webhook| Change::PutDelivery(delivery(webhook))).collect()
 }
 
 /// A try of one endpoint, whatever it wants.

@@ -4,6 +4,7 @@ mod failing;
 mod rights;
 mod sent;
 mod sos;
+mod tasks;
 
 use crate::{
     receiver::Receiver,
