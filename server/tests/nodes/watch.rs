@@ -108,7 +108,7 @@ async fn an_arrival_is_noticed_by_a_worker(town: Town) {
         task.assignments[0].state == AssignmentState::OnScene
     };
     eventually("it is on scene", is_there).await;
-    let task: Task = a.get(&admin, "/api/v1/incidents/inc-1").await.as_a();
+    let task: Task = b.get(&admin, "/api/v1/incidents/inc-1").await.as_a();
     let times = task.assignments[0].times;
     assert!(times.en_route_at.is_some_and(|at| Some(at) < times.on_scene_at), "{times:?}");
     town.end().await;
