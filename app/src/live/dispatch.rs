@@ -21,7 +21,7 @@ pub const NEAREST: usize = 9;
 pub struct Fields(js_sys::Object);
 
 impl Fields {
-    pub fn new() -> Self {
+    pub fn none() -> Self {
         Self(js_sys::Object::new())
     }
 
@@ -90,7 +90,7 @@ pub async fn assign(
     even_if_busy: bool,
     instead_of: Option<&str>,
 ) -> Result<Task, RestError> {
-    let mut fields = Fields::new().with("unit_id", unit.as_str()).with("even_if_busy", even_if_busy);
+    let mut fields = Fields::none().with("unit_id", unit.as_str()).with("even_if_busy", even_if_busy);
     if let Some(assignment) = instead_of {
         fields = fields.with("instead_of", assignment);
     }
@@ -100,7 +100,7 @@ pub async fn assign(
 
 /// Says how far an assigned unit is; then the task as it is.
 pub async fn step(which: &TaskRef, assignment: &str, state: AssignmentState) -> Result<Task, RestError> {
-    let fields = Fields::new().with("status", state.as_str());
+    let fields = Fields::none().with("status", state.as_str());
     said("POST", &format!("/api/v1/assignments/{}/status", encoded(assignment)), fields).await?;
     task(which).await
 }
@@ -122,19 +122,19 @@ pub async fn edit(which: &TaskRef, fields: Fields) -> Result<Task, RestError> {
 }
 
 pub fn priority_field(priority: Priority) -> Fields {
-    Fields::new().with("priority", priority.as_str())
+    Fields::none().with("priority", priority.as_str())
 }
 
 pub async fn note(which: &TaskRef, text: &str) -> Result<Task, RestError> {
-    changed("POST", &format!("{}/notes", address(which)), Fields::new().with("text", text)).await
+    changed("POST", &format!("{}/notes", address(which)), Fields::none().with("text", text)).await
 }
 
 pub async fn hand_over(which: &TaskRef, to: Scope) -> Result<Task, RestError> {
-    let fields = Fields::new().with("scope", to.to_string());
+    let fields = Fields::none().with("scope", to.to_string());
     changed("POST", &format!("{}/handover", address(which)), fields).await
 }
 
 pub async fn close(which: &TaskRef, outcome: Outcome, note: &str) -> Result<Task, RestError> {
-    let fields = Fields::new().with("outcome", outcome.as_str()).with_text("note", note);
+    let fields = Fields::none().with("outcome", outcome.as_str()).with_text("note", note);
     changed("POST", &format!("{}/close", address(which)), fields).await
 }

@@ -21,6 +21,19 @@ pub const TITLE_ID: &str = "task-title";
 pub fn TaskDrawer() -> impl IntoView {
     let console = Console::of_page();
     let board = console.board;
+    let mut was_open = false;
+    effect(move || {
+        let is_open = board.chosen.read().is_some();
+        if was_open && !is_open && board.on.get_untracked() {
+            // What had the focus is gone: keyboards go on from the list.
+            request_animation_frame(|| {
+                if document().active_element().is_none_or(|e| e.tag_name() == "BODY") {
+                    super::keys::focus_list();
+                }
+            });
+        }
+        was_open = is_open;
+    });
     effect(move || {
         // One chosen on a phone is read under the map, not under the list.
         if board.chosen.read().is_some() {

@@ -41,7 +41,7 @@ pub fn ends(on_show: OnShow) -> AnyView {
 }
 
 fn close(on_show: OnShow, asking: RwSignal<Option<Asking>>, outcome: Outcome) -> AnyView {
-    let sending = on_show.sending;
+    let (console, sending) = (Console::of_page(), on_show.sending);
     let note = NodeRef::<html::Input>::new();
     effect(move || {
         if let Some(note) = note.get() {
@@ -57,7 +57,6 @@ fn close(on_show: OnShow, asking: RwSignal<Option<Asking>>, outcome: Outcome) ->
         let which = sending.which.get_value();
         let said = note.get_untracked().map(|note| note.value()).unwrap_or_default();
         let asked = async move { dispatch::close(&which, outcome, &said).await };
-        let console = Console::of_page();
         let done = move |_: &_| {
             console.tell(if outcome == Outcome::Done { "Closed." } else { "Cancelled." });
             super::keys::focus(super::drawer::TITLE_ID);

@@ -52,7 +52,9 @@ pub fn listen(console: Console) {
                         request_animation_frame(focus_list);
                     }
                 }
-                "n" | "N" => console.begin_incident(Draft::default()),
+                "n" | "N" if console.board.draft.with_untracked(Option::is_none) => {
+                    console.begin_incident(Draft::default())
+                }
                 "?" => console.show_legend.update(|on| *on = !*on),
                 _ => return,
             }

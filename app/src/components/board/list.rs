@@ -132,6 +132,13 @@ fn open_ones(typed: RwSignal<String>) -> AnyView {
             active.set(Some(chosen.id.to_string()));
         }
     });
+    // Who asked for the list before it was read is put where it begins.
+    effect(move || {
+        let waits = || document().active_element().is_some_and(|e| e.id() == "board");
+        if matching.with(|all| !all.0.is_empty()) && waits() {
+            request_animation_frame(|| super::keys::focus(LIST_ID));
+        }
+    });
     let more = move || matching.with(|all| all.0.len().saturating_sub(MOST));
     view! {
         {filters(wanted)}

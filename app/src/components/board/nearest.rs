@@ -1,7 +1,8 @@
 //! The free units that would be there first, each one key, click or drag away.
 
 use super::{
-    drawer::OnShow,
+    drawer::{OnShow, TITLE_ID},
+    keys,
     send::{Problem, Remedy},
     words,
 };
@@ -249,7 +250,16 @@ fn read(console: Console, on_show: OnShow, near: Near) {
         }
         match answer {
             Ok(units) => {
+                let had_focus = document().query_selector(".near-list :focus").ok().flatten().is_some();
                 near.units.set(units);
+                if had_focus {
+                    // The row may be gone: keyboards go on from near where it was.
+                    request_animation_frame(|| {
+                        if document().active_element().is_none_or(|e| e.tag_name() == "BODY") {
+                            keys::focus(TITLE_ID);
+                        }
+                    });
+                }
                 near.said.set(Some(Ok(())));
             }
             Err(RestError::SignedOut) => console.link.set(Link::SignedOut),

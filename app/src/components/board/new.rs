@@ -125,7 +125,7 @@ pub fn new_form() -> AnyView {
         if kind.read_untracked().trim().is_empty() {
             return failed.set(Some("What is it? A word or two.".into()));
         }
-        let fields = Fields::new()
+        let fields = Fields::none()
             .with("kind", kind.get_untracked().trim())
             .with("priority", priority.get_untracked().as_str())
             .with("latitude", lat)

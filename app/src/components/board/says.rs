@@ -109,7 +109,7 @@ fn edit(on_show: OnShow, editing: RwSignal<bool>) -> AnyView {
         else {
             return;
         };
-        let mut fields = Fields::new();
+        let mut fields = Fields::none();
         if kind.value().trim() != named {
             fields = fields.with(name, kind.value());
         }
@@ -117,7 +117,7 @@ fn edit(on_show: OnShow, editing: RwSignal<bool>) -> AnyView {
             fields = fields.with("notes", notes.value());
         }
         if address.value().trim() != before.place.text.as_deref().unwrap_or_default() {
-            fields = fields.with("place", place_of(&place.latitude, &place.longitude, &address.value()));
+            fields = fields.with("place", place_of(place.latitude, place.longitude, &address.value()));
         }
         let which = sending.which.get_value();
         let asked = async move { dispatch::edit(&which, fields).await };
@@ -174,7 +174,7 @@ fn edit(on_show: OnShow, editing: RwSignal<bool>) -> AnyView {
     .whole()
 }
 
-fn place_of(lat: &f64, lon: &f64, address: &str) -> js_sys::Object {
-    let place = Fields::new().with("latitude", *lat).with("longitude", *lon);
+fn place_of(lat: f64, lon: f64, address: &str) -> js_sys::Object {
+    let place = Fields::none().with("latitude", lat).with("longitude", lon);
     place.with_text("text", address).object()
 }

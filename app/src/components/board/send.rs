@@ -2,10 +2,14 @@
 
 use crate::{
     console::Console,
-    live::{dispatch, rest::RestError, tasks::TaskRef},
+    live::{
+        dispatch,
+        rest::{self, RestError},
+        tasks::TaskRef,
+    },
 };
 use leptos::{prelude::*, task::spawn_local};
-use sentinel_model::{PatrolId, Task, UnitId, dispatch::AssignmentState};
+use sentinel_model::{Task, UnitId, dispatch::AssignmentState};
 use std::future::Future;
 
 /// Why something was not done, and what can be done about it.
@@ -25,6 +29,7 @@ pub enum Remedy {
 
 #[derive(Clone, Copy)]
 pub struct Sending {
+    console: Console,
     pub which: StoredValue<TaskRef>,
     pub busy: RwSignal<bool>,
     pub problem: RwSignal<Option<Problem>>,
@@ -35,6 +40,7 @@ pub struct Sending {
 impl Sending {
     pub fn new(which: TaskRef) -> Self {
         Self {
+            console: Console::of_page(),
             which: StoredValue::new(which),
             busy: RwSignal::new(false),
             problem: RwSignal::new(None),
@@ -52,7 +58,7 @@ impl Sending {
         if self.busy.get_untracked() {
             return;
         }
-        let console = Console::of_page();
+        let console = self.console;
         self.busy.set(true);
         self.problem.set(None);
         let then: Box<dyn FnOnce(&Task)> = Box::new(then);
@@ -76,7 +82,7 @@ impl Sending {
     }
 
     pub fn assign(self, unit: UnitId, even_if_busy: bool, instead_of: Option<String>) {
-        let console = Console::of_page();
+        let console = self.console;
         let which = self.which.get_value();
         let (sent, told, instead) = (unit.clone(), unit.clone(), instead_of.clone());
         let asked = async move { dispatch::assign(&which, &sent, even_if_busy, instead.as_deref()).await };
@@ -101,9 +107,9 @@ impl Sending {
             Remedy::SendAnyway { unit, instead_of } => self.assign(unit, true, instead_of),
             Remedy::StartPatrol { unit, instead_of } => {
                 let which = self.which.get_value();
-                let (console, told) = (Console::of_page(), unit.clone());
+                let (console, told) = (self.console, unit.clone());
                 let asked = async move {
-                    let _: PatrolId = crate::live::rest::start_patrol(&unit).await?.id;
+                    rest::start_patrol(&unit).await?;
                     dispatch::assign(&which, &unit, false, instead_of.as_deref()).await
                 };
                 self.run(asked, move |_| console.tell(format!("{told} is on patrol, and sent.")), |_| None);
