@@ -14,6 +14,7 @@ use crate::{
         alerts::Alerts,
         fleet::{Entry, Fleet, Statuses},
         link::{Doubt, Link},
+        tasks::{Board, TaskRef},
     },
     local_time::Wall,
     map_place::with_map,
@@ -26,7 +27,7 @@ use leptos_router::{
     location::State,
 };
 use sentinel_model::{
-    Level, Role, Scope, Time, UnitId,
+    Level, Role, Scope, Task, Time, UnitId,
     people::User,
     scope::{ScopeCounts, ScopeNode},
 };
@@ -37,6 +38,8 @@ use std::{
 
 /// How near the map goes to look at one unit.
 pub const CLOSE_ZOOM: f64 = 15.0;
+/// For a task not so near: who could attend to it stands around it.
+const TASK_ZOOM: f64 = 14.0;
 /// Marks a step of the browser's history that this page made by opening a unit: the
 /// step before it is the same view without one.
 const OPENED_HERE: &str = "opened-here";
@@ -63,6 +66,7 @@ pub struct Spot {
 pub enum Sheet {
     Map,
     Units,
+    Incidents,
     Areas,
 }
 
@@ -96,6 +100,7 @@ pub struct Console {
     pub following: RwSignal<bool>,
     pub notice: RwSignal<Option<Notice>>,
     pub alerts: Alerts,
+    pub board: Board,
     /// Marked on the map until another unit is on show.
     pub spot: RwSignal<Option<Spot>>,
     pub show_units: RwSignal<bool>,
@@ -120,6 +125,11 @@ impl Console {
             asked.filter(|s| scopes.read().iter().any(|n| n.scope == *s)).unwrap_or(own)
         });
         let selected = Memo::new(move |_| query.read().get("unit").and_then(|u| u.parse().ok()));
+        let task = Memo::new(move |_| {
+            let query = query.read();
+            let named = |name, is_order| Some(TaskRef { is_order, id: query.get(name)?.parse().ok()? });
+            named("incident", false).or_else(|| named("order", true))
+        });
         let fleet = StoredValue::new(Fleet::of(&paint.units.items));
         let (moved, shape) = (RwSignal::new(0), RwSignal::new(0));
         let (words, statuses) = (RwSignal::new(String::new()), RwSignal::new(Statuses::default()));
@@ -161,6 +171,7 @@ impl Console {
             following: RwSignal::new(false),
             notice: RwSignal::new(None),
             alerts: Alerts::default(),
+            board: Board::new(task),
             spot: RwSignal::new(None),
             show_units: RwSignal::new(true),
             show_areas: RwSignal::new(true),
@@ -243,19 +254,33 @@ impl Console {
         if scope == self.viewer.with_value(|v| v.scope) { "/".into() } else { self.scope_address(scope) }
     }
 
-    /// Opening a unit is a step that Back undoes; choosing another is none, and closing
-    /// goes that step back.
+    /// Opens a unit beside the map; without one closes whatever is open there.
     pub fn select(self, id: Option<&UnitId>) {
-        let before = self.selected.get_untracked();
-        if before.as_ref() == id {
-            return;
+        if id.is_none() || self.selected.get_untracked().as_ref() != id {
+            self.open_beside(id.map(|id| format!("unit={id}")));
         }
+    }
+
+    /// The same with an incident or an order.
+    pub fn open_task(self, task: &TaskRef) {
+        if self.board.chosen.get_untracked().as_ref() != Some(task) {
+            self.open_beside(Some(format!("{}={}", task.word(), task.id)));
+        }
+    }
+
+    /// Opening is a step that Back undoes; choosing another is none, and closing goes that
+    /// step back.
+    fn open_beside(self, what: Option<String>) {
+        let is_open =
+            self.selected.read_untracked().is_some() || self.board.chosen.read_untracked().is_some();
         self.following.set(false);
         let history = web_sys::window().and_then(|w| w.history().ok());
         let state = history.as_ref().and_then(|h| h.state().ok()).and_then(|s| s.as_string());
-        let opened_here = before.is_some() && state.as_deref() == Some(OPENED_HERE);
-        let Some(id) = id else {
-            if !opened_here {
+        let opened_here = is_open && state.as_deref() == Some(OPENED_HERE);
+        let Some(what) = what else {
+            if !is_open {
+                // Nothing to close.
+            } else if !opened_here {
                 self.go(&untrack(|| self.closed_address()), true, State::default());
             } else if !self.closing.get_value() {
                 self.closing.set_value(true);
@@ -265,8 +290,8 @@ impl Console {
             return;
         };
         let scope = self.scope.get_untracked();
-        let mark = (before.is_none() || opened_here).then(|| wasm_bindgen::JsValue::from_str(OPENED_HERE));
-        self.go(&format!("/?scope={scope}&unit={id}"), before.is_some(), State::new(mark));
+        let mark = (!is_open || opened_here).then(|| wasm_bindgen::JsValue::from_str(OPENED_HERE));
+        self.go(&format!("/?scope={scope}&{what}"), is_open, State::new(mark));
     }
 
     /// Another unit is open, or none: whatever step was on its way has been made.
@@ -284,6 +309,12 @@ impl Console {
         if let Some(place) = self.with_fleet(|f| f.get(id).and_then(Entry::on_map)) {
             with_map(|m| m.fly_to(place.lat, place.lon, CLOSE_ZOOM));
         }
+    }
+
+    /// Opens a task that was chosen beside the map, and brings its place in sight.
+    pub fn look_at_task(self, task: &Task) {
+        self.open_task(&TaskRef::of(task));
+        with_map(|m| m.fly_to(task.place.latitude, task.place.longitude, TASK_ZOOM));
     }
 
     /// Brings in sight what a scope that has just come on show is about: the selected

@@ -8,6 +8,7 @@
 use crate::{
     components::{
         alerts::drawer::alerts_body,
+        board::{drawer::task_card, list::board_body, new::new_form},
         icon::{Glyph, Icon},
         palette::palette,
         person_menu::person_card,
@@ -15,7 +16,7 @@ use crate::{
         whole::{IntoWhole, effect, part},
     },
     console::Console,
-    live::link::Link,
+    live::{link::Link, tasks::TaskRef},
     platform,
 };
 use leptos::{prelude::*, task::spawn_local, wasm_split::SplitLoaderError};
@@ -27,6 +28,9 @@ pub struct Parts {
     pub unit_card: fn(UnitId) -> AnyView,
     pub alerts_body: fn() -> AnyView,
     pub palette: fn(String) -> AnyView,
+    pub board: fn() -> AnyView,
+    pub task_card: fn(TaskRef) -> AnyView,
+    pub new_incident: fn() -> AnyView,
 }
 
 #[derive(Clone, Copy)]
@@ -39,7 +43,15 @@ pub enum Later {
 /// Whatever is reachable only from here is what the file holds.
 #[leptos::wasm_split::wasm_split(later, wasm_split_path = ::leptos::wasm_split, fallible)]
 fn parts() -> Result<Parts, SplitLoaderError> {
-    Ok(Parts { person_card, unit_card, alerts_body, palette })
+    Ok(Parts {
+        person_card,
+        unit_card,
+        alerts_body,
+        palette,
+        board: board_body,
+        task_card,
+        new_incident: new_form,
+    })
 }
 
 impl Console {
@@ -92,7 +104,7 @@ pub fn LaterBanner() -> impl IntoView {
                             <div class="link-banner">
                                 <Icon glyph=Glyph::Warning/>
                                 <p class="link-banner-title">"A part of this page did not arrive"</p>
-                                <p>"Search, alerts, preferences and what is known of a unit do not open. The map is not affected."</p>
+                                <p>"Search, alerts, incidents, preferences and what is known of a unit do not open. The map is not affected."</p>
                                 <div class="actions">
                                     <button type="button" class="button" on:click=move |_| console.fetch_parts()>
                                         <Icon glyph=Glyph::Retry/>

@@ -18,6 +18,7 @@ const MEASURE_COOKIE: &str = "sentinel_units";
 const ZONE_COOKIE: &str = "sentinel_zone";
 const HOURS_COOKIE: &str = "sentinel_hours";
 const SOUND_COOKIE: &str = "sentinel_sound";
+const BOARD_COOKIE: &str = "sentinel_board";
 
 impl Look {
     pub const ALL: [Look; 3] = [Look::Dark, Look::Light, Look::System];
@@ -87,6 +88,15 @@ pub fn sound_chosen() -> bool {
 
 pub fn remember_sound(on: bool) {
     remember(SOUND_COOKIE, if on { "on" } else { "off" });
+}
+
+/// Whether the incidents stand beside the map.
+pub fn board_chosen() -> bool {
+    platform::cookie(BOARD_COOKIE).as_deref() == Some("on")
+}
+
+pub fn remember_board(on: bool) {
+    remember(BOARD_COOKIE, if on { "on" } else { "off" });
 }
 
 /// Where the style sheet lays the page out for a phone; keep both alike.

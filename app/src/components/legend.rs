@@ -3,12 +3,17 @@
 use super::whole::IntoWhole;
 use super::{
     alerts::AlertMark,
+    board::mark as task_mark,
     icon::{Glyph, Icon},
     mark::Mark,
 };
 use crate::{console::Console, format::status_word};
 use leptos::prelude::*;
-use sentinel_model::{UnitStatus, alerts::AlertKind};
+use sentinel_model::{
+    UnitStatus,
+    alerts::AlertKind,
+    dispatch::{Priority, TaskState},
+};
 
 const fn meaning(status: UnitStatus) -> &'static str {
     match status {
@@ -19,6 +24,26 @@ const fn meaning(status: UnitStatus) -> &'static str {
         UnitStatus::OffDuty => "not on patrol, not on the map",
     }
 }
+
+const TASKS: [(bool, TaskState, &str, &str); 4] = [
+    (false, TaskState::Open, "Incident", "nobody is sent yet"),
+    (false, TaskState::Assigned, "Incident", "a unit is on the way"),
+    (false, TaskState::OnScene, "Incident", "a unit is there"),
+    (true, TaskState::Open, "Order", "square; its states as above"),
+];
+
+const KEYS: [(&str, &str); 10] = [
+    ("I", "the incidents; again closes them"),
+    ("N", "a new incident; then click the map"),
+    ("↑ ↓ Enter", "through a list, open"),
+    ("1 … 9", "send the nearest units to the open incident"),
+    ("Tab Enter", "to a unit of the nearest, send it"),
+    ("Ctrl Enter", "saves a form with notes"),
+    ("Ctrl K or /", "find a unit or an area"),
+    ("Alt A", "the alerts"),
+    ("Esc", "closes what lies on top"),
+    ("?", "this legend"),
+];
 
 #[component]
 pub fn Legend() -> impl IntoView {
@@ -68,6 +93,33 @@ pub fn Legend() -> impl IntoView {
                     <span>"Cluster"</span>
                     <span class="faint">"units close together; choose it to open"</span>
                 </li>
+            </ul>
+            <h3>"Incidents and orders"</h3>
+            <ul>
+                {TASKS
+                    .map(|(is_order, state, word, meaning)| {
+                        view! {
+                            <li>
+                                {task_mark(is_order, state, Priority::Normal)}
+                                <span>{word}</span>
+                                <span class="faint">{meaning}</span>
+                            </li>
+                        }
+                    })
+                    .collect_view()}
+                <li>
+                    <span class="priority-marks" aria-hidden="true">
+                        <i class="p-high"></i><i class="p-normal"></i><i class="p-low"></i>
+                    </span>
+                    <span>"Colour"</span>
+                    <span class="faint">"high, normal and low priority"</span>
+                </li>
+            </ul>
+            <h3 class="wide-only">"Keys"</h3>
+            <ul class="keys wide-only">
+                {KEYS
+                    .map(|(key, what)| view! { <li><kbd>{key}</kbd><span class="faint">{what}</span></li> })
+                    .collect_view()}
             </ul>
         </section>
     }

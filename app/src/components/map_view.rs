@@ -2,10 +2,11 @@
 //! what it says back.
 
 use super::whole::{IntoWhole, effect, part, text};
-use super::{mark::Mark, person_menu::theme_of};
+use super::{board::pins::pins, mark::Mark, person_menu::theme_of};
 use crate::{
     console::{Console, Sheet},
     format::{Measure, ago, speed, status_word, whole},
+    live::tasks::{TaskRef, is_beside},
     map::{LiveMap, MapError, MapEvents},
     map_place::{put_map, with_map},
 };
@@ -51,7 +52,20 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
                 pick.set(None);
             }),
             on_tiles: Rc::new(move |shown| tiles.set(shown)),
-            on_click_map: Rc::new(|_, _| ()),
+            on_task: Rc::new(move |id| {
+                pick.set(None);
+                let task = console.board.tasks.with_value(|tasks| tasks.get(&id).cloned());
+                if let Some(task) = task.or_else(|| console.board.shown.get_untracked()) {
+                    console.open_task(&TaskRef::of(&task));
+                }
+            }),
+            on_click_map: Rc::new(move |lat, lon| {
+                console.board.draft.update(|draft| {
+                    if let Some(draft) = draft {
+                        draft.place = Some((lat, lon));
+                    }
+                });
+            }),
         };
         let theme = theme_of(console.look.get_untracked());
         match LiveMap::mount(&place, &settings, theme, events) {
@@ -94,6 +108,11 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         with_map(|m| m.set_calling((*calling).clone()));
     });
     effect(move || {
+        let pins = pins(console);
+        ready.track();
+        with_map(|m| m.set_pins(pins));
+    });
+    effect(move || {
         let spot = console.spot.get();
         let words = spot.as_ref().map(|spot| format!("Where the alert of {} came from", spot.unit));
         let mark = spot.as_ref().zip(words.as_deref()).map(|(s, words)| (s.lat, s.lon, words));
@@ -103,6 +122,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
     effect(move || {
         let _ =
             (console.show_areas.get(), console.show_units.get(), console.selected.get(), console.sheet.get());
+        let _ = (is_beside(console.board), console.board.on.get());
         console.alerts.drawer.track();
         request_animation_frame(|| with_map(|m| m.resize()));
     });
@@ -110,6 +130,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
     view! {
         <div
             class="map"
+            class:placing=move || console.board.draft.read().is_some()
             role="region"
             aria-label="Map of the units: the arrow keys move it, plus and minus zoom"
             node_ref=place

@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod area_tree;
+pub mod board;
 pub mod connection;
 pub mod icon;
 pub mod legend;

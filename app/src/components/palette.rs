@@ -122,6 +122,8 @@ pub fn Palette() -> impl IntoView {
                 // What lies on top goes first.
                 if console.alerts.drawer.get_untracked() {
                     console.alerts.drawer.set(false);
+                } else if console.board.draft.with_untracked(Option::is_some) {
+                    console.board.draft.set(None);
                 } else {
                     console.select(None);
                 }

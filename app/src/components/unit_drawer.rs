@@ -2,6 +2,7 @@
 
 use super::whole::{IntoWhole, effect, part, text};
 use super::{
+    board::of_unit::{incident_here, tasks_of},
     icon::{Glyph, Icon},
     mark::{Mark, status_class},
     patrol_actions::PatrolActions,
@@ -232,7 +233,9 @@ fn UnitBody(
                     <Icon glyph=Glyph::Centre/>
                     "Show on map"
                 </button>
+                {incident_here(place)}
             </div>
+            {tasks_of(id.clone())}
             <Today trail/>
             <dl class="facts">
                 <div>

@@ -298,6 +298,7 @@ fn UnitRow(index: usize, id: UnitId, active: RwSignal<Option<usize>>) -> impl In
             class:calling=calling
             role="option"
             id=format!("unit-{id}")
+            draggable=console.may_dispatch().then_some("true")
             aria-selected=move || selected.get().to_string()
             aria-posinset=(index + 1).to_string()
             aria-setsize=total

@@ -5,16 +5,19 @@
 //! - [`feed`]: the socket; brings frames to the fleet and to the map
 //! - [`run`]: starts all of it once the page is alive
 //! - [`alerts`]: the open alerts of the viewer's own scope; [`stream`] rings for those elsewhere, [`tone`] sounds
+//! - [`tasks`]: open incidents and orders of the scope on show; [`dispatch`] asks and says of them
 //! - [`rest`]: the few requests a page makes, with errors a person can act on
 //!
 //! Guarantee: what is shown is what the server last said; nothing older replaces
 //! it. Failure: without a connection the page keeps what it has and says so.
 
 pub mod alerts;
+pub mod dispatch;
 pub mod feed;
 pub mod fleet;
 pub mod link;
 pub mod rest;
 pub mod run;
 mod stream;
+pub mod tasks;
 mod tone;

@@ -34,12 +34,18 @@ const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 const PAGE_LIMIT: usize = 1_000;
 
 async fn read<T: DeserializeOwned>(response: Result<Response, gloo_net::Error>) -> Result<T, RestError> {
+    let body = body_of(response).await?;
+    postcard::from_bytes(&body).map_err(|_| RestError::Unreadable)
+}
+
+/// What was answered, where that is no refusal.
+async fn body_of(response: Result<Response, gloo_net::Error>) -> Result<Vec<u8>, RestError> {
     let response = response.map_err(|_| RestError::Unreachable)?;
     let (ok, status) = (response.ok(), response.status());
     let is_own = response.headers().get("content-type").is_some_and(|mime| mime == MIME_POSTCARD);
     let body = response.binary().await.map_err(|_| RestError::Unreachable)?;
     if ok {
-        return postcard::from_bytes(&body).map_err(|_| RestError::Unreadable);
+        return Ok(body);
     }
     if status == 401 {
         return Err(RestError::SignedOut);
@@ -72,13 +78,26 @@ fn asking(request: RequestBuilder) -> RequestBuilder {
     request.header("accept", MIME_POSTCARD)
 }
 
-async fn get<T: DeserializeOwned>(address: &str) -> Result<T, RestError> {
+pub(super) async fn get<T: DeserializeOwned>(address: &str) -> Result<T, RestError> {
     read(asking(Request::get(address)).send().await).await
 }
 
 async fn post<T: DeserializeOwned>(address: &str, body: String) -> Result<T, RestError> {
     let request = asking(Request::post(address)).header("content-type", "application/json");
     read(request.body(body).map_err(|_| RestError::Unreadable)?.send().await).await
+}
+
+/// A request with a JSON body, `method` being `POST` or `PATCH`; what `take` makes of the answer.
+pub(super) async fn send<T>(
+    method: &str,
+    address: &str,
+    body: String,
+    take: fn(&[u8]) -> Option<T>,
+) -> Result<T, RestError> {
+    let request = if method == "PATCH" { Request::patch(address) } else { Request::post(address) };
+    let request = asking(request).header("content-type", "application/json");
+    let answer = body_of(request.body(body).map_err(|_| RestError::Unreadable)?.send().await).await?;
+    take(&answer).ok_or(RestError::Unreadable)
 }
 
 /// Whether the server still knows the person; a server that does not answer says nothing.
@@ -173,7 +192,7 @@ pub async fn basemap(address: &str) -> Result<Basemap, RestError> {
     get(address).await
 }
 
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     js_sys::encode_uri_component(text).into()
 }
 

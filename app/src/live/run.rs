@@ -7,6 +7,7 @@ use super::{
     fleet::Fleet,
     link::Link,
     rest::{self, RestError},
+    tasks,
 };
 use crate::{console::Console, map_place::with_map};
 use leptos::{leptos_dom::helpers::set_interval_with_handle, prelude::*, task::spawn_local};
@@ -70,6 +71,8 @@ pub fn come_alive(console: Console, rest_from: Option<String>) {
     let feed = Feed::open(console.scope.get_untracked(), listener);
 
     alerts::come_alive(console);
+    tasks::come_alive(console);
+    tasks::try_again(console);
     every(CLOCK_EVERY, move || console.now.set(local_now().plus_ms(console.ahead_ms.get_value())));
     every(SCOPES_EVERY, move || refresh_scopes(console));
     let waking = feed.clone();
@@ -186,6 +189,7 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
             if seen.scope.replace(s.scope) != s.scope {
                 console.look_around();
             }
+            console.read_tasks();
             beats.touch(console, true);
         }
         ServerFrame::Positions(p) => {
@@ -204,6 +208,9 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
                 Event::Alert(_) => console.read_alerts(),
                 Event::Incident(_) | Event::Order(_) | Event::Fence(_) => {}
             });
+            if let Some(task) = event.task() {
+                console.hear_of_task(task);
+            }
             beats.touch(console, shape);
             if let Event::UnitLeft(left) = &event
                 && console.with_fleet(|f| f.get(&left.id).is_none())

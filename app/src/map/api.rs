@@ -3,11 +3,12 @@
 use super::{
     engine::{Engine, TRAIL_MOST, now_ms},
     leaflet_ext::options,
+    pins::Pin,
     project::World,
     state::State,
 };
 use leaflet::LatLng;
-use sentinel_model::{PatrolId, RoutePoint, UnitId, UnitStatus, live::LiveUnit, page::MapSettings};
+use sentinel_model::{PatrolId, RoutePoint, TaskId, UnitId, UnitStatus, live::LiveUnit, page::MapSettings};
 use std::{collections::HashSet, rc::Rc};
 
 /// Which of the two looks the page has; the colours themselves come from its CSS.
@@ -41,7 +42,9 @@ pub struct MapEvents {
     pub on_user_moved: Rc<dyn Fn()>,
     /// Whether raster tiles are shown (`true`) or the bundled outlines.
     pub on_tiles: Rc<dyn Fn(bool)>,
-    /// Open map was clicked: latitude, longitude.
+    /// The pin of an incident or an order was clicked.
+    pub on_task: Rc<dyn Fn(TaskId)>,
+    /// Open map was clicked, or, while a place is being chosen, anything: latitude, longitude.
     pub on_click_map: Rc<dyn Fn(f64, f64)>,
 }
 
@@ -53,6 +56,7 @@ impl Default for MapEvents {
             on_hover: Rc::new(|_, _, _| ()),
             on_user_moved: Rc::new(|| ()),
             on_tiles: Rc::new(|_| ()),
+            on_task: Rc::new(|_| ()),
             on_click_map: Rc::new(|_, _| ()),
         }
     }
@@ -154,6 +158,19 @@ impl LiveMap {
     /// Marks a place where no unit is shown, with a word for it; `None` takes the mark away.
     pub fn mark_spot(&self, spot: Option<(f64, f64, &str)>) {
         self.0.mark_spot(spot);
+    }
+
+    /// The incidents and orders to show.
+    pub fn set_pins(&self, pins: Vec<Pin>) {
+        self.change(|state| {
+            state.pins.put(pins, &mut state.layers);
+            state.urgent = true;
+        });
+    }
+
+    /// While a place is being chosen every click is one on the map.
+    pub fn choose_place(&self, on: bool) {
+        self.0.placing.set(on);
     }
 
     /// Rings a unit, without telling `on_select`.

@@ -39,8 +39,10 @@ impl Renderer {
         low_marks.iter().for_each(|m| self.mark(scene, m));
         low_words.iter().for_each(|s| self.word(scene, s, atlas));
         self.trail(scene);
+        self.links(scene);
         self.units(scene);
         high_marks.iter().for_each(|m| self.mark(scene, m));
+        layers.pins.iter().for_each(|m| self.mark(scene, m));
         for (_, slot) in scene.store.placed().filter(|(index, s)| s.drawn() && scene.on_top.contains(index)) {
             let (x, y) = scene.view.to_px(slot.position(scene.now_ms));
             self.unit(scene, x + f64::from(slot.fan.0), y + f64::from(slot.fan.1), slot);
@@ -132,8 +134,30 @@ impl Renderer {
                     disc(c, r - 2.2, palette.halo);
                 }
             }
+            MarkKind::Pin => pin(c, palette, mark.mix),
         }
         c.restore();
+    }
+
+    fn links(&self, scene: &Scene<'_>) {
+        let c = &self.context;
+        let dashes = js_sys::Array::of2(&6.0.into(), &5.0.into());
+        // Two numbers are a pattern of dashes; an empty one is none.
+        let _ = c.set_line_dash(&dashes);
+        for link in &scene.layers.links {
+            let ((x1, y1), (x2, y2)) = (scene.view.to_px(link.from), scene.view.to_px(link.to));
+            c.begin_path();
+            c.move_to(x1, y1);
+            c.line_to(x2, y2);
+            for (wide, colour) in
+                [(4.6, scene.palette.halo), (2.2, scene.palette.priority[link.priority as usize])]
+            {
+                c.set_line_width(wide);
+                c.set_stroke_style_str(&colour.css());
+                c.stroke();
+            }
+        }
+        let _ = c.set_line_dash(&js_sys::Array::new());
     }
 
     fn word(&self, scene: &Scene<'_>, sprite: &Sprite, atlas: &TextAtlas) {
@@ -223,6 +247,65 @@ pub fn glyph(c: &Context, palette: &Palette, kind: u8, heading: Option<f64>) {
             }
         }
     }
+}
+
+/// A pin with its tip at the origin; the shapes are `gl::shaders`' own.
+fn pin(c: &Context, palette: &Palette, [state, priority, is_order, chosen]: [u8; 4]) {
+    let own = palette.priority.get(usize::from(priority)).copied().unwrap_or(palette.label);
+    let halo = palette.halo;
+    c.set_line_join("round");
+    c.set_line_cap("round");
+    let line = |points: &[(f64, f64)], wide: f64, colour: Rgba| {
+        c.begin_path();
+        points.iter().for_each(|(x, y)| c.line_to(*x, *y));
+        c.set_line_width(wide);
+        c.set_stroke_style_str(&colour.css());
+        c.stroke();
+    };
+    for (grow, colour) in [(1.8, halo), (0.0, own)] {
+        c.begin_path();
+        c.move_to(-8.0 - grow, -13.0);
+        c.line_to(0.0, grow);
+        c.line_to(8.0 + grow, -13.0);
+        c.set_fill_style_str(&colour.css());
+        c.fill();
+        let side = 9.0 + grow;
+        if is_order == 1 {
+            c.fill_rect(-side, -17.0 - side, 2.0 * side, 2.0 * side);
+        } else {
+            disc_at(c, side + 0.6, colour);
+        }
+    }
+    match state {
+        0 => {
+            line(&[(0.0, -21.4), (0.0, -16.6)], 2.6, halo);
+            line(&[(0.0, -12.7), (0.0, -12.6)], 3.2, halo);
+        }
+        1 => {
+            disc_at(c, 7.0, halo);
+            disc_at(c, 3.0, own);
+        }
+        4 => {
+            line(&[(0.0, -21.6), (0.0, -12.4)], 2.4, halo);
+            line(&[(-4.6, -17.0), (4.6, -17.0)], 2.4, halo);
+        }
+        _ => line(&[(-4.4, -17.2), (-1.2, -13.8), (4.6, -20.4)], 2.8, halo),
+    }
+    if chosen == 1 {
+        c.begin_path();
+        let _ = c.arc(0.0, -17.0, 15.0, 0.0, TAU);
+        c.set_line_width(2.6);
+        c.set_stroke_style_str(&palette.accent.css());
+        c.stroke();
+    }
+}
+
+/// At the middle of a pin's head.
+fn disc_at(c: &Context, radius: f64, colour: Rgba) {
+    c.begin_path();
+    let _ = c.arc(0.0, -17.0, radius, 0.0, TAU);
+    c.set_fill_style_str(&colour.css());
+    c.fill();
 }
 
 /// The path of an arrow, or of a dot where the heading is unknown.

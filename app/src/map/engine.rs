@@ -38,6 +38,8 @@ pub struct Engine {
     pub follow: RefCell<Option<UnitId>>,
     /// The first units fit the view, where the settings name no place.
     pub fit_first: Cell<bool>,
+    /// Every click is one on the map.
+    pub placing: Cell<bool>,
     pub(super) container: HtmlElement,
     pub(super) canvas: HtmlCanvasElement,
     pub(super) theme: Cell<Theme>,
@@ -86,6 +88,7 @@ impl Engine {
             state: RefCell::new(State::new(&canvas, atlas, palette.clone(), still, dpr)),
             follow: RefCell::default(),
             fit_first: Cell::new(settings.center.is_none()),
+            placing: Cell::default(),
             container: container.clone(),
             canvas,
             theme: Cell::new(theme),

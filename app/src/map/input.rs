@@ -132,7 +132,11 @@ impl Engine {
         let pointer = js_sys::Reflect::get(&e.original_event(), &"pointerType".into()).ok();
         let touch = pointer.and_then(|p| p.as_string()).is_some_and(|p| p == "touch");
         let reach = if touch { pick::TOUCH_PX } else { pick::MOUSE_PX };
-        let (hit, ids, bounds) = {
+        if self.placing.get() {
+            let at = e.lat_lng();
+            return (self.events.on_click_map)(at.lat(), at.lng());
+        }
+        let (hit, ids, bounds, task) = {
             let state = self.state.borrow();
             let view = state.shown_view(now_ms());
             let hit = pick::click(&state.store, &state.clusters, &view, (x, y), reach, now_ms());
@@ -146,8 +150,19 @@ impl Engine {
                 Hit::Cluster(number) => state.clusters.get(number).map(|c| (c.min, c.max)),
                 _ => None,
             };
-            (hit, ids, bounds)
+            // Pins lie over the units, and under those that call for help.
+            let is_calling = |index: &usize| state.store.get(*index).is_some_and(|slot| slot.calling);
+            let calls = match &hit {
+                Hit::Unit(index) => is_calling(index),
+                Hit::Many(all) => all.iter().any(is_calling),
+                Hit::Nothing | Hit::Cluster(_) => false,
+            };
+            let task = state.pins.at(&view, (x, y), reach).filter(|_| !calls).cloned();
+            (hit, ids, bounds, task)
         };
+        if let Some(task) = task {
+            return (self.events.on_task)(task);
+        }
         match hit {
             Hit::Unit(_) => (self.events.on_select)(ids.into_iter().next()),
             Hit::Many(_) => (self.events.on_pick_many)(ids, x, y),
@@ -178,15 +193,16 @@ impl Engine {
 
     fn hover(self: &Rc<Self>, at: Option<(f64, f64)>) {
         let (x, y) = at.unwrap_or_default();
-        let (found, cluster) = {
+        let (found, on_mark) = {
             let Ok(state) = self.state.try_borrow() else { return };
             let view = state.shown_view(now_ms());
+            let pin = at.is_some_and(|at| state.pins.at(&view, at, pick::MOUSE_PX).is_some());
             match at.map(|at| pick::click(&state.store, &state.clusters, &view, at, pick::MOUSE_PX, now_ms()))
             {
-                Some(Hit::Unit(i)) => (Some(i), false),
-                Some(Hit::Many(all)) => (all.first().copied(), false),
+                Some(Hit::Unit(i)) => (Some(i), pin),
+                Some(Hit::Many(all)) => (all.first().copied(), pin),
                 Some(Hit::Cluster(_)) => (None, true),
-                Some(Hit::Nothing) | None => (None, false),
+                Some(Hit::Nothing) | None => (None, pin),
             }
         };
         let (id, changed) = {
@@ -197,7 +213,7 @@ impl Engine {
             state.urgent |= changed;
             (id, changed)
         };
-        let pointer = if id.is_some() || cluster { "pointer" } else { "" };
+        let pointer = if id.is_some() || on_mark { "pointer" } else { "" };
         let _ = self.container.style().set_property("cursor", pointer);
         if changed {
             self.wake();

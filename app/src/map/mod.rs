@@ -5,6 +5,7 @@
 //! - [`store`], [`slot`]: the units, where each is shown now, and what must be uploaded
 //! - [`project`]: Web Mercator, and the view from the world to the screen
 //! - [`cluster`], [`fan`], [`labels`], [`words`], [`pick`]: who is drawn where; pure, tested natively
+//! - [`pins`]: incidents and orders, and the lines of who is sent there
 //! - [`atlas`], [`text`]: words rasterised once, drawn from one texture
 //! - [`palette`]: colours, read from the page's own CSS
 //! - [`gl`], [`canvas2d`]: the two renderers of the same [`scene`]
@@ -33,6 +34,7 @@ mod labels;
 mod leaflet_ext;
 mod palette;
 mod pick;
+mod pins;
 mod project;
 mod scene;
 mod setup;
@@ -44,3 +46,4 @@ mod tiles;
 mod words;
 
 pub use api::{LiveMap, MapError, MapEvents, MapStats, Theme};
+pub use pins::Pin;

@@ -55,6 +55,8 @@ pub struct Palette {
     pub theme: Theme,
     /// Available, on task, stale, offline, SOS: in the order of shapes.
     pub status: [Rgba; 5],
+    /// High, normal, low: of incidents and orders.
+    pub priority: [Rgba; 3],
     pub land: Rgba,
     pub water: Rgba,
     pub coast: Rgba,
@@ -85,6 +87,11 @@ impl Palette {
                 get("--status-stale", 0xF4B740, 0xA35C00),
                 get("--status-offline", 0x97A3AE, 0x5A6671),
                 get("--status-sos", 0xFF5D57, 0xC9211A),
+            ],
+            priority: [
+                get("--priority-high", 0xFF8A4C, 0xC2410C),
+                get("--priority-normal", 0x58B0FF, 0x0A63C9),
+                get("--priority-low", 0x9FB0BD, 0x566573),
             ],
             land: get("--map-land", 0x141A20, 0xF0F1EE),
             water: get("--map-water", 0x0A1822, 0xC6DAE6),

@@ -1,10 +1,10 @@
 //! What is drawn over the basemap, for either renderer.
 //!
 //! From the bottom: ground marks (station sites), ground words (place names), the
-//! trail, units, clusters, units on top, words of units. Each thing says from where to where it
+//! trail, lines to pins, units, clusters, pins, units on top, words of units. Each thing says from where to where it
 //! moves and when; the renderer works out where it is now.
 
-use super::{atlas::Area, palette::Palette, project::View, project::World, store::UnitStore};
+use super::{atlas::Area, palette::Palette, pins::Link, project::View, project::World, store::UnitStore};
 
 /// Overscan of the canvas on each side, CSS pixels: a mark whose middle is just
 /// outside the view still shows its near half.
@@ -36,6 +36,7 @@ pub enum MarkKind {
     StationSite = 1,
     TrailStart = 2,
     TrailEnd = 3,
+    Pin = 4,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +44,8 @@ pub struct Mark {
     pub motion: Motion,
     pub radius: f32,
     pub kind: MarkKind,
-    /// Where each status ends on a cluster's ring, in 255ths of the circle.
+    /// Where each status ends on a cluster's ring, in 255ths of the circle. Of a pin its state,
+    /// its priority, whether it is an order's, whether it is chosen.
     pub mix: [u8; 4],
 }
 
@@ -67,6 +69,9 @@ pub struct Layers {
     pub sprites: Vec<Sprite>,
     pub ground_sprites: usize,
     pub trail: Vec<World>,
+    pub pins: Vec<Mark>,
+    /// Made anew for each frame.
+    pub links: Vec<Link>,
     pub changed: Changed,
 }
 
@@ -76,10 +81,11 @@ pub struct Changed {
     pub marks: bool,
     pub sprites: bool,
     pub trail: bool,
+    pub pins: bool,
 }
 
 impl Changed {
-    pub const ALL: Changed = Changed { marks: true, sprites: true, trail: true };
+    pub const ALL: Changed = Changed { marks: true, sprites: true, trail: true, pins: true };
 }
 
 pub struct Scene<'a> {

@@ -9,6 +9,7 @@ use super::{
     cluster::{Cluster, Clusterer, ZOOM_SEPARATE},
     fan, gl,
     palette::Palette,
+    pins::Pins,
     project::{View, World, ZOOM_ANIM_MS, zoom_ease},
     scene::{Changed, Layers, Motion, Scene},
     store::UnitStore,
@@ -88,6 +89,7 @@ pub struct State {
     pub clusters: Vec<Cluster>,
     pub layers: Layers,
     pub words: Words,
+    pub pins: Pins,
     pub clustering: bool,
     /// Draw every frame, even where no eye could tell: for measuring.
     pub restless: bool,
@@ -128,6 +130,7 @@ impl State {
             clusters: Vec::new(),
             layers: Layers::default(),
             words: Words::default(),
+            pins: Pins::default(),
             clustering: true,
             restless: false,
             urgent: true,
@@ -252,6 +255,7 @@ impl State {
         self.rebase(now_ms);
         self.group(now_ms, moving);
         self.lay_words(now_ms, moving);
+        self.layers.links = self.pins.lines(&self.store, now_ms);
         let view = self.shown_view(now_ms);
         let drawn = self.words.drawn_in_view;
         let mut on_top = self.store.calling_ones();

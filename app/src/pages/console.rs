@@ -4,6 +4,7 @@ use crate::components::whole::{IntoWhole, effect, part, text};
 use crate::{
     components::{
         alerts::{banners::Banners, drawer::AlertsDrawer},
+        board::{drawer::TaskDrawer, new::NewIncident},
         icon::{Glyph, Icon},
         legend::Legend,
         link_banner::LinkBanner,
@@ -24,6 +25,7 @@ use crate::{
     live::{
         link::{Doubt, Link},
         run::come_alive,
+        tasks::is_beside,
     },
     platform,
 };
@@ -82,6 +84,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     });
     effect(move || {
         console.selected.track();
+        console.board.chosen.track();
         console.has_turned();
     });
     effect(move || {
@@ -93,6 +96,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     let sheet = move || match console.sheet.get() {
         Sheet::Map => "map",
         Sheet::Units => "units",
+        Sheet::Incidents => "incidents",
         Sheet::Areas => "areas",
     };
     let title = move || console.scope_name(console.scope.get());
@@ -100,7 +104,8 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
         (_, 0) => title(),
         (_, calls) => format!("({calls} SOS) {}", title()),
     };
-    let with_drawer = move || console.selected.read().is_some() || console.alerts.drawer.get();
+    let with_drawer =
+        move || console.selected.read().is_some() || console.alerts.drawer.get() || is_beside(console.board);
     let trust = move || match console.doubt.get() {
         None => "current",
         Some(Doubt::Silent(_) | Doubt::Reconnecting(_)) => "doubted",
@@ -129,6 +134,8 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
                 <UnitTable paint/>
             </main>
             <UnitDrawer/>
+            <TaskDrawer/>
+            <NewIncident/>
             <AlertsDrawer/>
             <Legend/>
             <Palette/>

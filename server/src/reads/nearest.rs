@@ -6,8 +6,10 @@ use crate::{
     dispatch::estimate::{Estimate, Estimator},
     ports::{EngineError, NearbyQuery},
 };
-use sentinel_model::{Location, Scope, UnitId, UnitStatus, dispatch::Place};
-use serde::{Deserialize, Serialize};
+use sentinel_model::{
+    Location, UnitStatus,
+    dispatch::{NearestUnit, Place},
+};
 
 /// Farther away nobody is looked for, metres.
 const RADIUS_M: f64 = 200_000.0;
@@ -15,23 +17,6 @@ const RADIUS_M: f64 = 200_000.0;
 /// Of those nearest by the straight line, so many times more are looked at than are answered: one
 /// that drives towards the place may arrive before one that stands nearer.
 const LOOKED_AT: usize = 4;
-
-/// A free unit, and how long it would take to a place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct NearestUnit {
-    pub unit_id: UnitId,
-    #[schema(example = "Kadavanthra car 1")]
-    pub name: String,
-    pub kind: String,
-    pub station: Scope,
-    pub location: Location,
-    /// Along the way, as it is estimated.
-    #[schema(example = 1830.0)]
-    pub distance_m: f64,
-    /// Seconds until it would arrive, as it is estimated.
-    #[schema(example = 214.0)]
-    pub eta_s: f64,
-}
 
 impl Reads {
     /// Of the units of a scope that are on patrol, heard of lately and on no task, those that

@@ -7,6 +7,7 @@ use crate::{
         whole::{IntoWhole, Row, effect, part, rows, text},
     },
     console::Console,
+    live::tasks::Draft,
 };
 use leptos::{html, prelude::*, task::spawn_local};
 use sentinel_model::{
@@ -109,6 +110,13 @@ fn AlertActions(alert: Alert, banner: bool) -> impl IntoView {
     let shown = alert.clone();
     let primary = if alert.kind == AlertKind::Sos { "button primary" } else { "button" };
     let aside = alert.id.clone();
+    let draft =
+        (alert.is_open() && !banner && console.may_dispatch() && alert.place.is_some()).then(|| Draft {
+            place: alert.place.map(|p| (p.latitude, p.longitude)),
+            kind: if alert.kind == AlertKind::Sos { "SOS".into() } else { String::new() },
+            notes: format!("{}: {}", words::who(&alert), words::what(&alert)),
+            is_high: alert.kind == AlertKind::Sos,
+        });
     let held = alert.id.clone();
     effect(move || {
         let (asks, held) = (asking.get(), Some(held.clone()));
@@ -141,6 +149,17 @@ fn AlertActions(alert: Alert, banner: bool) -> impl IntoView {
                 <button type="button" class=primary aria-label=format!("Acknowledge {label}") on:click=move |_| asking.set(true)>
                     <Icon glyph=Glyph::Done/>
                     "Acknowledge"
+                </button>
+            })}
+            {draft.map(|draft| view! {
+                <button
+                    type="button"
+                    class="button"
+                    title="Make an incident of this"
+                    aria-label=format!("Make an incident of {label}")
+                    on:click=move |_| console.begin_incident(draft.clone())
+                >
+                    <Icon glyph=Glyph::Incident/>
                 </button>
             })}
             {banner.then(|| view! {

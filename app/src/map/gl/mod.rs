@@ -11,7 +11,7 @@ mod sheet;
 use super::{
     palette::{Palette, Rgba},
     project::World,
-    scene::{Changed, Layers, Motion, OVERSCAN, Scene},
+    scene::{Changed, Layers, Mark, Motion, OVERSCAN, Scene},
     store::{RECORD, UnitStore},
     text::TextAtlas,
 };
@@ -22,6 +22,10 @@ use web_sys::{HtmlCanvasElement, WebGl2RenderingContext as Gl, WebGlTexture};
 const MARK: usize = 36;
 const SPRITE: usize = 48;
 const POINT: usize = 12;
+const LINK: usize = 24;
+
+/// Room for a link's width and its halo.
+const LINK_HALF: f32 = 2.8;
 
 /// Pixels of half the trail's width, and of its casing.
 const TRAIL_HALF: f32 = 2.1;
@@ -37,6 +41,8 @@ pub struct Renderer {
     /// Words under the units, and words over them.
     sprites: (Program, [Stream; 2]),
     trail: (Program, Stream),
+    pins: (Program, Stream),
+    links: (Program, Stream),
     words: WebGlTexture,
     /// The sheet of unit marks, and the look that it was drawn for.
     glyphs: WebGlTexture,
@@ -129,6 +135,19 @@ impl Renderer {
             )?,
             Stream::new(&gl, POINT as i32, true, &[Attribute::floats(3, 0), Attribute::floats(3, 12)])?,
         );
+        let pins = (
+            mark_program(s::PINS_FRAGMENT, &["u_priority", "u_halo", "u_accent"])?,
+            stream(MARK, false, [Attribute::floats(2, 24), Attribute::bytes(4, byte, true, 32)])?,
+        );
+        let links = (
+            Program::new(
+                &gl,
+                &[s::COMMON, s::TRAIL_VERTEX],
+                s::LINKS_FRAGMENT,
+                &with(&["u_half", "u_priority", "u_halo"]),
+            )?,
+            Stream::new(&gl, LINK as i32, true, &[Attribute::floats(3, 0), Attribute::floats(3, 12)])?,
+        );
         let words = gl.create_texture().ok_or("no texture")?;
         let glyphs = gl.create_texture().ok_or("no texture")?;
         Ok(Self {
@@ -138,6 +157,8 @@ impl Renderer {
             marks,
             sprites,
             trail,
+            pins,
+            links,
             words,
             glyphs,
             glyphs_for: None,
@@ -161,8 +182,10 @@ impl Renderer {
         self.draw_marks(scene, 0, 0..layers.ground_marks);
         self.draw_sprites(scene, 0, layers.ground_sprites);
         self.draw_trail(scene);
+        self.draw_links(scene);
         self.draw_units(scene);
         self.draw_marks(scene, 1, layers.ground_marks..layers.marks.len());
+        self.draw_pins(scene);
         self.draw_on_top(scene);
         self.draw_sprites(scene, 1, layers.sprites.len() - layers.ground_sprites);
         gl.bind_vertex_array(None);
@@ -184,13 +207,22 @@ impl Renderer {
         self.origin = origin;
         let out = &mut self.scratch;
         if changed.marks {
-            out.clear();
-            for mark in &layers.marks {
-                motion(out, &mark.motion, origin, epoch);
-                floats(out, &[mark.radius, mark.kind as u8 as f32]);
-                out.extend_from_slice(&mark.mix);
-            }
+            marks(out, &layers.marks, origin, epoch);
             self.marks.1.fill(gl, out);
+        }
+        if changed.pins {
+            marks(out, &layers.pins, origin, epoch);
+            self.pins.1.fill(gl, out);
+        }
+        if !layers.links.is_empty() {
+            out.clear();
+            for link in &layers.links {
+                for w in [link.from, link.to] {
+                    let priority = link.priority as u8;
+                    floats(out, &[(w.x - origin.x) as f32, (w.y - origin.y) as f32, priority.into()]);
+                }
+            }
+            self.links.1.fill(gl, out);
         }
         if changed.sprites {
             let (under, over) = layers.sprites.split_at(layers.ground_sprites.min(layers.sprites.len()));
@@ -301,6 +333,10 @@ impl Renderer {
             let all: Vec<f32> = palette.status.iter().flat_map(|c| c.0[..3].to_vec()).collect();
             gl.uniform3fv_with_f32_array(Some(at), &all);
         }
+        if let Some(at) = program.at("u_priority") {
+            let all: Vec<f32> = palette.priority.iter().flat_map(|c| c.0[..3].to_vec()).collect();
+            gl.uniform3fv_with_f32_array(Some(at), &all);
+        }
         for (name, colour) in [
             ("u_halo", palette.halo),
             ("u_accent", palette.accent),
@@ -359,6 +395,24 @@ impl Renderer {
         }
     }
 
+    fn draw_pins(&self, scene: &Scene<'_>) {
+        let count = i32::try_from(scene.layers.pins.len()).unwrap_or(i32::MAX);
+        if count > 0 {
+            self.enter(&self.pins.0, &self.pins.1, scene);
+            self.gl.draw_arrays(Gl::POINTS, 0, count);
+        }
+    }
+
+    fn draw_links(&self, scene: &Scene<'_>) {
+        let count = i32::try_from(scene.layers.links.len()).unwrap_or(i32::MAX);
+        if count > 0 {
+            let program = &self.links.0;
+            self.enter(program, &self.links.1, scene);
+            self.gl.uniform1f(program.at("u_half"), LINK_HALF);
+            self.gl.draw_arrays_instanced(Gl::TRIANGLE_STRIP, 0, 4, count);
+        }
+    }
+
     fn draw_sprites(&self, scene: &Scene<'_>, group: usize, count: usize) {
         let (program, streams) = &self.sprites;
         let Some(stream) = streams.get(group).filter(|_| count > 0) else { return };
@@ -402,6 +456,15 @@ fn filter(gl: &Gl) {
 fn floats(out: &mut Vec<u8>, values: &[f32]) {
     for v in values {
         out.extend_from_slice(&v.to_le_bytes());
+    }
+}
+
+fn marks(out: &mut Vec<u8>, marks: &[Mark], origin: World, epoch_ms: f64) {
+    out.clear();
+    for mark in marks {
+        motion(out, &mark.motion, origin, epoch_ms);
+        floats(out, &[mark.radius, mark.kind as u8 as f32]);
+        out.extend_from_slice(&mark.mix);
     }
 }
 

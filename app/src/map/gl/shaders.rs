@@ -250,6 +250,89 @@ void main() {
 }
 ";
 
+/// Pins of incidents (a round head) and orders (a square one), their tip at the place. Nobody
+/// attends: a full head with a call sign. Somebody is on the way: a hollow one with a dot. Somebody
+/// is there: a full one with a tick. A place that is being chosen: a cross.
+pub const PINS_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+flat in float v_radius;
+flat in vec4 v_mix;
+uniform vec3 u_priority[3];
+uniform vec3 u_halo;
+uniform vec3 u_accent;
+uniform float u_dpr;
+out vec4 colour;
+void over(inout vec4 under, vec3 rgb, float a) {
+  under = vec4(rgb * a, a) + under * (1.0 - a);
+}
+float along(vec2 p, vec2 a, vec2 b) {
+  vec2 ap = p - a, ab = b - a;
+  return length(ap - ab * clamp(dot(ap, ab) / dot(ab, ab), 0.0, 1.0));
+}
+float drop(vec2 p, float low, float high, float h) {
+  p.x = abs(p.x);
+  float b = (low - high) / h, a = sqrt(1.0 - b * b), k = dot(p, vec2(-b, a));
+  if (k < 0.0) return length(p) - low;
+  if (k > a * h) return length(p - vec2(0.0, h)) - high;
+  return dot(p, vec2(a, b)) - low;
+}
+float block(vec2 p, float half_side) {
+  vec2 a = abs(p) - half_side + 2.0;
+  return length(max(a, 0.0)) + min(max(a.x, a.y), 0.0) - 2.0;
+}
+void main() {
+  vec2 p = (gl_PointCoord - 0.5) * 2.0 * (v_radius + 4.0);
+  // The tip at the origin, the head above it.
+  vec2 q = vec2(p.x, -p.y), h = q - vec2(0.0, 17.0);
+  ivec4 said = ivec4(v_mix * 255.0 + 0.5);
+  vec3 own = u_priority[clamp(said.y, 0, 2)];
+  float head = said.z == 1 ? block(h, 9.0) : length(h) - 9.6;
+  float d = min(head, drop(q, 0.7, said.z == 1 ? 6.0 : 9.6, 17.0));
+  vec4 c = vec4(0.0);
+  #define COVER(d) clamp(0.5 - (d) * u_dpr, 0.0, 1.0)
+  if (said.w == 1) {
+    over(c, u_accent, 0.18 * COVER(length(h) - 15.0));
+    over(c, u_halo, 0.75 * COVER(abs(length(h) - 15.0) - 2.4));
+    over(c, u_accent, COVER(abs(length(h) - 15.0) - 1.3));
+  }
+  over(c, u_halo, 0.95 * COVER(d - 1.8));
+  over(c, own, COVER(d));
+  if (said.x == 0) {
+    over(c, u_halo, COVER(min(along(h, vec2(0.0, 4.6), vec2(0.0, -0.4)) - 1.3, length(h + vec2(0.0, 4.4)) - 1.6)));
+  } else if (said.x == 1) {
+    over(c, u_halo, COVER(head + 2.6));
+    over(c, own, COVER(length(h) - 3.0));
+  } else if (said.x == 4) {
+    over(c, u_halo, COVER(min(along(h, vec2(0.0, 4.6), vec2(0.0, -4.6)), along(h, vec2(4.6, 0.0), vec2(-4.6, 0.0))) - 1.2));
+  } else {
+    over(c, u_halo, COVER(min(along(h, vec2(-4.4, 0.2), vec2(-1.2, -3.2)), along(h, vec2(-1.2, -3.2), vec2(4.6, 3.4))) - 1.4));
+  }
+  if (c.a < 0.004) discard;
+  colour = c;
+}
+";
+
+/// A dashed line from a unit to where it is sent.
+pub const LINKS_FRAGMENT: &str = r"#version 300 es
+precision highp float;
+in vec2 v_at;
+in float v_age;
+flat in float v_length;
+uniform vec3 u_priority[3];
+uniform vec3 u_halo;
+uniform float u_dpr;
+out vec4 colour;
+void main() {
+  float dash = abs(mod(v_at.x, 11.0) - 3.5) - 3.0;
+  float d = max(max(dash, abs(v_at.y) - 1.1), max(-v_at.x, v_at.x - v_length));
+  float own = clamp(0.5 - d * u_dpr, 0.0, 1.0);
+  float halo = 0.85 * clamp(0.5 - (d - 1.3) * u_dpr, 0.0, 1.0);
+  float a = own + halo * (1.0 - own);
+  if (a < 0.004) discard;
+  colour = vec4(u_priority[clamp(int(v_age + 0.5), 0, 2)] * own + u_halo * halo * (1.0 - own), a);
+}
+";
+
 pub const SPRITES_VERTEX: &str = r"
 layout(location = 0) in vec2 a_from;
 layout(location = 1) in vec2 a_to;

@@ -12,7 +12,6 @@ use crate::{
         input::{Asked, Body, Paging, to_its_end},
         units::no_unit,
     },
-    reads::nearest::NearestUnit,
     state::Sentinel,
 };
 use axum::{
@@ -22,7 +21,7 @@ use axum::{
 };
 use sentinel_model::{
     Page, Scope, UnitId,
-    dispatch::{Incident, NewTask, Outcome, Place, Priority, Step, Task, TaskEdit, What},
+    dispatch::{Incident, NearestUnit, NewTask, Outcome, Place, Priority, Step, Task, TaskEdit, What},
 };
 use serde::Deserialize;
 use std::sync::Arc;

@@ -12,7 +12,6 @@ use crate::{
         error::ApiError,
         input::{Asked, Body, Paging, to_its_end},
     },
-    reads::nearest::NearestUnit,
     state::Sentinel,
 };
 use axum::{
@@ -22,7 +21,7 @@ use axum::{
 };
 use sentinel_model::{
     Page, Scope, TaskId, UnitId,
-    dispatch::{NewTask, Order, Outcome, Place, Step, Task, TaskEdit, What},
+    dispatch::{NearestUnit, NewTask, Order, Outcome, Place, Step, Task, TaskEdit, What},
 };
 use serde::Deserialize;
 use std::sync::Arc;

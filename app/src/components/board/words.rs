@@ -1,0 +1,171 @@
+//! Incidents and orders in words.
+
+use crate::format::{coordinates, kind, span, whole};
+use sentinel_model::{
+    Scope, Task, Time,
+    dispatch::{
+        Assignment, AssignmentState, EntryKind, Outcome, Place, Priority, TaskField, TaskState, What,
+    },
+};
+
+/// `Accident`; of an order whom it is for.
+pub fn title(task: &Task) -> String {
+    match &task.what {
+        What::Incident(incident) => kind(&incident.kind),
+        What::Order(order) => order.customer.clone().unwrap_or_else(|| format!("Order {}", task.id)),
+    }
+}
+
+/// `High priority accident`
+pub fn brief(task: &Task) -> String {
+    match &task.what {
+        What::Incident(incident) if incident.priority == Priority::Normal => kind(&incident.kind),
+        What::Incident(incident) => {
+            format!("{} priority {}", priority(incident.priority), incident.kind.replace('_', " "))
+        }
+        What::Order(_) => format!("order {}", task.id),
+    }
+}
+
+pub fn priority(priority: Priority) -> &'static str {
+    match priority {
+        Priority::High => "High",
+        Priority::Normal => "Normal",
+        Priority::Low => "Low",
+    }
+}
+
+pub fn state(task: &Task) -> &'static str {
+    match (task.state, task.outcome) {
+        (TaskState::Open, _) => "Nobody sent",
+        (TaskState::Assigned, _) => "On the way",
+        (TaskState::OnScene, _) => "On scene",
+        (TaskState::Closed, Some(Outcome::Cancelled)) => "Cancelled",
+        (TaskState::Closed, _) => "Closed",
+    }
+}
+
+pub fn state_word(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Open => "Nobody sent",
+        TaskState::Assigned => "On the way",
+        TaskState::OnScene => "On scene",
+        TaskState::Closed => "Closed",
+    }
+}
+
+pub fn step(state: AssignmentState) -> &'static str {
+    match state {
+        AssignmentState::Dispatched => "Sent",
+        AssignmentState::Accepted => "Accepted",
+        AssignmentState::EnRoute => "En route",
+        AssignmentState::OnScene => "On scene",
+        AssignmentState::Cleared => "Cleared",
+        AssignmentState::Cancelled => "Stood down",
+    }
+}
+
+/// Its address, else its coordinates.
+pub fn place(place: &Place) -> String {
+    place.text.clone().unwrap_or_else(|| coordinates(place.latitude, place.longitude))
+}
+
+/// `4 min`; from an hour on `1 h 05 min`.
+pub fn eta(seconds: f64) -> String {
+    if seconds < 60.0 { format!("{} s", whole(seconds)) } else { span(ms(seconds)) }
+}
+
+fn ms(seconds: f64) -> i64 {
+    (seconds * 1_000.0).round() as i64
+}
+
+/// `14:02` of an age: minutes and seconds, then hours and minutes.
+pub fn age(ms: i64) -> String {
+    let s = (ms / 1_000).max(0);
+    if s < 3_600 { format!("{}:{:02} min", s / 60, s % 60) } else { span(ms) }
+}
+
+/// When a unit came into the state that it is in.
+pub fn since(held: &Assignment) -> Time {
+    let times = &held.times;
+    let at = match held.state {
+        AssignmentState::Dispatched => None,
+        AssignmentState::Accepted => times.accepted_at,
+        AssignmentState::EnRoute => times.en_route_at,
+        AssignmentState::OnScene => times.on_scene_at,
+        AssignmentState::Cleared | AssignmentState::Cancelled => times.ended_at,
+    };
+    at.unwrap_or(times.dispatched_at)
+}
+
+/// When a unit came into a state; none where it did not, or left it out.
+pub fn came_at(held: &Assignment, state: AssignmentState) -> Option<Time> {
+    let times = &held.times;
+    match state {
+        AssignmentState::Dispatched => Some(times.dispatched_at),
+        AssignmentState::Accepted => times.accepted_at,
+        AssignmentState::EnRoute => times.en_route_at,
+        AssignmentState::OnScene => times.on_scene_at,
+        AssignmentState::Cleared | AssignmentState::Cancelled => {
+            times.ended_at.filter(|_| held.state == state)
+        }
+    }
+}
+
+fn field(field: TaskField) -> &'static str {
+    match field {
+        TaskField::Kind => "the kind",
+        TaskField::Priority => "the priority",
+        TaskField::Customer => "the customer",
+        TaskField::Place => "the place",
+        TaskField::Notes => "the notes",
+    }
+}
+
+/// What happened, as a sentence without who and when.
+pub fn happened(step_of: &EntryKind, name: impl Fn(Scope) -> String) -> String {
+    match step_of {
+        EntryKind::Created(_) => "made it".into(),
+        EntryKind::Edited(edited) => {
+            let fields: Vec<&str> = edited.fields.iter().map(|f| field(*f)).collect();
+            format!("changed {}", fields.join(" and "))
+        }
+        EntryKind::Noted(noted) => noted.text.clone(),
+        EntryKind::Assigned(assigned) => format!("sent {}", assigned.unit_id),
+        EntryKind::Status(status) => match status.state {
+            AssignmentState::Dispatched => format!("{} is sent", status.unit_id),
+            AssignmentState::Accepted => format!("{} accepted", status.unit_id),
+            AssignmentState::EnRoute => format!("{} is en route", status.unit_id),
+            AssignmentState::OnScene => format!("{} is on scene", status.unit_id),
+            AssignmentState::Cleared => format!("{} is cleared", status.unit_id),
+            AssignmentState::Cancelled => format!("{} was stood down", status.unit_id),
+        },
+        EntryKind::HandedOver(over) => format!("handed it from {} to {}", name(over.from), name(over.to)),
+        EntryKind::Closed(closed) => match closed.outcome {
+            Outcome::Done => "closed it".into(),
+            Outcome::Cancelled => "cancelled it".into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::tasks::tests::task;
+
+    #[test]
+    fn a_task_is_called_by_its_kind_and_by_how_pressing_it_is() {
+        assert_eq!(title(&task("a", Priority::High, 1)), "Accident");
+        assert_eq!(brief(&task("a", Priority::High, 1)), "High priority accident");
+        assert_eq!(brief(&task("a", Priority::Normal, 1)), "Accident");
+        assert_eq!(place(&task("a", Priority::Low, 1).place), "9.96000, 76.30000");
+    }
+
+    #[test]
+    fn times_to_arrive_and_ages_carry_their_units() {
+        assert_eq!(eta(41.6), "42 s");
+        assert_eq!(eta(214.0), "3 min");
+        assert_eq!(age(62_000), "1:02 min");
+        assert_eq!(age(3_900_000), "1 h 05 min");
+    }
+}

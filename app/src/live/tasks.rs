@@ -1,0 +1,496 @@
+//! Open incidents and orders of the scope on show, and the one that is open beside the map.
+//!
+//! A snapshot of the stream holds none: they are read when one comes, and kept current by
+//! events. Of two accounts of a task the one with the longer timeline is newer, so that it does
+//! not matter which comes first, the answer to what was done here or the event that tells of it.
+
+use super::{
+    alerts::Reading,
+    dispatch,
+    link::Link,
+    rest::{self, RestError},
+};
+use crate::{components::whole::effect, console::Console, prefs};
+use leptos::{prelude::*, task::spawn_local};
+use sentinel_model::{
+    Role, Scope, Task, TaskId, UnitId,
+    dispatch::{Assignment, Priority, TaskState, What},
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+/// What came of an account of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing new in it.
+    Old,
+    /// It was not known before.
+    New,
+    Changed,
+    /// It is open no more.
+    Ended,
+}
+
+/// The open ones, by id.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    open: BTreeMap<TaskId, Arc<Task>>,
+    ended: HashSet<TaskId>,
+    /// Heard of while a list is being read, which may be older.
+    heard: HashSet<TaskId>,
+}
+
+impl Tasks {
+    pub fn hear(&mut self, task: &Task) -> Heard {
+        self.heard.insert(task.id.clone());
+        let held = self.open.get(&task.id);
+        if self.ended.contains(&task.id) || held.is_some_and(|held| !is_newer(task, held)) {
+            return Heard::Old;
+        }
+        if task.is_closed() {
+            self.ended.insert(task.id.clone());
+            return if self.open.remove(&task.id).is_some() { Heard::Ended } else { Heard::Old };
+        }
+        match self.open.insert(task.id.clone(), Arc::new(task.clone())) {
+            Some(_) => Heard::Changed,
+            None => Heard::New,
+        }
+    }
+
+    /// A list is about to be asked for.
+    pub fn begin_list(&mut self) {
+        self.heard.clear();
+    }
+
+    /// Of a list that is not `whole` nobody knows what is missing.
+    pub fn take_list(&mut self, list: &[Task], whole: bool) {
+        let heard = std::mem::take(&mut self.heard);
+        let listed: HashSet<&TaskId> = list.iter().map(|task| &task.id).collect();
+        if whole {
+            self.open.retain(|id, _| listed.contains(id) || heard.contains(id));
+        }
+        for task in list {
+            self.hear(task);
+        }
+    }
+
+    /// Another scope comes on show.
+    pub fn forget(&mut self) {
+        self.open.clear();
+        self.heard.clear();
+    }
+
+    pub fn get(&self, id: &TaskId) -> Option<&Arc<Task>> {
+        self.open.get(id)
+    }
+
+    /// The most pressing first, of each priority the longest waiting.
+    pub fn all(&self) -> Vec<Arc<Task>> {
+        let mut all: Vec<Arc<Task>> = self.open.values().cloned().collect();
+        all.sort_by(|a, b| (priority(a), a.created_at, &a.id).cmp(&(priority(b), b.created_at, &b.id)));
+        all
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.open.values()
+    }
+
+    /// All of them, and those that no unit attends to.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.open.len(), self.open.values().filter(|task| task.state == TaskState::Open).count())
+    }
+
+    /// What a unit is on.
+    pub fn of_unit(&self, unit: &UnitId) -> Vec<Arc<Task>> {
+        self.open.values().filter(|task| task.is_active_for(unit)).cloned().collect()
+    }
+}
+
+pub fn is_newer(task: &Task, held: &Task) -> bool {
+    task.timeline.len() > held.timeline.len()
+}
+
+/// An order is like an incident of normal priority.
+pub fn priority(task: &Task) -> Priority {
+    match &task.what {
+        What::Incident(incident) => incident.priority,
+        What::Order(_) => Priority::Normal,
+    }
+}
+
+/// Which task, and under which address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRef {
+    pub is_order: bool,
+    pub id: TaskId,
+}
+
+impl TaskRef {
+    pub fn of(task: &Task) -> Self {
+        Self { is_order: task.is_order(), id: task.id.clone() }
+    }
+
+    pub fn word(&self) -> &'static str {
+        if self.is_order { "order" } else { "incident" }
+    }
+}
+
+/// A new incident that is being written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Draft {
+    /// Degrees.
+    pub place: Option<(f64, f64)>,
+    /// What it begins with.
+    pub kind: String,
+    pub notes: String,
+    pub is_high: bool,
+}
+
+#[derive(Clone, Copy)]
+pub struct Board {
+    pub tasks: StoredValue<Tasks>,
+    /// Grows when they are others.
+    pub beat: RwSignal<u32>,
+    pub reading: RwSignal<Reading>,
+    /// Open beside the map, as the address says.
+    pub chosen: Memo<Option<TaskRef>>,
+    /// That one as it was last heard of, closed ones too.
+    pub shown: RwSignal<Option<Arc<Task>>>,
+    /// Why it cannot be shown.
+    pub missing: RwSignal<Option<String>>,
+    /// The list is on show.
+    pub on: RwSignal<bool>,
+    pub draft: RwSignal<Option<Draft>>,
+    /// What a reader of the screen is told.
+    pub announced: RwSignal<String>,
+    /// A unit that was dropped on the one that is open, and cannot be sent just so.
+    pub refused: RwSignal<Option<UnitId>>,
+    /// Which scope they are of.
+    of: StoredValue<Option<Scope>>,
+}
+
+impl Board {
+    pub fn new(chosen: Memo<Option<TaskRef>>) -> Self {
+        Self {
+            tasks: StoredValue::default(),
+            beat: RwSignal::new(0),
+            reading: RwSignal::new(Reading::First),
+            chosen,
+            shown: RwSignal::new(None),
+            missing: RwSignal::new(None),
+            on: RwSignal::new(prefs::board_chosen()),
+            draft: RwSignal::new(None),
+            announced: RwSignal::default(),
+            refused: RwSignal::new(None),
+            of: StoredValue::default(),
+        }
+    }
+
+    /// Reads them, and again whenever they change.
+    pub fn with<T>(self, read: impl FnOnce(&Tasks) -> T) -> T {
+        self.beat.track();
+        self.tasks.with_value(read)
+    }
+
+    fn changed(self) {
+        self.beat.update(|n| *n = n.wrapping_add(1));
+    }
+}
+
+/// Whether something other than the map stands at its right.
+pub fn is_beside(board: Board) -> bool {
+    board.chosen.read().is_some() || board.draft.read().is_some()
+}
+
+pub fn come_alive(console: Console) {
+    let board = console.board;
+    effect(move || {
+        let Some(chosen) = board.chosen.get() else {
+            board.shown.set(None);
+            return;
+        };
+        if board.shown.read_untracked().as_ref().is_some_and(|task| task.id == chosen.id) {
+            return;
+        }
+        board.missing.set(None);
+        let held = board.tasks.with_value(|tasks| tasks.get(&chosen.id).cloned());
+        let is_held = held.is_some();
+        board.shown.set(held);
+        if !is_held {
+            console.read_task(chosen);
+        }
+    });
+}
+
+impl Console {
+    pub fn may_dispatch(self) -> bool {
+        self.viewer.with_value(|v| matches!(v.role, Role::Admin | Role::Commander | Role::Dispatcher))
+    }
+
+    /// Whether the viewer steers a task: sends units, changes and closes it.
+    pub fn may_steer(self, task: &Task) -> bool {
+        self.may_dispatch() && self.scopes.read().iter().any(|node| node.scope == task.scope)
+    }
+
+    /// Whether the viewer may say how far an assigned unit is.
+    pub fn may_step(self, task: &Task, assignment: &Assignment) -> bool {
+        let own = || self.scopes.read().iter().any(|node| node.scope == assignment.station);
+        self.may_steer(task) || (self.may_dispatch() || self.may_manage_patrols()) && own()
+    }
+
+    /// Whether the viewer works on it, and so may write about it.
+    pub fn may_note(self, task: &Task) -> bool {
+        self.may_steer(task) || task.assignments.iter().any(|held| self.may_step(task, held))
+    }
+
+    /// A task as the server says it is, by an event or by an answer.
+    pub fn hear_task(self, task: &Task) -> Heard {
+        let board = self.board;
+        let is_shown = board.shown.with_untracked(|shown| {
+            shown.as_ref().is_some_and(|held| held.id == task.id && is_newer(task, held))
+        });
+        if is_shown {
+            board.shown.set(Some(Arc::new(task.clone())));
+        }
+        let mut heard = Heard::Old;
+        board.tasks.update_value(|tasks| heard = tasks.hear(task));
+        if heard != Heard::Old {
+            board.changed();
+        }
+        heard
+    }
+
+    /// The same, told by the stream: what is new to the page is news to the person.
+    pub fn hear_of_task(self, task: &Task) {
+        let mine = self.viewer.with_value(|v| format!("user:{}", v.username));
+        if self.hear_task(task) == Heard::New && task.timeline.len() == 1 && task.created_by.by != mine {
+            let place = task.place.text.clone().unwrap_or_else(|| untrack(|| self.scope_name(task.scope)));
+            let words = format!("New: {}, {place}", crate::components::board::words::brief(task));
+            match self.board.on.get_untracked() {
+                true => self.board.announced.set(words),
+                false => self.tell(words),
+            }
+        }
+    }
+
+    /// Reads the open ones of the scope on show.
+    pub fn read_tasks(self) {
+        let (board, scope) = (self.board, self.scope.get_untracked());
+        if board.of.get_value() != Some(scope) {
+            board.of.set_value(Some(scope));
+            board.tasks.update_value(Tasks::forget);
+            board.reading.set(Reading::First);
+            board.changed();
+        }
+        board.tasks.update_value(Tasks::begin_list);
+        spawn_local(async move {
+            let answer = dispatch::open_tasks(scope).await;
+            if self.scope.get_untracked() != scope {
+                return;
+            }
+            match answer {
+                Ok((list, more)) => {
+                    board.tasks.update_value(|tasks| tasks.take_list(&list, !more));
+                    board.reading.set(Reading::Done { more });
+                    board.changed();
+                    self.refresh_shown();
+                }
+                Err(RestError::SignedOut) => self.link.set(Link::SignedOut),
+                Err(e) => board.reading.set(Reading::Failed(e.to_string())),
+            }
+        });
+    }
+
+    /// The one on show may have gone on, or ended, while nobody told.
+    fn refresh_shown(self) {
+        let board = self.board;
+        let Some(chosen) = board.chosen.get_untracked() else { return };
+        match board.tasks.with_value(|tasks| tasks.get(&chosen.id).cloned()) {
+            Some(task) => board.shown.update(|shown| {
+                if shown.as_ref().is_none_or(|held| held.id != task.id || is_newer(&task, held)) {
+                    *shown = Some(task);
+                }
+            }),
+            None => self.read_task(chosen),
+        }
+    }
+
+    /// Reads one task, for whoever has it open.
+    pub fn read_task(self, which: TaskRef) {
+        let board = self.board;
+        spawn_local(async move {
+            let answer = dispatch::task(&which).await;
+            if board.chosen.get_untracked().as_ref() != Some(&which) {
+                return;
+            }
+            match answer {
+                Ok(task) => {
+                    let held = board.shown.get_untracked().filter(|held| held.id == task.id);
+                    if held.is_none_or(|held| is_newer(&task, &held)) {
+                        board.shown.set(Some(Arc::new(task)));
+                    }
+                    board.missing.set(None);
+                }
+                Err(RestError::SignedOut) => self.link.set(Link::SignedOut),
+                Err(e) => board.missing.set(Some(e.to_string())),
+            }
+        });
+    }
+
+    /// What became of something that was done to a task here.
+    pub fn took_task(self, answer: Result<Task, RestError>) -> Result<Task, RestError> {
+        match &answer {
+            Ok(task) => {
+                self.hear_task(task);
+            }
+            Err(RestError::SignedOut) => self.link.set(Link::SignedOut),
+            Err(_) => {}
+        }
+        answer
+    }
+
+    /// A new incident is begun. Its place comes by a click on the map, or is given.
+    pub fn begin_incident(self, draft: Draft) {
+        if self.may_dispatch() {
+            self.alerts.drawer.set(false);
+            self.sheet.set(crate::console::Sheet::Map);
+            self.board.draft.set(Some(draft));
+        }
+    }
+
+    pub fn show_board(self, on: bool) {
+        self.board.on.set(on);
+        prefs::remember_board(on);
+    }
+}
+
+/// Has the list asked for again after a while, where it could not be read.
+pub fn try_again(console: Console) {
+    let again = RwSignal::new(0u32);
+    effect(move || {
+        let is_again = again.get() > 0;
+        if is_again {
+            console.read_tasks();
+        }
+    });
+    effect(move || {
+        if matches!(*console.board.reading.read(), Reading::Failed(_)) {
+            rest::ask_later(again);
+        }
+    });
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use sentinel_model::{
+        Time,
+        dispatch::{AssignmentState, By, Incident, NewAssignment, NewTask, Outcome, Place, Step},
+    };
+
+    pub fn task(id: &str, priority: Priority, at: i64) -> Task {
+        let new = NewTask {
+            what: What::Incident(Incident { kind: "accident".into(), priority }),
+            scope: Scope::station(5),
+            place: Place { latitude: 9.96, longitude: 76.3, text: None },
+            notes: String::new(),
+        };
+        Task::create(id.parse().expect("a good id"), new, &by(), Time(at)).expect("a good task")
+    }
+
+    fn by() -> By {
+        By { by: "user:d".into(), name: "D".into() }
+    }
+
+    fn after(task: &Task, step: Step) -> Task {
+        task.apply(step, &by(), Time(50)).expect("it takes the step")
+    }
+
+    fn noted(task: &Task) -> Task {
+        after(task, Step::Note { text: "more".into() })
+    }
+
+    fn closed(task: &Task) -> Task {
+        after(task, Step::Close { outcome: Outcome::Done, note: None })
+    }
+
+    fn sent(task: &Task, unit: &str) -> Task {
+        let assignment = NewAssignment {
+            id: format!("{}.1", task.id),
+            unit_id: unit.parse().expect("a good id"),
+            unit_name: unit.into(),
+            station: Scope::station(5),
+            patrol_id: None,
+            distance_m: None,
+            eta_s: None,
+        };
+        after(task, Step::Assign { assignment })
+    }
+
+    fn ids(tasks: &Tasks) -> Vec<String> {
+        tasks.all().iter().map(|task| task.id.to_string()).collect()
+    }
+
+    #[test]
+    fn the_pressing_stand_above_and_of_each_priority_those_that_wait_longest() {
+        let mut tasks = Tasks::default();
+        for made in [
+            task("late", Priority::High, 9),
+            task("low", Priority::Low, 1),
+            task("early", Priority::High, 2),
+            task("normal", Priority::Normal, 1),
+        ] {
+            assert_eq!(tasks.hear(&made), Heard::New);
+        }
+        assert_eq!(ids(&tasks), ["early", "late", "normal", "low"]);
+        assert_eq!(tasks.counts(), (4, 4));
+    }
+
+    #[test]
+    fn whichever_account_comes_first_the_longer_one_stays() {
+        let (first, mut tasks) = (task("a", Priority::Normal, 1), Tasks::default());
+        let second = sent(&first, "PC-1");
+        assert_eq!(tasks.hear(&second), Heard::New);
+        assert_eq!(tasks.hear(&first), Heard::Old);
+        assert_eq!(tasks.counts(), (1, 0));
+        assert_eq!(tasks.of_unit(&"PC-1".parse().expect("a good id")).len(), 1);
+        let on_scene = Step::Status { assignment: "a.1".into(), state: AssignmentState::OnScene };
+        assert_eq!(tasks.hear(&after(&second, on_scene)), Heard::Changed);
+    }
+
+    #[test]
+    fn what_has_ended_does_not_come_back_with_an_older_account_or_list() {
+        let (open, mut tasks) = (task("a", Priority::Normal, 1), Tasks::default());
+        tasks.hear(&open);
+        tasks.begin_list();
+        assert_eq!(tasks.hear(&closed(&open)), Heard::Ended);
+        tasks.take_list(std::slice::from_ref(&open), true);
+        assert_eq!(tasks.hear(&noted(&open)), Heard::Old);
+        assert!(ids(&tasks).is_empty());
+    }
+
+    #[test]
+    fn a_list_takes_away_what_ended_unheard_and_keeps_what_was_told_meanwhile() {
+        let mut tasks = Tasks::default();
+        tasks.hear(&task("gone", Priority::Normal, 1));
+        let kept = task("kept", Priority::Normal, 2);
+        tasks.hear(&kept);
+        tasks.begin_list();
+        tasks.hear(&task("told", Priority::Normal, 3));
+        tasks.hear(&noted(&kept));
+        tasks.take_list(&[kept.clone()], true);
+        assert_eq!(ids(&tasks), ["kept", "told"]);
+        assert_eq!(tasks.get(&kept.id).map(|held| held.timeline.len()), Some(2), "the newer account stays");
+    }
+
+    #[test]
+    fn of_a_list_that_is_cut_off_nobody_knows_what_is_missing() {
+        let mut tasks = Tasks::default();
+        tasks.hear(&task("old", Priority::Normal, 1));
+        tasks.begin_list();
+        tasks.take_list(&[task("new", Priority::Normal, 2)], false);
+        assert_eq!(ids(&tasks), ["old", "new"]);
+    }
+}
