@@ -274,5 +274,5 @@ impl Alerts {
 }
 
 fn event(at: Time, alert: Alert) -> Event {
-    Event::Alert(AlertEvent { offset: 0, at, alert })
+    Event::Alert(AlertEvent { offset: 0, at, alert: Box::new(alert) })
 }

@@ -132,7 +132,7 @@ pub struct StatusChanged {
 pub struct AlertEvent {
     pub offset: u64,
     pub at: Time,
-    pub alert: Alert,
+    pub alert: Box<Alert>,
 }
 
 /// An incident as it is from now on: told when it is made and at each step of it. One that has
@@ -441,7 +441,7 @@ mod tests {
                 patrol: PatrolId(7),
                 status: UnitStatus::Stale,
             })),
-            ServerFrame::Event(Event::Alert(AlertEvent { offset: 6, at: Time(7), alert: alert() })),
+            ServerFrame::Event(Event::Alert(AlertEvent { offset: 6, at: Time(7), alert: Box::new(alert()) })),
             ServerFrame::Event(Event::Fence(FenceEvent {
                 offset: 7,
                 at: Time(8),

@@ -41,7 +41,7 @@ mod tests {
     }
 
     fn written(alert: Alert) -> (Event, Vec<u8>) {
-        let event = Event::Alert(AlertEvent { offset: 3, at: Time(9), alert });
+        let event = Event::Alert(AlertEvent { offset: 3, at: Time(9), alert: Box::new(alert) });
         let bytes = postcard::to_allocvec(&event).expect("encodes");
         (event, bytes)
     }

@@ -54,7 +54,7 @@ async fn acknowledge(server: &Server, who: &str, id: &str, body: Value) -> Answe
 /// The next alert that is told.
 pub(crate) async fn told(socket: &mut Socket) -> Alert {
     let hears = |frame| match frame {
-        ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
+        ServerFrame::Event(Event::Alert(told)) => Some(*told.alert),
         _ => None,
     };
     socket.until("an alert", hears).await

@@ -116,7 +116,7 @@ async fn an_sos_is_told_though_its_position_is_hidden() {
     let path = format!("/?id={token}&lat=9.9&lon=76.2&timestamp={}&alarm=sos", at(5));
     assert_eq!(send(server.request(Method::GET, "", &path)).await.status, StatusCode::OK);
     let alert = |frame| match frame {
-        ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
+        ServerFrame::Event(Event::Alert(told)) => Some(*told.alert),
         _ => None,
     };
     assert_eq!(socket.until("an alert", alert).await.time, at(5));

@@ -103,7 +103,7 @@ async fn a_crossing_is_told_to_whoever_sees_the_unit_and_to_no_other(form: Form)
         server.fixes(token, &[north(now.plus_ms(10_000), 0.0)]).await;
     }
     let told = |frame| match frame {
-        ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
+        ServerFrame::Event(Event::Alert(told)) => Some(*told.alert),
         _ => None,
     };
     assert_eq!(zone3.until("an alert", told).await.unit_id, id("PC-1"), "the other's is not told");

@@ -205,6 +205,10 @@ async fn every_webhook_s_body_is_as_the_document_says() {
     let told = async |event: WebhookEvent| {
         eventually(event.as_str(), async || bodies().await.contains_key(event.as_str())).await;
     };
+    let incident = json!({"latitude": 9.9, "longitude": 76.2, "scope": "station:5", "kind": "accident"});
+    assert!(server.post(&admin, "/api/v1/incidents", incident).await.status.is_success());
+    let order = json!({"latitude": 9.9, "longitude": 76.2, "scope": "station:5", "customer": "Bakery"});
+    assert!(server.post(&admin, "/api/v1/orders", order).await.status.is_success());
     let ping = server.request(Method::POST, &admin, "/api/v1/webhooks/hook/test");
     assert!(send(ping).await.status.is_success());
     let mut calls = fix(at(0), 9.9, 76.2);
@@ -213,14 +217,16 @@ async fn every_webhook_s_body_is_as_the_document_says() {
     told(WebhookEvent::AlertSos).await;
     server.clock.turn(61);
     told(WebhookEvent::UnitStale).await;
-    server.clock.turn(300);
+    server.clock.turn(120);
+    told(WebhookEvent::AlertEscalated).await;
+    server.clock.turn(180);
     told(WebhookEvent::UnitOffline).await;
     server.fixes(&token, &[fix(server.clock.now(), 9.9, 76.2)]).await;
     told(WebhookEvent::UnitAvailable).await;
     let patrol = server.sentinel.directory.unit(&id("PC-1")).expect("there").patrol.expect("on patrol");
     server.end_patrol(patrol.id).await;
     let bodies = bodies().await;
-    assert!(bodies.len() >= 7, "{:?}", bodies.keys());
+    assert!(bodies.len() >= 10, "{:?}", bodies.keys());
     for (event, body) in &bodies {
         let place = format!("/webhooks/{event}/post/requestBody/content/application~1json/schema");
         document.holds(&place, body);

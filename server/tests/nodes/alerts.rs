@@ -30,7 +30,7 @@ async fn what_one_node_raises_another_acknowledges_and_all_see_both(town: Town) 
         assert_eq!(send_until_heard(node.request(Method::GET, "", &path)).await.status, StatusCode::OK);
     }
     let told = |frame| match frame {
-        ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
+        ServerFrame::Event(Event::Alert(told)) => Some(*told.alert),
         _ => None,
     };
     for socket in &mut watching {

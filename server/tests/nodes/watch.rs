@@ -78,7 +78,7 @@ async fn each_crossing_is_told_once_while_workers_come_and_go(mut town: Town) {
     let mut heard = Told::new();
     while heard.len() < expected.len() {
         let alert = watching.until("an alert", |frame| match frame {
-            ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
+            ServerFrame::Event(Event::Alert(told)) => Some(*told.alert),
             _ => None,
         });
         let alert = alert.await;

@@ -21,6 +21,7 @@ use axum::{
 };
 use sentinel_model::{
     ErrorBody,
+    dispatch::Task,
     live::{ClientFrame, ServerFrame},
 };
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use utoipa::{
     },
 };
 use utoipa_axum::router::OpenApiRouter;
-use webhooks::{AlertTold, PatrolTold, PingTold, StatusTold, WebhookBody};
+use webhooks::{AlertTold, EscalationTold, PatrolTold, PingTold, StatusTold, WebhookBody};
 
 /// What stands once in the document; the addresses are added by the routers.
 #[derive(OpenApi)]
@@ -43,7 +44,7 @@ use webhooks::{AlertTold, PatrolTold, PingTold, StatusTold, WebhookBody};
     paths(positions::post_position_as_query),
     components(schemas(
         ErrorBody, ServerFrame, ClientFrame, StreamClose, WebhookBody<PatrolTold>, WebhookBody<StatusTold>,
-        WebhookBody<AlertTold>, WebhookBody<PingTold>,
+        WebhookBody<AlertTold>, WebhookBody<EscalationTold>, WebhookBody<PingTold>, WebhookBody<Task>,
     )),
     tags(
         (name = "Positions", description = "Positions in, from devices and from other systems."),

@@ -2,7 +2,12 @@
 
 #![expect(dead_code, reason = "described, not built")]
 
-use sentinel_model::{PatrolId, Scope, Time, UnitId, UnitStatus, webhook::WebhookEvent};
+use sentinel_model::{
+    PatrolId, Scope, Time, UnitId, UnitStatus,
+    alerts::AlertKind,
+    dispatch::{By, Incident, NewTask, Order, Place, Priority, Task, What},
+    webhook::WebhookEvent,
+};
 use serde_json::{Value, json};
 use utoipa::{
     ToSchema,
@@ -64,6 +69,15 @@ pub struct AlertTold {
     fence_id: Option<String>,
     /// The device's clock.
     time: Time,
+}
+
+/// Nobody has taken an alert in time, and it has gone up a level.
+#[derive(serde::Serialize, ToSchema)]
+pub struct EscalationTold {
+    #[serde(flatten)]
+    of: AlertTold,
+    kind: AlertKind,
+    escalated_to: Scope,
 }
 
 /// Which unit, and where in the hierarchy it was then.
@@ -167,6 +181,21 @@ fn told(event: WebhookEvent) -> (&'static str, &'static str, Value) {
             let data = json!({ "webhook_id": "5f1c9e0a7b3d2468", "scope": "zone:3" });
             ("PingTold", "Somebody tries the endpoint.", data)
         }
+        WebhookEvent::IncidentChanged => {
+            let what = What::Incident(Incident { kind: "accident".into(), priority: Priority::High });
+            ("Task", "An incident was made or changed: all of it, as it is then.", task("inc-17", what))
+        }
+        WebhookEvent::OrderChanged => {
+            let what = What::Order(Order { customer: Some("Marine Drive Bakery".into()), pickup: None });
+            ("Task", "An order was made or changed: all of it, as it is then.", task("A-7731", what))
+        }
+        WebhookEvent::AlertEscalated => {
+            let data = of_unit(json!({
+                "alert_id": "5f1c9e0a7b3d2468", "latitude": 9.9624, "longitude": 76.2995, "time": began,
+                "kind": "sos", "escalated_to": "division:2",
+            }));
+            ("EscalationTold", "Nobody has taken an alert in time, and it goes up a level.", data)
+        }
         // What is left are alerts.
         _ => {
             let data = of_unit(json!({
@@ -187,4 +216,12 @@ fn told(event: WebhookEvent) -> (&'static str, &'static str, Value) {
             ("AlertTold", summary, data)
         }
     }
+}
+
+fn task(id: &str, what: What) -> Value {
+    let place = Place { latitude: 9.9624, longitude: 76.2995, text: Some("Kadavanthra junction".into()) };
+    let new = NewTask { what, scope: Scope::station(5), place, notes: String::new() };
+    let by = By { by: "user:dispatcher".into(), name: "Control room".into() };
+    let task = Task::create(id.parse().expect("letters and digits"), new, &by, Time(1_795_226_400_000));
+    json!(task.expect("it is within its limits"))
 }

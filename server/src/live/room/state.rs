@@ -244,7 +244,7 @@ impl State {
                 if self.alerts.len() == ALERTS_TOLD {
                     self.alerts.pop_front();
                 }
-                self.alerts.push_back(Arc::new(alert.clone()));
+                self.alerts.push_back(Arc::new((**alert).clone()));
             }
             // Whoever begins anew asks for the list of them.
             Event::Incident(_) | Event::Order(_) | Event::Fence(_) => {}

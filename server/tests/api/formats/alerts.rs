@@ -23,7 +23,7 @@ async fn call(scene: &Scene, path: &str) {
 /// The next alert that a socket hears.
 pub(super) async fn alert(socket: &mut Socket) -> Alert {
     let hears = |frame| match frame {
-        ServerFrame::Event(Event::Alert(told)) => Some(told.alert),
+        ServerFrame::Event(Event::Alert(told)) => Some(*told.alert),
         _ => None,
     };
     socket.until("an alert", hears).await
