@@ -327,6 +327,10 @@ impl Console {
             }
             match answer {
                 Ok(task) => {
+                    if board.shown.with_untracked(Option::is_none) {
+                        // A link opened it: nobody has looked there yet.
+                        self.fly_to_task(&task);
+                    }
                     let held = board.shown.get_untracked().filter(|held| held.id == task.id);
                     if held.is_none_or(|held| is_newer(&task, &held)) {
                         board.shown.set(Some(Arc::new(task)));

@@ -66,7 +66,7 @@ fn unit(on_show: OnShow, held: Assignment, steers: bool) -> AnyView {
     let read_only =
         (!ended && !may).then(|| view! { <span class="assigned-end">{words::step(held.state)}</span> });
     view! {
-        <li class="assigned-unit" class:ended=ended>
+        <li class="assigned-unit" class:is-past=ended>
             <p class="assigned-head">
                 <button
                     type="button"
