@@ -484,7 +484,7 @@ pub mod tests {
         tasks.begin_list();
         tasks.hear(&task("told", Priority::Normal, 3));
         tasks.hear(&noted(&kept));
-        tasks.take_list(&[kept.clone()], true);
+        tasks.take_list(std::slice::from_ref(&kept), true);
         assert_eq!(ids(&tasks), ["kept", "told"]);
         assert_eq!(tasks.get(&kept.id).map(|held| held.timeline.len()), Some(2), "the newer account stays");
     }
