@@ -314,6 +314,11 @@ impl Console {
     /// Opens a task that was chosen beside the map, and brings its place in sight.
     pub fn look_at_task(self, task: &Task) {
         self.open_task(&TaskRef::of(task));
+        self.fly_to_task(task);
+    }
+
+    /// Brings the place of a task in sight.
+    pub fn fly_to_task(self, task: &Task) {
         with_map(|m| m.fly_to(task.place.latitude, task.place.longitude, TASK_ZOOM));
     }
 

@@ -327,6 +327,10 @@ impl Console {
             }
             match answer {
                 Ok(task) => {
+                    if board.shown.with_untracked(Option::is_none) {
+                        // A link opened it: nobody has looked there yet.
+                        self.fly_to_task(&task);
+                    }
                     let held = board.shown.get_untracked().filter(|held| held.id == task.id);
                     if held.is_none_or(|held| is_newer(&task, &held)) {
                         board.shown.set(Some(Arc::new(task)));
@@ -480,7 +484,7 @@ pub mod tests {
         tasks.begin_list();
         tasks.hear(&task("told", Priority::Normal, 3));
         tasks.hear(&noted(&kept));
-        tasks.take_list(&[kept.clone()], true);
+        tasks.take_list(std::slice::from_ref(&kept), true);
         assert_eq!(ids(&tasks), ["kept", "told"]);
         assert_eq!(tasks.get(&kept.id).map(|held| held.timeline.len()), Some(2), "the newer account stays");
     }

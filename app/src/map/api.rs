@@ -164,7 +164,7 @@ impl LiveMap {
     pub fn set_pins(&self, pins: Vec<Pin>) {
         self.change(|state| {
             state.pins.put(pins, &mut state.layers);
-            state.urgent = true;
+            state.settle();
         });
     }
 

@@ -5,6 +5,7 @@ use super::{
     cluster::{self, Cluster},
     labels::{Layout, Side, Wish},
     palette::Palette,
+    pins::HEAD_PX,
     project::{View, World},
     scene::{Layers, Mark, MarkKind, Motion, Sprite},
     slot::Slot,
@@ -86,6 +87,10 @@ impl Words {
         for cluster in clusters {
             let (x, y) = view.to_px(cluster.place);
             layout.block(x + MARGIN, y + MARGIN, cluster::radius(cluster.count));
+        }
+        for pin in &layers.pins {
+            let (x, y) = view.to_px(pin.motion.to);
+            layout.block(x + MARGIN, y - HEAD_PX + MARGIN, 12.0);
         }
         self.lay_names(layers, &mut layout, atlas, palette, view);
         self.lay_trail_ends(layers);

@@ -48,7 +48,7 @@ fn unit(on_show: OnShow, held: Assignment, steers: bool) -> AnyView {
     let console = Console::of_page();
     let id = held.unit_id.clone();
     let at = words::since(&held);
-    let name = (held.unit_name != id.as_str()).then(|| held.unit_name.clone()).unwrap_or_default();
+    let name = if held.unit_name == id.as_str() { String::new() } else { held.unit_name.clone() };
     let may =
         held.is_active() && on_show.now().is_some_and(|task| untrack(|| console.may_step(&task, &held)));
     let link = id.clone();
@@ -66,7 +66,7 @@ fn unit(on_show: OnShow, held: Assignment, steers: bool) -> AnyView {
     let read_only =
         (!ended && !may).then(|| view! { <span class="assigned-end">{words::step(held.state)}</span> });
     view! {
-        <li class="assigned-unit" class:ended=ended>
+        <li class="assigned-unit" class:is-past=ended>
             <p class="assigned-head">
                 <button
                     type="button"

@@ -128,10 +128,13 @@ pub fn task_card(which: TaskRef) -> AnyView {
         move || task.read().as_ref().map_or_else(|| id.to_string(), |task| words::title(task))
     };
     let under = {
-        let which = which.clone();
+        let id = which.id.clone();
         move || {
-            let place = task.read().as_ref().map(|task| console.scope_name(task.scope)).unwrap_or_default();
-            if which.id.as_str() == place { place } else { format!("{} · {place}", which.id) }
+            let task = task.read();
+            let Some(task) = task.as_ref() else { return id.to_string() };
+            let priority = (!task.is_order()).then(|| words::priority(priority(task)));
+            let place = console.scope_name(task.scope);
+            [Some(id.as_str()), priority, Some(&place)].into_iter().flatten().collect::<Vec<_>>().join(" · ")
         }
     };
     let mark = on_show.of(|task| priority_class(priority(task)));

@@ -61,7 +61,6 @@ fn priorities(on_show: OnShow, steers: Signal<bool>) -> AnyView {
                 type="button"
                 class="segment"
                 aria-pressed=move || (now() == Some(priority)).to_string()
-                disabled=move || !steers.get()
                 on:click=move |_| {
                     let which = which.clone();
                     if now() != Some(priority) {
@@ -75,7 +74,7 @@ fn priorities(on_show: OnShow, steers: Signal<bool>) -> AnyView {
         }
     };
     view! {
-        <div class="segments" role="group" aria-label="Priority" hidden=move || now().is_none()>
+        <div class="segments" role="group" aria-label="Priority" hidden=move || now().is_none() || !steers.get()>
             {Priority::ALL.map(one).collect_view()}
         </div>
     }

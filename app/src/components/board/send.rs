@@ -10,7 +10,7 @@ use crate::{
 };
 use leptos::{prelude::*, task::spawn_local};
 use sentinel_model::{Task, UnitId, dispatch::AssignmentState};
-use std::future::Future;
+use std::{future::Future, pin::Pin};
 
 /// Why something was not done, and what can be done about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,11 @@ pub enum Remedy {
     /// The unit is off duty: start its patrol, then send it.
     StartPatrol { unit: UnitId, instead_of: Option<String> },
 }
+
+/// Of one type each, so that the page carries once what is done with them.
+type Doing = Pin<Box<dyn Future<Output = Result<Task, RestError>>>>;
+type Then = Box<dyn FnOnce(&Task)>;
+type Remedying = Box<dyn FnOnce(&str) -> Option<Remedy>>;
 
 #[derive(Clone, Copy)]
 pub struct Sending {
@@ -61,9 +66,9 @@ impl Sending {
         let console = self.console;
         self.busy.set(true);
         self.problem.set(None);
-        let then: Box<dyn FnOnce(&Task)> = Box::new(then);
-        let remedy: Box<dyn FnOnce(&str) -> Option<Remedy>> = Box::new(remedy);
-        let what: std::pin::Pin<Box<dyn Future<Output = Result<Task, RestError>>>> = Box::pin(what);
+        let then: Then = Box::new(then);
+        let remedy: Remedying = Box::new(remedy);
+        let what: Doing = Box::pin(what);
         spawn_local(async move {
             let answer = console.took_task(what.await);
             // What it was done in may be closed by now.
