@@ -214,8 +214,8 @@ impl Storing {
         let all = looked.iter().all(Option::is_some);
         self.done(&looked.into_iter().flatten().flatten().collect::<Vec<_>>()).await;
         // What a worker that stops has not looked at comes before what is in later batches.
-        if all || !self.stop.is_cancelled() {
-            turn.map(Turn::ends);
+        if let Some(turn) = turn.filter(|_| all || !self.stop.is_cancelled()) {
+            turn.ends();
         }
     }
 
@@ -234,9 +234,7 @@ impl Storing {
                 () = tokio::time::sleep(backoff(tries)) => {}
                 () = self.stop.cancelled() => return None,
             }
-            if still_held(&posted.entries).next().is_none() {
-                return None;
-            }
+            still_held(&posted.entries).next()?;
         }
         Some(posted.entries)
     }
