@@ -158,7 +158,7 @@ test.describe('without JavaScript:', () => {
     await expect(page.locator('#eta')).toContainText('min');
     await expect(page.locator('#far')).toContainText('km away');
     await expect(step(page)).toContainText('On the way');
-    await expect(page.getByText('renews itself')).toBeVisible();
+    await expect(page.locator('noscript p', { hasText: 'renews itself' })).toBeVisible();
     await expect(page.locator('meta[http-equiv="refresh"]')).toHaveCount(1);
     await it.status('on_scene');
     await page.reload();

@@ -87,6 +87,7 @@ test.afterEach(async ({ api }) => {
 });
 
 test('from the call to the arrival: made on the map, the nearest sent by its number, each step seen', async ({ api, openAs, page }) => {
+  test.slow();
   const admin = await api('admin');
   const device = await unit(admin, 'E2E-CALL', [9.9634, 76.2996]);
   await openAs('dispatcher');
@@ -128,6 +129,8 @@ test('from the call to the arrival: made on the map, the nearest sent by its num
 });
 
 test('what one dispatcher does the other sees, and a unit that is taken can be sent all the same', async ({ api, browser, openAs, page, server }) => {
+  // Two browsers draw the map in software.
+  test.slow();
   const admin = await api('admin');
   await unit(admin, 'E2E-TWO');
   const first = await incident(admin, 'theft');
