@@ -311,6 +311,7 @@ for (const look of ['dark', 'light'] as const) {
   test.describe(`${look}:`, () => {
     test.use({ look });
     test('axe finds no serious fault with the board, an incident and the form', async ({ api, openAs, page }) => {
+      test.slow();
       const admin = await api('admin');
       await unit(admin, `E2E-AXE-${look}`);
       const { id } = await incident(admin, 'fire', { priority: 'high', notes: 'Smoke from the roof' });
