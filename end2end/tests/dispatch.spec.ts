@@ -65,11 +65,11 @@ async function openBoard(page: Page): Promise<Board> {
 
 const driving = new Set<ReturnType<typeof setInterval>>();
 
-/** A unit on patrol at a place, free, that is heard of until the test ends. */
+/** A unit on patrol that stands at a place, free, and is heard of until the test ends: it takes no step by itself. */
 async function unit(admin: Api, id: string, place: readonly [number, number] = THERE): Promise<Api> {
   const device = await admin.newUnit(id, 'station:5');
-  await device.postFix(id, ...place);
-  driving.add(setInterval(() => void device.postFix(id, ...place).catch(() => {}), 5_000));
+  await device.postFix(id, ...place, 0);
+  driving.add(setInterval(() => void device.postFix(id, ...place, 0).catch(() => {}), 5_000));
   return device;
 }
 
@@ -87,7 +87,6 @@ test.afterEach(async ({ api }) => {
 });
 
 test('from the call to the arrival: made on the map, the nearest sent by its number, each step seen', async ({ api, openAs, page }) => {
-  test.slow();
   const admin = await api('admin');
   const device = await unit(admin, 'E2E-CALL', [9.9634, 76.2996]);
   await openAs('dispatcher');
@@ -129,8 +128,6 @@ test('from the call to the arrival: made on the map, the nearest sent by its num
 });
 
 test('what one dispatcher does the other sees, and a unit that is taken can be sent all the same', async ({ api, browser, openAs, page, server }) => {
-  // Two browsers draw the map in software.
-  test.slow();
   const admin = await api('admin');
   await unit(admin, 'E2E-TWO');
   const first = await incident(admin, 'theft');
@@ -311,8 +308,7 @@ for (const look of ['dark', 'light'] as const) {
   test.describe(`${look}:`, () => {
     test.use({ look });
     test('axe finds no serious fault with the board, an incident and the form', async ({ api, openAs, page }) => {
-      test.slow();
-      const admin = await api('admin');
+          const admin = await api('admin');
       await unit(admin, `E2E-AXE-${look}`);
       const { id } = await incident(admin, 'fire', { priority: 'high', notes: 'Smoke from the roof' });
       await incident(admin, 'theft', { priority: 'low' });

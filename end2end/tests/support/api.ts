@@ -82,8 +82,8 @@ export class Api {
   }
 
   /** One fix, now, by whoever holds this token; the first one starts the unit's patrol. */
-  async postFix(unit_id: string, latitude: number, longitude: number): Promise<void> {
-    const location = { timestamp: new Date().toISOString(), coords: { latitude, longitude, speed: 8, heading: 90 } };
+  async postFix(unit_id: string, latitude: number, longitude: number, speed = 8): Promise<void> {
+    const location = { timestamp: new Date().toISOString(), coords: { latitude, longitude, speed, heading: 90 } };
     const answer = await this.call<{ accepted: number }>('POST', '/api/v1/locations', { unit_id, location });
     if (answer.accepted !== 1) throw new Error(`the fix was not accepted: ${JSON.stringify(answer)}`);
   }
