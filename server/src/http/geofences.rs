@@ -96,7 +96,7 @@ async fn make(
     .await
 }
 
-/// One fence.
+/// Reads one fence.
 #[utoipa::path(get, path = "/api/v1/geofences/{id}", operation_id = "read_geofence", tag = "Geofences",
     params(("id" = String, Path, description = "The fence's id", example = "fence-9f86d081884c7d65")),
     responses(
