@@ -49,7 +49,12 @@ pub fn listen(console: Console) {
                     console.show_board(on);
                     if on {
                         console.sheet.set(Sheet::Incidents);
-                        request_animation_frame(focus_list);
+                        request_animation_frame(move || {
+                            // Who has begun to write meanwhile goes on writing.
+                            if console.board.draft.with_untracked(Option::is_none) {
+                                focus_list();
+                            }
+                        });
                     }
                 }
                 "n" | "N" if console.board.draft.with_untracked(Option::is_none) => {

@@ -134,9 +134,15 @@ fn open_ones(typed: RwSignal<String>) -> AnyView {
     });
     // Who asked for the list before it was read is put where it begins.
     effect(move || {
-        let waits = || document().active_element().is_some_and(|e| e.id() == "board");
+        fn waits() -> bool {
+            document().active_element().is_some_and(|e| e.id() == "board")
+        }
         if matching.with(|all| !all.0.is_empty()) && waits() {
-            request_animation_frame(|| super::keys::focus(LIST_ID));
+            request_animation_frame(|| {
+                if waits() {
+                    super::keys::focus(LIST_ID);
+                }
+            });
         }
     });
     let more = move || matching.with(|all| all.0.len().saturating_sub(MOST));
