@@ -46,7 +46,7 @@ export class Console {
   }
 
   async isLive(): Promise<void> {
-    await expect(this.connection).toHaveText(/: Live/);
+    await expect(this.connection).toHaveText(/: Live/, { timeout: 60_000 });
   }
   async isAlive(): Promise<void> {
     await expect(this.connection).not.toHaveText(/: Connecting/);
