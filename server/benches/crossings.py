@@ -14,35 +14,11 @@ import threading
 import time
 import urllib.parse
 
+from webhooks import Api, make_station
+
 SENDERS = 8
 CROSSES_EVERY = 10
 STEP = 0.01  # degrees between fences; each has 200 m around its middle
-
-
-class Api:
-    """One connection, signed in."""
-
-    def __init__(self, url, token=None):
-        self.token = token
-        self.connection = http.client.HTTPConnection(urllib.parse.urlparse(url).netloc, timeout=60)
-
-    def call(self, method, path, body=None):
-        headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        self.connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = self.connection.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            sys.exit(f"{method} {path}: {answer.status} {text.decode()}")
-        return json.loads(text) if text else None
-
-
-def hierarchy(api):
-    parent = None
-    for level in ["district", "zone", "division", "station"]:
-        api.call("POST", "/api/v1/scopes", {"scope": f"{level}:1", "name": level, "parent": parent})
-        parent = f"{level}:1"
 
 
 def middle(fence, fences):
@@ -126,7 +102,7 @@ def main():
     fences, units, rate, seconds = map(int, sys.argv[3:7])
     api = Api(url)
     api.token = api.call("POST", "/api/v1/auth/login", {"username": "boss", "password": password})["token"]
-    hierarchy(api)
+    make_station(api)
     for fence in range(fences):
         latitude, longitude = middle(fence, fences)
         shape = {"type": "circle", "latitude": latitude, "longitude": longitude, "radius_m": 200}

@@ -16,5 +16,5 @@ until grep -q 'Sentinel is at' "$folder/told"; do
     kill -0 "$server" || exit 1
     sleep 0.1
 done
-python3 "$here/crossings.py" "$(sed -n 's/^Sentinel is at //p' "$folder/told")" 'a password for benches' \
+python3 -B "$here/crossings.py" "$(sed -n 's/^Sentinel is at //p' "$folder/told")" 'a password for benches' \
     "${2:-1000}" "${3:-200}" "${4:-500}" "${5:-20}"

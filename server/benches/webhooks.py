@@ -77,6 +77,11 @@ class Api:
         return json.loads(text) if text else None
 
 
+def make_station(api):
+    for scope, parent in (("zone:1", "district:1"), ("division:1", "zone:1"), ("station:1", "division:1")):
+        api.call("POST", "/api/v1/scopes", {"scope": scope, "name": "bench", "parent": parent})
+
+
 def shift(api, unit):
     patrol = api.call("POST", "/api/v1/patrols", {"unit_id": unit, "station": "station:1"})
     api.call("POST", f"/api/v1/patrols/{patrol['id']}/end")
@@ -124,8 +129,7 @@ def main():
     port = receive()
     api = Api(url)
     api.token = api.call("POST", "/api/v1/auth/login", {"username": "boss", "password": password})["token"]
-    for scope, parent in (("zone:1", "district:1"), ("division:1", "zone:1"), ("station:1", "division:1")):
-        api.call("POST", "/api/v1/scopes", {"scope": scope, "name": "bench", "parent": parent})
+    make_station(api)
     names = [f"BENCH-{n:04}" for n in range(units)]
     for name in names:
         api.call("POST", "/api/v1/units", {"id": name, "station": "station:1"})
@@ -153,4 +157,5 @@ def main():
           f" p50 {p50:.0f} ms, p99 {p99:.0f} ms, at most {waits[-1]:.0f} ms")
 
 
-main()
+if __name__ == "__main__":
+    main()
