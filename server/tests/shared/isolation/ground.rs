@@ -6,7 +6,8 @@
 //! one is not known: whether history has a fix already that is posted again.
 
 use crate::server::{Turned, eventually};
-use sentinel_server::state::Sentinel;
+use axum::Router;
+use sentinel_server::{http, state::Sentinel};
 use std::{
     future::Future,
     pin::Pin,
@@ -20,6 +21,8 @@ type Ending = Pin<Box<dyn Future<Output = ()>>>;
 
 pub struct Ground {
     nodes: Vec<Arc<Sentinel>>,
+    /// Of each node its own: to make one takes longer than most answers.
+    routers: Vec<Router>,
     turn: AtomicUsize,
     pub clock: Turned,
     has_archived: Box<dyn Fn() -> bool>,
@@ -35,13 +38,19 @@ impl Ground {
         end: impl FnOnce() -> Ending + 'static,
     ) -> Self {
         let (has_archived, end) = (Box::new(has_archived), Box::new(end));
-        Self { nodes, turn: AtomicUsize::new(0), clock, has_archived, end }
+        let routers = nodes.iter().cloned().map(http::router).collect();
+        Self { nodes, routers, turn: AtomicUsize::new(0), clock, has_archived, end }
     }
 
     /// The node whose turn it is.
     pub fn next(&self) -> &Arc<Sentinel> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         &self.nodes[turn % self.nodes.len()]
+    }
+
+    pub fn router(&self, node: &Arc<Sentinel>) -> Router {
+        let n = self.nodes.iter().position(|other| Arc::ptr_eq(other, node));
+        self.routers[n.expect("a node of this ground")].clone()
     }
 
     /// Whether a fix that history has is known to be a duplicate when it is posted again.
@@ -62,8 +71,8 @@ impl Ground {
     }
 
     pub async fn end(self) {
-        let Self { nodes, has_archived, end, .. } = self;
-        drop((nodes, has_archived));
+        let Self { nodes, routers, has_archived, end, .. } = self;
+        drop((nodes, routers, has_archived));
         end().await;
     }
 }

@@ -24,7 +24,6 @@ use sentinel_server::{
         Caller,
         secret::{self, Kind},
     },
-    http,
     live::{Encoding, Wanted},
     patrols::Started,
     ports::{Change, Home, KeyRecord, UnitRecord},
@@ -180,10 +179,8 @@ impl World {
             request = request.header(header::AUTHORIZATION, format!("Bearer {credential}"));
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let answer = http::router(node.clone())
-            .oneshot(request.body(body).expect("a request"))
-            .await
-            .expect("answers");
+        let request = request.body(body).expect("a request");
+        let answer = self.ground.router(node).oneshot(request).await.expect("answers");
         let status = answer.status();
         let bytes = axum::body::to_bytes(answer.into_body(), 1 << 24).await.expect("a body");
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
