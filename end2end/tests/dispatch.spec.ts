@@ -128,6 +128,25 @@ test('from the call to the arrival: made on the map, the nearest sent by its num
   await expect(board.section.getByRole('button', { name: /Gas leak/ })).toContainText('E2E-CALL');
 });
 
+test('a unit of the city is sent, drives there and is on scene by itself', async ({ api, openAs, page }) => {
+  // Some streets have to be driven, at the speed of a car.
+  test.setTimeout(420_000);
+  const admin = await api('admin');
+  const { id } = await incident(admin, 'road accident');
+  await openAs('dispatcher', `/?incident=${id}`);
+  const board = await openBoard(page);
+  await board.row('Road accident').click();
+  const nearest = board.near.getByRole('button', { name: /^Send PC-\d+, / }).first();
+  const unit = /PC-\d+/.exec((await nearest.getAttribute('aria-label')) ?? (await nearest.innerText()))?.[0] ?? '';
+  await nearest.click();
+  await expect(board.step(unit)).toContainText(/Accepted|En route|On scene/);
+  await expect(board.step(unit)).toContainText(/En route|On scene/, { timeout: 120_000 });
+  await expect(board.step(unit)).toContainText('On scene', { timeout: 240_000 });
+  await expect(board.drawer.getByRole('region', { name: 'What happened' })).toContainText(`${unit} is on scene`);
+  await board.on.getByRole('button', { name: /^Cleared/ }).click();
+  await expect(board.drawer).toContainText('Closed');
+});
+
 test('what one dispatcher does the other sees, and a unit that is taken can be sent all the same', async ({ api, browser, openAs, page, server }) => {
   const admin = await api('admin');
   await unit(admin, 'E2E-TWO');

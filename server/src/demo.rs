@@ -111,7 +111,8 @@ fn new_key(now: Time) -> (KeyRecord, String) {
         id: secret::random_id(),
         name: SIMULATOR_KEY.into(),
         scope: Scope::new(Level::District, kochi().district.id),
-        permissions: vec![Permission::Ingest, Permission::Read],
+        // Crews say how far they are.
+        permissions: vec![Permission::Ingest, Permission::Read, Permission::Dispatch],
         hash: minted.hash,
         created_at: now,
         expires_at: None,

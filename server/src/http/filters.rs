@@ -3,14 +3,10 @@
 use super::{
     answer::Answer,
     error::ApiError,
-    input::{BODY_MAX_BYTES, Body, to_its_end},
+    input::{BODY_MAX_BYTES, Body},
+    own_settings::{set, view},
 };
-use crate::{
-    audit,
-    auth::{Caller, Denied, Signed},
-    ports::Change,
-    state::Sentinel,
-};
+use crate::{auth::Signed, state::Sentinel};
 use axum::{
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
@@ -38,8 +34,8 @@ async fn read(
     Signed(caller): Signed,
     Path(scope): Path<String>,
 ) -> Result<Answer<ScopeFilters>, ApiError> {
-    let grant = caller.view(&state.directory, of(&scope)?)?;
-    Ok(Answer(in_force(&state, &caller, grant.scope())))
+    let (scope, filters) = view(&state, &caller, &scope)?;
+    Ok(Answer(ScopeFilters { scope, filters }))
 }
 
 /// Gives a scope filters of its own, in place of those it had or those above it.
@@ -57,9 +53,9 @@ async fn put(
     Path(scope): Path<String>,
     Body(filters): Body<Filters>,
 ) -> Result<Answer<ScopeFilters>, ApiError> {
-    let scope = of(&scope)?;
     filters.check().map_err(|error| ApiError::bad_request(error.to_string()))?;
-    set(state, caller, scope, Some(filters)).await.map(Answer)
+    let (scope, filters) = set(state, caller, &scope, Some(filters)).await?;
+    Ok(Answer(ScopeFilters { scope, filters }))
 }
 
 /// Takes a scope's own filters away: those above it hold again.
@@ -71,44 +67,6 @@ async fn remove(
     Signed(caller): Signed,
     Path(scope): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    set(state, caller, of(&scope)?, None).await?;
+    set::<Filters>(state, caller, &scope, None).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn set(
-    state: Arc<Sentinel>,
-    caller: Caller,
-    scope: Scope,
-    filters: Option<Filters>,
-) -> Result<ScopeFilters, ApiError> {
-    to_its_end(async move {
-        (state.directory)
-            .change(|| {
-                let before =
-                    state.directory.scope(scope).filter(|_| caller.may_manage(&state.directory, scope));
-                let mut after = (*before.ok_or(Denied::NotYours(scope))?).clone();
-                if after.filters == filters {
-                    return Ok((Vec::new(), ()));
-                }
-                after.filters = filters;
-                let action = if filters.is_some() { "filters_set" } else { "filters_removed" };
-                let told = audit::entry(&state.clock, &caller, action, scope, scope, None);
-                Ok::<_, ApiError>((vec![Change::PutScope(after), told], ()))
-            })
-            .await?;
-        tracing::info!(by = %caller, %scope, ?filters, "the filters of a scope were changed");
-        Ok(in_force(&state, &caller, scope))
-    })
-    .await
-}
-
-fn of(scope: &str) -> Result<Scope, ApiError> {
-    scope.parse().map_err(|error| ApiError::bad_request(format!("{error}")))
-}
-
-/// As the caller may know it: what stands above one's own scope is not named.
-fn in_force(state: &Sentinel, caller: &Caller, scope: Scope) -> ScopeFilters {
-    let (from, filters) = state.directory.filters(scope).unzip();
-    let scope = from.filter(|from| state.directory.scope_within(*from, caller.home_scope()));
-    ScopeFilters { scope, filters: filters.unwrap_or_default() }
 }

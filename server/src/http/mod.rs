@@ -32,6 +32,7 @@ pub mod login;
 pub mod openapi;
 pub mod ops;
 mod outlines;
+mod own_settings;
 mod pages;
 mod patrols;
 mod places;

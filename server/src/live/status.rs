@@ -6,7 +6,7 @@ use crate::{
     clock::Clock,
     directory::{ActivePatrol, Directory, UnitEntry},
     ports::{AlertRecord, EngineError, Positions, Rooms},
-    watch::{fences::Fences, watcher::rule_id},
+    watch::{fences::Fences, rule_id},
     webhooks::enqueue,
 };
 use sentinel_model::{

@@ -12,6 +12,8 @@
 
 pub mod crossing;
 pub mod fences;
+mod following;
+mod held;
 pub mod index;
 pub mod journey;
 pub mod limits;
@@ -22,6 +24,7 @@ mod oracle;
 mod properties;
 pub mod watcher;
 
+pub use held::rule_id;
 use sentinel_model::{Fix, Location, Time, fix::is_nowhere};
 use serde::{Deserialize, Serialize};
 

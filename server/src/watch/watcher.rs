@@ -13,20 +13,18 @@
 //! [`KEPT_EVERY`]. A unit that nothing concerns is not looked at, and nothing of it is remembered.
 
 use super::{
-    Sighting, crossing,
+    crossing,
     fences::Fences,
-    index::FenceIndex,
-    journey::{Goal, Journey, NEAR_M, Stage},
+    held::{Concern, Held, Raised, sighting},
+    journey::Journey,
     limits,
     memory::Memory,
 };
 use crate::{
     alerts::Alerts,
-    auth::secret::Hash,
     clock::Clock,
     directory::{Directory, UnitEntry},
     dispatch::Dispatch,
-    ingest::{filter, shown},
     ports::{AlertRecord, Archive, EngineError, Remembered, TimeRange, WatchMemory},
     redis::shard,
     wiring::is_away,
@@ -35,14 +33,7 @@ use crate::{
 use async_trait::async_trait;
 use dashmap::{DashMap, DashSet};
 use futures::TryStreamExt as _;
-use sentinel_model::{
-    Fix, Location, ScopePath, TaskId, Time, UnitId,
-    alert_rules::AlertRules,
-    alerts::{Alert, AlertKind, AlertPlace},
-    dispatch::{Assignment, AssignmentState},
-    filters::Filters,
-    geofence::Geofence,
-};
+use sentinel_model::{Fix, UnitId};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
@@ -56,12 +47,12 @@ const KEPT_AT_ONCE: usize = 500;
 const RAISED_AT_ONCE: usize = 100;
 
 pub struct Watcher {
-    clock: Clock,
-    directory: Arc<Directory>,
-    archive: Arc<dyn Archive>,
+    pub(super) clock: Clock,
+    pub(super) directory: Arc<Directory>,
+    pub(super) archive: Arc<dyn Archive>,
     memory: Arc<dyn WatchMemory>,
     alerts: Arc<Alerts>,
-    dispatch: Arc<Dispatch>,
+    pub(super) dispatch: Arc<Dispatch>,
     fences: Arc<Fences>,
     units: DashMap<UnitId, Arc<Mutex<Watched>>>,
     /// Units of which something is stored that was not looked at.
@@ -70,41 +61,11 @@ pub struct Watcher {
 
 /// A unit, while it is watched.
 #[derive(Default)]
-struct Watched {
+pub(super) struct Watched {
     /// Where fences or rules concern it.
     held: Option<Held>,
     /// By the ids of its active assignments.
-    journeys: HashMap<String, Journey>,
-}
-
-struct Held {
-    memory: Memory,
-    /// The last position that the filters of its scope let pass.
-    shown: Option<Location>,
-    is_kept: bool,
-}
-
-/// What there is to look for in the positions of a unit.
-struct Concern {
-    path: ScopePath,
-    index: Arc<FenceIndex>,
-    fences: bool,
-    rules: AlertRules,
-    filters: Option<Filters>,
-}
-
-impl Concern {
-    fn is_of_positions(&self) -> bool {
-        self.fences || limits::concern(&self.rules)
-    }
-}
-
-/// Something to raise an alert of.
-struct Raised {
-    id: String,
-    kind: AlertKind,
-    place: AlertPlace,
-    fence: Option<Arc<Geofence>>,
+    pub(super) journeys: HashMap<String, Journey>,
 }
 
 impl Watcher {
@@ -253,84 +214,6 @@ impl Watcher {
         self.alerts.tell(&ids.iter().filter_map(open).collect::<Vec<_>>()).await
     }
 
-    /// For tasks.
-    async fn follow(
-        &self,
-        unit: &UnitEntry,
-        watched: &mut Watched,
-        fixes: &[&Fix],
-    ) -> Result<(), EngineError> {
-        let id = &unit.record.id;
-        let tasks = self.directory.tasks_of(id);
-        let sent = tasks.iter().flat_map(|record| {
-            let active = record.task.active().filter(|assignment| assignment.unit_id == *id);
-            active.map(move |assignment| (record, assignment))
-        });
-        let sent: Vec<_> = sent.collect();
-        watched.journeys.retain(|journey, _| sent.iter().any(|(_, assignment)| assignment.id == *journey));
-        for (record, assignment) in sent {
-            let place = &record.task.place;
-            let goal = Goal { latitude: place.latitude, longitude: place.longitude, near_m: NEAR_M };
-            let mut stages = Vec::new();
-            match watched.journeys.get_mut(&assignment.id) {
-                Some(journey) => {
-                    journey.is_told(stage(assignment.state));
-                    let steps =
-                        fixes.iter().map(|fix| sighting(fix)).filter_map(|at| journey.told(&at, &goal));
-                    stages.extend(steps);
-                }
-                None => {
-                    let journey = self.begin(id, assignment, &goal, &mut stages).await?;
-                    watched.journeys.insert(assignment.id.clone(), journey);
-                }
-            }
-            for (stage, at) in stages {
-                self.tell_stage(&record.task.id, assignment, stage, at).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// From where the unit was when it was sent, by all that it has posted since.
-    async fn begin(
-        &self,
-        unit: &UnitId,
-        assignment: &Assignment,
-        goal: &Goal,
-        stages: &mut Vec<(Stage, Time)>,
-    ) -> Result<Journey, EngineError> {
-        let since = assignment.times.dispatched_at;
-        let last = self.archive.last_before(std::slice::from_ref(unit), since).await?.pop();
-        let mut journey = Journey::begin(last.map(|(_, fix)| sighting(&fix)).as_ref());
-        journey.is_told(stage(assignment.state));
-        let mut way = self.archive.whole(unit, TimeRange { from: since.plus_ms(1), to: TimeRange::ALL.to });
-        while let Some(fixes) = way.try_next().await? {
-            stages.extend(fixes.iter().filter_map(|fix| journey.told(&sighting(fix), goal)));
-        }
-        Ok(journey)
-    }
-
-    async fn tell_stage(
-        &self,
-        task: &TaskId,
-        assignment: &Assignment,
-        stage: Stage,
-        at: Time,
-    ) -> Result<(), EngineError> {
-        let state = match stage {
-            Stage::Assigned => return Ok(()),
-            Stage::EnRoute => AssignmentState::EnRoute,
-            Stage::OnScene => AssignmentState::OnScene,
-        };
-        let at = at.min(self.clock.now());
-        match self.dispatch.seen(task, &assignment.id, state, at).await {
-            Ok(()) => Ok(()),
-            Err(crate::dispatch::DispatchError::Engine(error)) => Err(error),
-            // Somebody has ended it meanwhile.
-            Err(_) => Ok(()),
-        }
-    }
-
     /// Keeps what is remembered and not kept yet, and looks again at what could not be raised.
     pub async fn keep(&self) -> Result<(), EngineError> {
         self.look_again().await?;
@@ -401,80 +284,5 @@ impl Looks for Watcher {
             }
             Ok(()) => Ok(()),
         }
-    }
-}
-
-impl Held {
-    fn step(&mut self, unit: &UnitId, fix: &Fix, concern: &Concern, raised: &mut Vec<Raised>) {
-        if concern.filters.is_some_and(|filters| self.is_hidden(unit, fix, &filters)) {
-            return;
-        }
-        let (at, crossings) = (sighting(fix), &mut self.memory.crossings);
-        let before = crossings.seen_until();
-        for crossing in crossings.step(&at, &concern.index, &concern.path) {
-            // What was before a fence was drawn has not crossed it.
-            if fix.received_at >= crossing.fence.updated_at {
-                let (id, kind) = (crossing.alert_id(unit), crossing.kind.into());
-                raised.push(Raised { id, kind, place: crossing.at, fence: Some(crossing.fence) });
-            }
-        }
-        if crossings.seen_until() == before {
-            return;
-        }
-        self.is_kept = false;
-        for (kind, place) in self.memory.limits.step(&at, &concern.rules) {
-            raised.push(Raised { id: rule_id(unit, kind, place.time), kind, place, fence: None });
-        }
-    }
-
-    /// Whether the filters of the unit's scope keep a position from being shown.
-    fn is_hidden(&mut self, unit: &UnitId, fix: &Fix, filters: &Filters) -> bool {
-        let position = shown(unit.clone(), fix);
-        match &self.shown {
-            Some(shown) if position.time <= shown.time => return false,
-            Some(shown) if filter::is_hidden(filters, shown, &position, fix) => return true,
-            _ => self.shown = Some(position),
-        }
-        false
-    }
-}
-
-impl Raised {
-    fn record(&self, unit: &UnitEntry, now: Time) -> AlertRecord {
-        let path = unit.path();
-        let alert = Alert {
-            id: self.id.clone(),
-            kind: self.kind,
-            unit_id: unit.record.id.clone(),
-            unit_name: unit.record.name.clone(),
-            patrol_id: unit.patrol.map(|patrol| patrol.id),
-            station: path.station(),
-            at: now,
-            time: self.place.time,
-            place: Some(self.place),
-            fence: self.fence.as_ref().map(|fence| fence.name.clone()),
-            fence_id: self.fence.as_ref().map(|fence| fence.id.clone()),
-            acknowledged: None,
-            escalated: Vec::new(),
-        };
-        AlertRecord { alert, path }
-    }
-}
-
-/// The id of an alert of a scope's rules: the same however often the same is found.
-pub fn rule_id(unit: &UnitId, kind: AlertKind, time: Time) -> String {
-    Hash::of(&format!("rule {unit} {} {}", time.ms(), kind.as_str())).as_str()[..24].to_owned()
-}
-
-/// A fix as it is shown.
-fn sighting(fix: &Fix) -> Sighting {
-    Sighting::of_fix(fix, crate::ingest::shown_at(fix))
-}
-
-fn stage(state: AssignmentState) -> Stage {
-    match state {
-        AssignmentState::EnRoute => Stage::EnRoute,
-        AssignmentState::OnScene => Stage::OnScene,
-        _ => Stage::Assigned,
     }
 }

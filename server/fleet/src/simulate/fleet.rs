@@ -8,6 +8,7 @@
 
 use super::{
     SimulateArgs,
+    duties::{self, Duties},
     outbox::{Outbox, Post, Record},
     roster::Driver,
 };
@@ -43,6 +44,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 struct Member {
     driver: Driver,
+    /// The assignment that it drives to or attends to.
+    duty: Option<String>,
     outbox: Outbox,
     moved_at: Instant,
     was_moving: bool,
@@ -90,6 +93,7 @@ impl Fleet {
             .map(|driver| Member {
                 last_time: driver.newest.unwrap_or_default(),
                 driver,
+                duty: None,
                 outbox: Outbox::new(args.interval),
                 moved_at: now,
                 was_moving: false,
@@ -114,6 +118,7 @@ impl Fleet {
     }
 
     pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut duties = duties::read(self.api.clone(), shutdown.clone());
         while !shutdown.is_cancelled() {
             self.dispatch();
             let next_due =
@@ -124,11 +129,34 @@ impl Fleet {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 Some(answer) = self.under_way.next() => self.take(answer)?,
+                Some(duties) = duties.recv() => self.send_out(&duties),
                 () = tokio::time::sleep_until(wake) => self.tick(),
             }
         }
         self.finish().await;
         Ok(())
+    }
+
+    /// Units drive to where they are sent, and say how far they are.
+    fn send_out(&mut self, duties: &Duties) {
+        let now = clock::now();
+        for member in &mut self.members {
+            let mover = &mut member.driver.mover;
+            let Some(duty) = duties.get(&member.driver.id) else {
+                if member.duty.take().is_some() {
+                    mover.dismiss();
+                }
+                continue;
+            };
+            let id = &duty.assignment.id;
+            if member.duty.as_ref() != Some(id) {
+                mover.attend(duty.place(), duties::LONGEST_S);
+                member.duty = Some(id.clone());
+            }
+            if let Some(state) = duty.says(mover.there_for_s(), now) {
+                duties::tell(self.api.clone(), id.clone(), state);
+            }
+        }
     }
 
     /// Moves the units that are due and notes where they are.

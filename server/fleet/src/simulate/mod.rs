@@ -3,11 +3,13 @@
 //! - [`mover`]: one unit's driving, the same for the same seed
 //! - [`track`]: the line it follows, with rounded corners and braking distances
 //! - [`outbox`]: what a unit has not had answered yet, up to an hour of it
+//! - [`duties`]: where the server has sent units, and what their crews say
 //! - [`fleet`]: all units against the clock and the server
 //!
 //! An outage loses nothing that is younger than an hour: fixes wait, and go as batches
 //! once the server answers again. Stopping waits for the answers that are under way.
 
+mod duties;
 mod fleet;
 pub mod mover;
 mod outbox;
@@ -19,7 +21,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Drives made-up units through the demo city and posts their positions, as phones in
-/// cars would. Stop it with Ctrl-C; started again, units go on from where they were.
+/// cars would; a unit that is assigned to an incident or order drives there. Stop it with Ctrl-C; started again, units go on from where they were.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SimulateArgs {
     #[command(flatten)]

@@ -108,8 +108,29 @@ impl Mover {
     pub fn attend(&mut self, place: Place, stay_s: f64) {
         let to = self.graph.nearest(place.spot());
         self.set_out(to, Errand::ToIncident);
-        self.pause_s = 0.0;
         self.stay_s = stay_s.max(0.0);
+        // Who is there already has no way to drive.
+        self.pause_s = if self.has_arrived() { self.stay_s } else { 0.0 };
+    }
+
+    /// It is wanted there no more: it patrols again.
+    pub fn dismiss(&mut self) {
+        if self.errand == Errand::ToIncident {
+            self.errand = Errand::Patrolling;
+            self.pause_s = 0.0;
+        }
+    }
+
+    /// For how long it has stood where it was sent, or as near as roads lead, seconds.
+    pub fn there_for_s(&self) -> f64 {
+        match self.errand {
+            Errand::ToIncident if self.has_arrived() => self.stay_s - self.pause_s,
+            _ => 0.0,
+        }
+    }
+
+    fn has_arrived(&self) -> bool {
+        self.along_m >= self.track.length_m()
     }
 
     pub fn errand(&self) -> Errand {
@@ -147,7 +168,7 @@ impl Mover {
             self.pause_s -= dt;
             return;
         }
-        if self.along_m >= self.track.length_m() {
+        if self.has_arrived() {
             return self.next_errand();
         }
         self.drive(dt);
@@ -442,6 +463,19 @@ mod tests {
         assert!(unit.state().halted);
         unit.advance(60.0);
         assert_ne!(unit.errand(), Errand::ToIncident);
+    }
+
+    #[test]
+    fn a_unit_that_is_wanted_where_it_stands_is_there_and_goes_when_it_is_dismissed() {
+        let incident = Place { lat: 9.9950, lon: 76.2925 };
+        let mut unit = Mover::new(roads::kochi(), kadavanthra(), Some(incident), 5);
+        unit.attend(incident, 7_200.0);
+        unit.advance(3_600.0);
+        assert!((unit.there_for_s() - 3_600.0).abs() < 1.0 && unit.state().halted);
+        unit.dismiss();
+        let before = unit.state().odometer_m;
+        unit.advance(120.0);
+        assert!(unit.there_for_s() == 0.0 && unit.state().odometer_m > before);
     }
 
     #[test]
