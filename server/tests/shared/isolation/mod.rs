@@ -12,6 +12,7 @@ pub mod ground;
 mod hierarchy;
 mod manage;
 mod reads;
+mod tasks;
 mod watcher;
 mod world;
 
@@ -22,6 +23,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use sentinel_model::{Permission, Role};
+use tasks::Act;
 use world::World;
 
 /// A hierarchy, people and keys, and what happens. Numbers pick among what there is.
@@ -73,6 +75,13 @@ pub enum Step {
         scope: u8,
         doing: Doing,
     },
+    /// The caller does something with incidents and orders, of which a scope may be the aim.
+    Task {
+        caller: u8,
+        which: u8,
+        scope: u8,
+        act: Act,
+    },
     /// Opens a stream of some scope, in place of the caller's last one.
     Watch {
         caller: u8,
@@ -106,6 +115,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => -7200i64..-3600,
     ];
     let doing = prop_oneof![3 => Just(Doing::Make), 2 => Just(Doing::GiveTo), 1 => Just(Doing::Remove)];
+    let act = prop_oneof![
+        4 => any::<bool>().prop_map(|is_order| Act::Make { is_order }),
+        4 => any::<u8>().prop_map(|unit| Act::Assign { unit }),
+        2 => Just(Act::HandOver),
+        1 => Just(Act::Note),
+        1 => Just(Act::Close),
+        2 => Just(Act::MakeLink),
+        1 => Just(Act::RevokeLink),
+    ];
     prop_oneof![
         4 => (any::<u8>(), any::<u8>()).prop_map(|(unit, station)| Step::Start { unit, station }),
         2 => any::<u8>().prop_map(|unit| Step::End { unit }),
@@ -116,6 +134,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(caller, unit, move_to)| Step::Manage { caller, unit, move_to }),
         3 => (any::<u8>(), any::<u8>(), any::<u8>(), doing)
             .prop_map(|(caller, which, scope, doing)| Step::Fence { caller, which, scope, doing }),
+        6 => (any::<u8>(), any::<u8>(), any::<u8>(), act)
+            .prop_map(|(caller, which, scope, act)| Step::Task { caller, which, scope, act }),
         5 => (any::<u8>(), any::<u8>(), any::<bool>(), any::<bool>())
             .prop_map(|(caller, scope, resume, binary)| Step::Watch { caller, scope, resume, binary }),
         1 => any::<u8>().prop_map(|caller| Step::Leave { caller }),

@@ -39,6 +39,7 @@ pub async fn check(world: &World, caller: usize, scope: u8, ago_s: i64, limit: u
     asking.patrols().await;
     asking.alerts(named).await;
     asking.fences(named, limit).await;
+    asking.tasks(named).await;
 }
 
 /// A unit as it is told to whoever sees it.

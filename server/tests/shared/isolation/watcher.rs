@@ -92,6 +92,9 @@ impl Watcher {
         if let Event::Fence(told) = &event {
             return world.check_fence(self.scope, told);
         }
+        if let Some(told) = event.task() {
+            return world.check_task(self.scope, told);
+        }
         let (account, duty) =
             world.patrol(event.patrol().expect("of a patrol")).expect("there is such a patrol");
         assert!(duty.path.within(self.scope), "{event:?} is not of {}", self.scope);

@@ -7,6 +7,7 @@ use super::{
     ground::Ground,
     hierarchy::{hierarchy, stations},
     reads,
+    tasks::Tasked,
     watcher::Watcher,
 };
 use crate::server::{DEADLINE, PASSWORD, START, id, user};
@@ -46,6 +47,7 @@ pub struct World {
     pub callers: Vec<Somebody>,
     pub units: Vec<Account>,
     pub fences: Vec<Fenced>,
+    pub tasks: Vec<Tasked>,
 }
 
 /// Somebody with a credential.
@@ -56,6 +58,7 @@ pub struct Somebody {
     pub sees: bool,
     pub manages: bool,
     pub keeps_fences: bool,
+    pub dispatches: bool,
     pub ended: bool,
     revoke: Option<Change>,
     pub watcher: Option<Watcher>,
@@ -80,6 +83,7 @@ impl World {
             callers.push(Somebody {
                 manages: *role == Role::Admin,
                 keeps_fences: matches!(role, Role::Admin | Role::Commander | Role::Dispatcher),
+                dispatches: matches!(role, Role::Admin | Role::Commander | Role::Dispatcher),
                 ..somebody(format!("person{n}"), pick(*scope), true, Some(Change::PutUser(disabled)))
             });
         }
@@ -104,6 +108,7 @@ impl World {
                 keeps_fences: permissions
                     .iter()
                     .any(|held| matches!(held, Permission::Manage | Permission::Dispatch)),
+                dispatches: permissions.contains(&Permission::Dispatch),
                 ..somebody(format!("key{n}"), pick(*scope), sees, Some(revoked))
             });
         }
@@ -141,7 +146,8 @@ impl World {
         }
         ground.next().directory.put(changes).await.expect("commits");
         ground.agree().await;
-        let mut world = Self { ground, stations, scopes, callers, units, fences: Vec::new() };
+        let mut world =
+            Self { ground, stations, scopes, callers, units, fences: Vec::new(), tasks: Vec::new() };
         for n in 0..story.people.len() {
             let body = json!({"username": format!("person{n}"), "password": PASSWORD});
             let (_, answer) = world.send("", Method::POST, "/api/v1/auth/login", Some(body)).await;
@@ -195,6 +201,7 @@ impl World {
             Step::Rehome { unit, station } => self.rehome(unit, station).await,
             Step::Manage { caller, unit, move_to } => self.manage(caller, unit, move_to).await,
             Step::Fence { caller, which, scope, doing } => self.fence(caller, which, scope, doing).await,
+            Step::Task { caller, which, scope, act } => self.act(caller, which, scope, act).await,
             Step::Watch { caller, scope, resume, binary } => self.watch(caller, scope, resume, binary).await,
             Step::Leave { caller } => {
                 let caller = usize::from(caller) % self.callers.len();
@@ -412,6 +419,7 @@ fn somebody(name: String, scope: Scope, sees: bool, revoke: Option<Change>) -> S
         sees,
         manages: false,
         keeps_fences: false,
+        dispatches: false,
         ended: false,
         revoke,
         watcher: None,
