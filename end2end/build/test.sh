@@ -8,8 +8,9 @@ cd "$(dirname "$0")/../.."
 LOGS=target/test-logs
 rm -rf "$LOGS" && mkdir -p "$LOGS"
 export CARGO_TERM_COLOR=never
-# On a fresh machine nothing is built twice: what incremental builds keep would only cost.
-if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
+# On a fresh machine nothing is built twice: what incremental builds keep would only cost, and
+# so would what debuggers read.
+if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0; fi
 bad=()
 
 # step name command...

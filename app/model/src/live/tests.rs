@@ -2,7 +2,6 @@ use super::*;
 use crate::{
     Level,
     alerts::{Acknowledgement, AlertKind, AlertPlace, Escalation},
-    dispatch::Task,
     geofence::{Circle, FenceRules, Geofence, Shape},
 };
 
