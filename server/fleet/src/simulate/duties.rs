@@ -7,7 +7,6 @@
 use crate::{
     city::geo::Place,
     client::{Api, Backoff, CallError},
-    clock,
 };
 use sentinel_model::{
     Page, Time, UnitId,
@@ -128,7 +127,7 @@ mod tests {
         assert_eq!(duty("dispatched", None, None).says(0.0, now), Some(AssignmentState::Accepted));
         assert_eq!(duty("en_route", None, None).says(0.0, now), None);
         assert_eq!(duty("en_route", None, None).says(31.0, now), Some(AssignmentState::OnScene));
-        let ago = |ms| Some(now.plus_ms(-ms));
+        let ago = |ms: i64| Some(now.plus_ms(-ms));
         assert_eq!(duty("on_scene", ago(299_000), None).says(31.0, now), None);
         assert_eq!(duty("on_scene", ago(300_000), None).says(31.0, now), Some(AssignmentState::Cleared));
         assert_eq!(
