@@ -35,6 +35,7 @@ mod outlines;
 mod pages;
 mod patrols;
 mod places;
+mod reports;
 pub mod scopes;
 mod units;
 pub mod users;
@@ -76,6 +77,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(patrols::routes())
         .merge(alerts::routes())
         .merge(dispatch::routes())
+        .merge(reports::routes())
         .merge(scopes::routes())
         .merge(filters::routes())
         .merge(alert_rules::routes())
