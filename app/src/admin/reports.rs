@@ -189,7 +189,7 @@ pub fn response_times(frame: &Frame, shown: Shown) -> String {
                     <h1>"Response times"</h1>
                     <p class="faint">{of_when}</p>
                 </div>
-                {file.map(|to| view! { <a class="button" href=to download><Icon glyph=Glyph::Copy/>"Download CSV"</a> })}
+                {file.map(|to| view! { <a class="button" href=to download><Icon glyph=Glyph::Download/>"Download CSV"</a> })}
             </div>
             {form(&asked, scopes)}
             {match report {
@@ -220,7 +220,7 @@ fn group_word(by: GroupBy) -> &'static str {
 }
 
 fn form(asked: &Asked, scopes: Vec<ScopeChoice>) -> impl IntoView + use<> {
-    let Asked { span, from, to, scope, kind, by, .. } = asked.clone();
+    let Asked { span, from, to, scope, kind, by, sort, falling } = asked.clone();
     let radio = move |one: Span| {
         view! {
             <label>
@@ -238,6 +238,8 @@ fn form(asked: &Asked, scopes: Vec<ScopeChoice>) -> impl IntoView + use<> {
     };
     view! {
         <form class="report-form" method="get" action="/reports">
+            <input type="hidden" name="sort" value=sort.as_str()/>
+            <input type="hidden" name="falling" value=falling.to_string()/>
             <fieldset class="report-span">
                 <legend>"Opened within"</legend>
                 <div class="segments">{Span::ALL.map(radio).collect_view()}</div>

@@ -63,9 +63,8 @@ struct Wanted {
 
 /// How fast the incidents or orders of a scope were attended to.
 ///
-/// Of all that were opened in the time and that the scope sees (its own, and those that its units attend to), by the
-/// server's clock, as their timelines tell. A time counts where both its ends have happened; a state that a unit left
-/// out has not:
+/// Of all that were opened in the time and that the scope sees (its own, and those that its units attend to), as their
+/// timelines tell. An interval counts where both its ends have happened; a state that a unit left out has not:
 ///
 /// - `to_assigned`, `to_accepted`, `to_en_route`, `to_on_scene`: from the opening to the first unit of any that was
 ///   dispatched, accepted, was en route, was on scene. `to_on_scene` is the response time.
