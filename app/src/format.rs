@@ -85,6 +85,16 @@ pub fn span(ms: i64) -> String {
     }
 }
 
+/// A length of time, to the second where it is below an hour: `20 s`, `6 min 10 s`, `1 h 05 min`.
+pub fn took(ms: i64) -> String {
+    match (ms.max(0) + 500) / 1_000 {
+        s @ 0..=59 => format!("{s} s"),
+        s @ 60..=3_599 if s % 60 == 0 => format!("{} min", s / 60),
+        s @ 60..=3_599 => format!("{} min {} s", s / 60, s % 60),
+        s => span(s * 1_000),
+    }
+}
+
 pub fn heading(deg: f32) -> String {
     const POINTS: [&str; 8] = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"];
     let deg = deg.rem_euclid(360.0);
@@ -141,6 +151,20 @@ mod tests {
             (200_000_000, "2 d ago"),
         ] {
             assert_eq!(ago(ms), said);
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_is_told_to_the_second_within_an_hour() {
+        for (ms, said) in [
+            (-1, "0 s"),
+            (19_600, "20 s"),
+            (60_000, "1 min"),
+            (370_000, "6 min 10 s"),
+            (3_599_600, "1 h 00 min"),
+            (3_900_000, "1 h 05 min"),
+        ] {
+            assert_eq!(took(ms), said);
         }
     }
 

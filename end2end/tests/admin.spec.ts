@@ -149,7 +149,7 @@ test('the menu leads to the administration whoever has something to manage', asy
 test('a commander keeps webhooks and sees no keys', async ({ openAs, page }) => {
   await openAs('zone3', '/admin');
   const menu = page.getByRole('navigation', { name: 'Administration' });
-  await expect(menu.getByRole('link')).toHaveText(['Units', 'Webhooks']);
+  await expect(menu.getByRole('link')).toHaveText(['Units', 'Webhooks', 'Reports']);
   await menu.getByRole('link', { name: 'Webhooks' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Webhooks');
 });

@@ -11,6 +11,7 @@
 //! - [`live`]: rooms, conflation, event streams; the only way to a subscriber
 //! - [`gateway`]: the WebSocket and the server-sent events that carry `live`
 //! - [`reads`]: units, routes, history, bounded by the caller's scope
+//! - [`reports`]: how fast incidents and orders were attended to
 //! - [`watch`]: what a unit's positions mean: fences crossed, places reached
 //! - [`webhooks`]: endpoints elsewhere are told of what happens
 //! - [`export`]: histories as files for other programs; [`import`] reads them in
@@ -49,6 +50,7 @@ pub mod patrols;
 pub mod ports;
 pub mod reads;
 pub mod redis;
+pub mod reports;
 pub mod serve;
 pub mod simulator;
 pub mod sqlite;

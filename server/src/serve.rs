@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::Context;
 use axum::Router;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sentinel_fleet::{
     city::{DEMO_PASSWORD, kochi},
     simulate::{self, SimulateArgs},
@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Edges of the time histograms: from what a durable answer takes to what nobody waits for.
 const SECONDS: [f64; 11] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
+/// Of response times: half a minute to two hours, seconds.
+const RESPONSE_SECONDS: [f64; 10] = [30.0, 60.0, 120.0, 240.0, 480.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0];
 
 pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let config = args.settle()?;
@@ -70,8 +72,10 @@ pub async fn run(args: ServeArgs, stop: CancellationToken) -> anyhow::Result<()>
 
 /// Begins to count, once in a process.
 pub fn metrics() -> anyhow::Result<PrometheusHandle> {
+    let responses = Matcher::Full("sentinel_response_seconds".into());
     let metrics = PrometheusBuilder::new()
         .set_buckets(&SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(responses, &RESPONSE_SECONDS))
         .and_then(PrometheusBuilder::install_recorder)
         .context("metrics could not be set up")?;
     http::ops::describe();

@@ -47,6 +47,8 @@ pub struct Sentinel {
     /// Files that may be sent at once, and to one caller.
     pub exports: Arc<Semaphore>,
     pub exports_each: Arc<Shares>,
+    /// Reports that may be made at once.
+    pub reports: Arc<Semaphore>,
     /// Files that may be read at once, and of one caller.
     pub imports: Arc<Semaphore>,
     pub imports_each: Arc<Shares>,

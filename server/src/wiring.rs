@@ -46,6 +46,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const EXPORTS_AT_ONCE: usize = 4;
 /// Of them, those that go to one caller: nobody waits for one that takes its time with all of them.
 const EXPORTS_EACH: Most = Most(NonZeroU32::new(2));
+/// Reports that are made at once: each keeps a core busy, and some megabytes; others wait for them.
+const REPORTS_AT_ONCE: usize = 2;
 /// Files of positions that are read in at once, beside what devices post.
 const IMPORTS_AT_ONCE: usize = 2;
 /// Of them, those of one caller.
@@ -225,6 +227,7 @@ pub async fn start(
         metrics,
         imports: Arc::new(Semaphore::new(IMPORTS_AT_ONCE)),
         imports_each: Shares::of(IMPORTS_EACH),
+        reports: Arc::new(Semaphore::new(REPORTS_AT_ONCE)),
         exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         exports_each: Shares::of(EXPORTS_EACH),
         sockets_open: Arc::default(),

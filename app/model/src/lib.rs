@@ -16,6 +16,7 @@
 //! - [`webhook`]: webhook endpoints, events, deliveries
 //! - [`outline`]: the bundled basemaps
 //! - [`page`]: pages of lists, errors, statistics
+//! - [`report`]: how fast incidents and orders were attended to
 //!
 //! Nothing here knows about sockets, stores or browsers; it is serde and plain data.
 
@@ -34,6 +35,7 @@ mod openapi;
 pub mod outline;
 pub mod page;
 pub mod people;
+pub mod report;
 pub mod scope;
 pub mod time;
 pub mod unit;

@@ -7,6 +7,7 @@
 //! - [`units`], [`unit`]: the fleet, one unit of it, and how a phone becomes it ([`connect`])
 //! - [`keys`]: API keys
 //! - [`webhooks`], [`webhook`]: endpoints, one endpoint and its delivery log
+//! - [`reports`]: how fast incidents and orders were attended to
 //! - [`notice`]: what stands where there is nothing to show
 
 pub mod connect;
@@ -14,6 +15,7 @@ pub mod keys;
 pub mod notice;
 mod parts;
 mod qr;
+pub mod reports;
 #[cfg(test)]
 mod tests;
 pub mod unit;
@@ -53,16 +55,18 @@ pub enum Section {
     Units,
     Keys,
     Webhooks,
+    Reports,
 }
 
 impl Section {
-    const ALL: [Section; 3] = [Section::Units, Section::Keys, Section::Webhooks];
+    const ALL: [Section; 4] = [Section::Units, Section::Keys, Section::Webhooks, Section::Reports];
 
     fn word(self) -> &'static str {
         match self {
             Section::Units => "Units",
             Section::Keys => "API keys",
             Section::Webhooks => "Webhooks",
+            Section::Reports => "Reports",
         }
     }
 
@@ -71,12 +75,13 @@ impl Section {
             Section::Units => "/admin/units",
             Section::Keys => "/admin/keys",
             Section::Webhooks => "/admin/webhooks",
+            Section::Reports => "/reports",
         }
     }
 
     fn is_for(self, frame: &Frame) -> bool {
         match self {
-            Section::Units => true,
+            Section::Units | Section::Reports => true,
             Section::Keys => frame.may_manage,
             Section::Webhooks => frame.may_keep_webhooks,
         }

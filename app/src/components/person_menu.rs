@@ -181,8 +181,9 @@ pub fn person_card() -> AnyView {
                 {sound(true, "On")} {sound(false, "Off")}
             </div>
         </div>
+        <a class="menu-item menu-foot" href="/reports" rel="external">"Reports"</a>
         {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {
-            <a class="menu-item menu-foot" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
+            <a class="menu-item" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
         })}
         <a class="menu-item" href="/api/docs" rel="external">"API documentation"</a>
         <form method="post" action="/logout" class="menu-foot">

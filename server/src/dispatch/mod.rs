@@ -11,6 +11,7 @@
 pub mod estimate;
 pub mod followed;
 pub mod links;
+mod measure;
 mod routing;
 
 use crate::{
@@ -348,6 +349,7 @@ impl Dispatch {
             })
             .await?;
         if before.task != after.task {
+            measure::response(&before.task, &after.task);
             self.tell(&after).await;
             self.tell_units(&before.task, &after.task).await;
         }

@@ -49,9 +49,9 @@ impl Writer for Csv {
 /// What spreadsheets take for the beginning of a formula.
 const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
 
-/// Text that came from a device. What a spreadsheet would calculate gets an apostrophe before
+/// Text that came from a device or a person. What a spreadsheet would calculate gets an apostrophe before
 /// it, and so does what begins with one, so that [`plain`] takes off just that.
-fn text(out: &mut String, text: &str) {
+pub fn text(out: &mut String, text: &str) {
     let guard = if text.starts_with(FORMULA) { "'" } else { "" };
     if text.contains([',', '"', '\r', '\n']) {
         let _ = write!(out, "\"{guard}{}\"", text.replace('"', "\"\""));

@@ -13,7 +13,7 @@ mod gpx;
 mod kml;
 mod xml;
 
-pub use csv::plain;
+pub use csv::{plain, text as csv_text};
 
 use crate::{
     auth::{ScopeGrant, Share},

@@ -36,6 +36,7 @@ mod own_settings;
 mod pages;
 mod patrols;
 mod places;
+mod reports;
 pub mod scopes;
 mod units;
 pub mod users;
@@ -77,6 +78,7 @@ pub fn router(sentinel: Arc<Sentinel>) -> Router {
         .merge(patrols::routes())
         .merge(alerts::routes())
         .merge(dispatch::routes())
+        .merge(reports::routes())
         .merge(scopes::routes())
         .merge(filters::routes())
         .merge(alert_rules::routes())

@@ -181,6 +181,10 @@ pub fn describe() {
         "Deliveries of webhooks that are settled: delivered, or failed after all tries."
     );
     metrics::describe_histogram!("sentinel_webhook_seconds", "Seconds that an endpoint of a webhook took.");
+    metrics::describe_histogram!(
+        "sentinel_response_seconds",
+        "Seconds from an incident or order to the first unit on scene, as this node was told of it."
+    );
     metrics::describe_histogram!("sentinel_request_seconds", "Seconds from a request to its answer.");
     metrics::describe_histogram!(
         "sentinel_commit_seconds",

@@ -37,7 +37,7 @@ async fn task(server: &Server, who: &str, id: &str) -> Task {
 }
 
 /// A unit on patrol, heard of just now.
-async fn on_patrol(server: &Server, name: &str, station: u32) -> String {
+pub(crate) async fn on_patrol(server: &Server, name: &str, station: u32) -> String {
     let token = server.unit(name, station).await;
     server.start_patrol(name, station).await;
     server.fixes(&token, &[fix(server.clock.now(), 9.9, 76.2)]).await;

@@ -35,6 +35,7 @@ mod patrols;
 mod reads;
 #[path = "../shared/receiver.rs"]
 mod receiver;
+mod reports;
 mod routing;
 mod scope_is_law;
 #[path = "../shared/server.rs"]

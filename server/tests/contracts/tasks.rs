@@ -7,8 +7,12 @@ use sentinel_model::{
         AssignmentState, By, Incident, NewAssignment, NewTask, Order, Outcome, Place, Priority, Step, Task,
         What,
     },
+    report::{GroupBy, TaskKind},
 };
-use sentinel_server::ports::{Change, Commit, LinkRecord, Registry, TaskRecord, TasksOf};
+use sentinel_server::{
+    ports::{Change, Commit, LinkRecord, Registry, TaskRecord, TasksOf},
+    reports,
+};
 
 fn id(text: &str) -> TaskId {
     text.parse().expect("a good id")
@@ -139,6 +143,36 @@ pub async fn a_page_of_tasks_goes_on_behind_its_last_also_within_a_millisecond(s
         }
         assert_eq!(read, ["t6", "t5", "t4", "t3", "t2", "t1", "t0"]);
     }
+}
+
+pub async fn a_report_counts_the_tasks_of_its_time_that_the_scope_sees(store: &impl Store) {
+    let registry = store.open().await;
+    let mut at = registry.load(NOW).await.expect("loads").at;
+    // More than are read at once, three within each millisecond.
+    let mut made: Vec<_> = (0..520)
+        .map(|n| task(&format!("t{n}"), n, i64::try_from(n / 3).unwrap_or(0), 15, incident()))
+        .collect();
+    made.push(task("far", 0, 5, 25, incident()));
+    made.push(task("parcel", 0, 5, 15, order()));
+    commit(&*registry, &mut at, &made.iter().collect::<Vec<_>>()).await;
+    let one = closed(&assigned(&made[3], "PC-1", 25));
+    commit(&*registry, &mut at, &[&one]).await;
+
+    let of = async |scope, from, to, kind| {
+        let (from, to) = (NOW.plus_ms(from), NOW.plus_ms(to));
+        let wanted = reports::Wanted { scope, kind, group_by: GroupBy::Station, from, to };
+        reports::response_times(&*registry, wanted).await.expect("is made")
+    };
+    let all = of(zone(3), 0, 1_000, TaskKind::Incident).await;
+    assert_eq!((all.total.opened, all.total.cancelled, all.total.still_open), (520, 1, 519));
+    assert_eq!((all.total.to_assigned.count, all.total.to_assigned.median_s), (1, Some(0.049)));
+    assert_eq!(of(zone(3), 1, 2, TaskKind::Incident).await.total.opened, 6);
+    assert_eq!(of(zone(3), 0, 0, TaskKind::Incident).await.total.opened, 3);
+    assert_eq!(of(zone(3), 0, 1_000, TaskKind::Order).await.total.opened, 1);
+    assert_eq!(of(zone(4), 0, 1_000, TaskKind::Incident).await.total.opened, 0);
+    let shared = of(zone(5), 0, 1_000, TaskKind::Incident).await;
+    let groups: Vec<_> = shared.groups.iter().map(|group| group.key.as_str()).collect();
+    assert_eq!((groups, shared.total.opened), (vec!["station:15", "station:25"], 2));
 }
 
 pub async fn old_tasks_go_once_they_are_closed_and_no_number_is_given_twice(store: &impl Store) {

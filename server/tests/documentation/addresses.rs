@@ -27,6 +27,7 @@ const FOR_PAGES: &[&str] = &[
     "GET /api/docs/start.js",
     "GET /api/openapi.json",
     "GET /connect/sentinel.properties",
+    "GET /reports",
 ];
 
 /// Pages with forms: what they do, the addresses of the document do for programs.

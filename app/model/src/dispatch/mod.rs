@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod assignment;
 mod limits;
+mod milestones;
 mod nearest;
 mod refusal;
 mod step;
@@ -22,6 +23,7 @@ pub use assignment::{Assignment, AssignmentState, AssignmentTimes, NewAssignment
 pub use limits::{
     ADDRESS_MAX, ASSIGNMENTS_MAX, CUSTOMER_MAX, KIND_MAX, NOTES_MAX, REMARKS_MAX, TIMELINE_MAX,
 };
+pub use milestones::Milestones;
 pub use nearest::NearestUnit;
 pub use refusal::Refusal;
 pub use step::{NewTask, Step, TaskEdit};

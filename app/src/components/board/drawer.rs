@@ -185,6 +185,8 @@ fn body(on_show: OnShow) -> AnyView {
         })
     };
     let place = on_show.of(|task| words::place(&task.place));
+    let went = on_show.of(words::went);
+    let went = move || went.get().unwrap_or_default();
     effect(move || {
         // It is refused once more, here, where what can be done about it is said.
         if let Some(unit) = console.board.refused.get() {
@@ -206,6 +208,7 @@ fn body(on_show: OnShow) -> AnyView {
                     <time title=exact tabindex="0">{text(age)}</time>
                 </span>
             </p>
+            <p class="faint" hidden=move || went().is_empty()>{text(went)}</p>
             <div class="task-where">
                 <p>{text(move || place.get().unwrap_or_default())}</p>
                 <button type="button" class="icon-button" aria-label="Show on map" title="Show on map" on:click=show>

@@ -1,6 +1,6 @@
 //! Incidents and orders in words.
 
-use crate::format::{coordinates, kind, span, whole};
+use crate::format::{coordinates, kind, span, took, whole};
 use sentinel_model::{
     Scope, Task, Time,
     dispatch::{
@@ -85,6 +85,15 @@ pub fn age(ms: i64) -> String {
     if s < 3_600 { format!("{}:{:02} min", s / 60, s % 60) } else { span(ms) }
 }
 
+/// `Assigned after 20 s, on scene after 6 min 10 s`; empty as long as nobody was.
+pub fn went(task: &Task) -> String {
+    let went = task.milestones();
+    let after = |word: &str, at: Time| format!("{word} after {}", took(at.ms_since(task.created_at)));
+    let assigned = went.assigned_at.map(|at| after("Assigned", at));
+    let on_scene = went.on_scene_at.map(|at| after(", on scene", at));
+    [assigned, on_scene].into_iter().flatten().collect()
+}
+
 /// When a unit came into the state that it is in.
 pub fn since(held: &Assignment) -> Time {
     let times = &held.times;
@@ -152,6 +161,7 @@ pub fn happened(step_of: &EntryKind, name: impl Fn(Scope) -> String) -> String {
 mod tests {
     use super::*;
     use crate::live::tasks::tests::task;
+    use sentinel_model::dispatch::{By, NewAssignment, Step};
 
     #[test]
     fn a_task_is_called_by_its_kind_and_by_how_pressing_it_is() {
@@ -159,6 +169,26 @@ mod tests {
         assert_eq!(brief(&task("a", Priority::High, 1)), "High priority accident");
         assert_eq!(brief(&task("a", Priority::Normal, 1)), "Accident");
         assert_eq!(place(&task("a", Priority::Low, 1).place), "9.96000, 76.30000");
+    }
+
+    #[test]
+    fn how_fast_it_went_is_told_as_far_as_it_went() {
+        let by = By::sentinel();
+        let one = task("a", Priority::High, 1_000);
+        let assignment = NewAssignment {
+            id: "a.1".into(),
+            unit_id: "PC-1".parse().expect("a good id"),
+            unit_name: "PC-1".into(),
+            station: Scope::station(5),
+            patrol_id: None,
+            distance_m: None,
+            eta_s: None,
+        };
+        let sent = one.apply(Step::Assign { assignment }, &by, Time(21_000)).expect("assigns");
+        let there = Step::Status { assignment: "a.1".into(), state: AssignmentState::OnScene };
+        let there = sent.apply(there, &by, Time(371_000)).expect("it is there");
+        assert_eq!([went(&one), went(&sent)], ["", "Assigned after 20 s"]);
+        assert_eq!(went(&there), "Assigned after 20 s, on scene after 6 min 10 s");
     }
 
     #[test]

@@ -2,17 +2,20 @@
 //!
 //! A load generator must cost less than what it measures: one write and, mostly, one
 //! read for each exchange, on a thread of its own. Understands what Sentinel answers
-//! (a length, or chunks) and no more. After an error the next exchange connects anew.
+//! (a length, or chunks) and no more. After an error the next exchange connects anew, and so does
+//! one after a pause in which the server has closed the connection.
 
 use std::{
     fmt,
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Longest head of an answer, bytes.
 pub const HEAD_MAX: usize = 32 * 1024;
+/// A connection that rested so long is looked at before it is used again.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// Where requests go: `http://host:port`, resolved once.
 #[derive(Debug, Clone)]
@@ -97,6 +100,8 @@ pub struct Http {
     target: Target,
     timeout: Duration,
     stream: Option<TcpStream>,
+    /// When the last answer came over it.
+    used: Instant,
     inbox: Vec<u8>,
     /// Bytes of `inbox` that are filled.
     filled: usize,
@@ -119,7 +124,15 @@ pub struct Head {
 
 impl Http {
     pub fn new(target: Target, timeout: Duration) -> Self {
-        Self { target, timeout, stream: None, inbox: vec![0; 4096], filled: 0, joined: Vec::new() }
+        Self {
+            target,
+            timeout,
+            stream: None,
+            used: Instant::now(),
+            inbox: vec![0; 4096],
+            filled: 0,
+            joined: Vec::new(),
+        }
     }
 
     pub fn target(&self) -> &Target {
@@ -128,7 +141,8 @@ impl Http {
 
     /// Connects if that is not done, so that the first exchange does not pay for it.
     pub fn connect(&mut self) -> Result<(), HttpError> {
-        if self.stream.is_none() {
+        let rested = self.used.elapsed() >= RESTED;
+        if self.stream.as_ref().is_none_or(|stream| rested && !is_open(stream)) {
             let failed = |e: std::io::Error| HttpError::Connect(e.kind());
             let stream = TcpStream::connect_timeout(&self.target.address, self.timeout).map_err(failed)?;
             stream.set_nodelay(true).map_err(failed)?;
@@ -145,6 +159,7 @@ impl Http {
         self.connect()?;
         match self.exchange_once(request) {
             Ok((status, keep, body)) => {
+                self.used = Instant::now();
                 if !keep {
                     self.stream = None;
                 }
@@ -239,6 +254,13 @@ impl Http {
     }
 }
 
+/// Whether the other end has neither closed it nor sent what nobody asked for.
+fn is_open(stream: &TcpStream) -> bool {
+    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let waits = looked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+    waits && stream.set_nonblocking(false).is_ok()
+}
+
 enum Body {
     Inbox(usize, usize),
     Joined,
@@ -321,6 +343,29 @@ mod tests {
     fn an_answer_cut_short_is_an_error_not_an_answer() {
         let answer = ask(&[b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhal"]);
         assert_eq!(answer, Err(HttpError::Closed));
+    }
+
+    #[test]
+    fn a_connection_that_was_closed_while_it_rested_is_made_anew() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().expect("the client comes");
+                let _ = stream.read(&mut [0; 64]).expect("a request");
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").expect("written");
+            }
+        });
+        let target = Target { address, authority: address.to_string() };
+        let mut http = Http::new(target, Duration::from_secs(5));
+        let request = b"POST / HTTP/1.1\r\n\r\n";
+        assert_eq!(http.exchange(request).map(|answer| answer.status), Ok(200));
+        while http.stream.as_ref().is_some_and(is_open) {
+            std::thread::yield_now();
+        }
+        http.stream.as_ref().expect("nobody has noticed").set_nonblocking(false).expect("set");
+        http.used -= RESTED;
+        assert_eq!(http.exchange(request).map(|answer| answer.status), Ok(200));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Administration pages, under `/admin`: forms and lists for people.
+//! Administration pages, under `/admin`, and `/reports`: forms and lists for people.
 //!
 //! Each asks the same functions as the JSON addresses do and draws what they answer; no rule
 //! stands here. A form's answer is a redirect to a page, but where a secret was made: it stands in
@@ -11,6 +11,7 @@
 
 mod keys;
 mod profile;
+mod reports;
 mod units;
 mod webhook;
 mod webhooks;
@@ -51,6 +52,7 @@ pub fn routes(sentinel: &Arc<Sentinel>) -> Router<Arc<Sentinel>> {
         .merge(webhooks::routes())
         .merge(webhook::routes())
         .merge(profile::routes())
+        .merge(reports::routes())
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(from_fn_with_state(sentinel.clone(), fresh::look_before))
 }

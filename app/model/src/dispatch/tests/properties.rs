@@ -110,6 +110,31 @@ fn is_one_that_can_be(task: &Task) -> Result<(), TestCaseError> {
         let all: Vec<_> = [Some(times.dispatched_at)].into_iter().chain(inner).flatten().collect();
         prop_assert!(all.is_sorted());
     }
+    goes_as_fast_as_its_assignments(task)
+}
+
+/// The milestones, which the timeline tells, are the first of what the assignments keep.
+fn goes_as_fast_as_its_assignments(task: &Task) -> Result<(), TestCaseError> {
+    let first = |of: &dyn Fn(&Assignment) -> bool, time: &dyn Fn(&Assignment) -> Option<Time>| {
+        task.assignments.iter().filter(|held| of(held)).filter_map(time).min()
+    };
+    let units: BTreeSet<_> = task.assignments.iter().map(|held| &held.unit_id).collect();
+    for unit in units.into_iter().map(Some).chain([None]) {
+        let of = |held: &Assignment| unit.is_none_or(|unit| held.unit_id == *unit);
+        let there = |held: &Assignment| of(held) && held.times.on_scene_at.is_some();
+        let expected = Milestones {
+            assigned_at: first(&of, &|held| Some(held.times.dispatched_at)),
+            accepted_at: first(&of, &|held| held.times.accepted_at),
+            en_route_at: first(&of, &|held| held.times.en_route_at),
+            on_scene_at: first(&of, &|held| held.times.on_scene_at),
+            ended_at: if unit.is_some() {
+                first(&there, &|held| held.times.ended_at)
+            } else {
+                task.closed_at
+            },
+        };
+        prop_assert_eq!(unit.map_or_else(|| task.milestones(), |unit| task.milestones_of(unit)), expected);
+    }
     Ok(())
 }
 
