@@ -281,7 +281,7 @@ impl Console {
     fn tell_alerts(self, news: &[&Alert]) {
         let (alerts, home) = (self.alerts, self.alerts.home);
         let (pressing, others): (Vec<&Alert>, Vec<&Alert>) =
-            news.iter().partition(|alert| urgency(alert, home) != Urgency::Other);
+            news.iter().copied().partition(|alert| urgency(alert, home) != Urgency::Other);
         if let Some(first) = pressing.first() {
             let (who, station) = (words::who(first), untrack(|| self.scope_name(first.station)));
             let (text, tone) = match first.kind {
