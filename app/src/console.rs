@@ -28,6 +28,7 @@ use leptos_router::{
 };
 use sentinel_model::{
     Level, Role, Scope, Task, Time, UnitId,
+    alerts::AlertKind,
     people::User,
     scope::{ScopeCounts, ScopeNode},
 };
@@ -51,6 +52,8 @@ type Go = Arc<dyn Fn(&str, NavigateOptions) + Send + Sync>;
 pub struct Notice {
     pub text: String,
     pub bad: bool,
+    /// The kind of the latest alert that it tells of, and of how many it tells.
+    pub alerts: Option<(AlertKind, usize)>,
 }
 
 /// Where an alert came from that no unit on the map shows.
@@ -170,7 +173,7 @@ impl Console {
             wall: RwSignal::new(prefs::wall_chosen()),
             following: RwSignal::new(false),
             notice: RwSignal::new(None),
-            alerts: Alerts::default(),
+            alerts: Alerts::new(own),
             board: Board::new(task),
             spot: RwSignal::new(None),
             show_units: RwSignal::new(true),
@@ -208,11 +211,12 @@ impl Console {
     }
 
     pub fn scope_name(self, scope: Scope) -> String {
-        self.scopes
-            .read()
-            .iter()
-            .find(|n| n.scope == scope)
-            .map_or_else(|| scope.to_string(), |n| n.name.clone())
+        self.known_name(scope).unwrap_or_else(|| scope.to_string())
+    }
+
+    /// The name of a scope that the viewer may see.
+    pub fn known_name(self, scope: Scope) -> Option<String> {
+        self.scopes.read().iter().find(|n| n.scope == scope).map(|n| n.name.clone())
     }
 
     /// From the widest the viewer may see down to `scope`.
@@ -362,10 +366,10 @@ impl Console {
     }
 
     pub fn tell(self, text: impl Into<String>) {
-        self.notice.set(Some(Notice { text: text.into(), bad: false }));
+        self.notice.set(Some(Notice { text: text.into(), bad: false, alerts: None }));
     }
 
     pub fn warn(self, text: impl Into<String>) {
-        self.notice.set(Some(Notice { text: text.into(), bad: true }));
+        self.notice.set(Some(Notice { text: text.into(), bad: true, alerts: None }));
     }
 }

@@ -16,17 +16,19 @@ use crate::{
         whole::{IntoWhole, effect, part},
     },
     console::Console,
-    live::{link::Link, tasks::TaskRef},
+    live::{link::Link, notify::notify, tasks::TaskRef},
     platform,
 };
 use leptos::{prelude::*, task::spawn_local, wasm_split::SplitLoaderError};
-use sentinel_model::UnitId;
+use sentinel_model::{UnitId, alerts::Alert};
 
 #[derive(Clone, Copy)]
 pub struct Parts {
     pub person_card: fn() -> AnyView,
     pub unit_card: fn(UnitId) -> AnyView,
     pub alerts_body: fn() -> AnyView,
+    /// Shows alerts outside the page.
+    pub notify: fn(Console, &[Alert]),
     pub palette: fn(String) -> AnyView,
     pub board: fn() -> AnyView,
     pub task_card: fn(TaskRef) -> AnyView,
@@ -47,6 +49,7 @@ fn parts() -> Result<Parts, SplitLoaderError> {
         person_card,
         unit_card,
         alerts_body,
+        notify,
         palette,
         board: board_body,
         task_card,

@@ -18,6 +18,7 @@ const MEASURE_COOKIE: &str = "sentinel_units";
 const ZONE_COOKIE: &str = "sentinel_zone";
 const HOURS_COOKIE: &str = "sentinel_hours";
 const SOUND_COOKIE: &str = "sentinel_sound";
+const NOTIFY_COOKIE: &str = "sentinel_notify";
 const BOARD_COOKIE: &str = "sentinel_board";
 
 impl Look {
@@ -81,13 +82,22 @@ pub fn remember_wall(wall: Wall) {
     remember(HOURS_COOKIE, if wall.twelve { "12" } else { "24" });
 }
 
-/// Whether a call for help is heard; unless one chose otherwise it is.
+/// Whether alerts are heard; unless one chose otherwise they are.
 pub fn sound_chosen() -> bool {
     platform::cookie(SOUND_COOKIE).as_deref() != Some("off")
 }
 
 pub fn remember_sound(on: bool) {
     remember(SOUND_COOKIE, if on { "on" } else { "off" });
+}
+
+/// Whether alerts are shown outside the page; unless one chose so they are not.
+pub fn notify_chosen() -> bool {
+    platform::cookie(NOTIFY_COOKIE).as_deref() == Some("on")
+}
+
+pub fn remember_notify(on: bool) {
+    remember(NOTIFY_COOKIE, if on { "on" } else { "off" });
 }
 
 /// Whether the incidents stand beside the map.

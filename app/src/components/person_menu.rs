@@ -2,15 +2,16 @@
 //! element, so that signing out works before and without the wasm.
 
 use super::icon::{Glyph, Icon};
-use super::whole::{IntoWhole, effect, part};
+use super::whole::{IntoWhole, effect, part, text};
 use crate::{
     console::Console,
     format::Measure,
     later::as_sent,
+    live::notify::{self, Leave},
     local_time::Wall,
     map::Theme,
     map_place::with_map,
-    prefs::{Look, NARROW, media, remember_measure, remember_sound, remember_wall},
+    prefs::{Look, NARROW, media, remember_measure, remember_notify, remember_sound, remember_wall},
 };
 use leptos::prelude::*;
 use sentinel_model::Role;
@@ -175,12 +176,13 @@ pub fn person_card() -> AnyView {
                 {wall(|w| w.twelve = false, "24 h")} {wall(|w| w.twelve = true, "12 h")}
             </div>
         </div>
-        <div class="menu-row needs-script" role="group" aria-label="Sound of an SOS">
-            <span>"Sound of an SOS"</span>
+        <div class="menu-row needs-script" role="group" aria-label="Sound of alerts">
+            <span>"Sound of alerts"</span>
             <div class="segments">
                 {sound(true, "On")} {sound(false, "Off")}
             </div>
         </div>
+        {notifications(console)}
         <a class="menu-item menu-foot" href="/reports" rel="external">"Reports"</a>
         {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {
             <a class="menu-item" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
@@ -192,6 +194,45 @@ pub fn person_card() -> AnyView {
                 "Sign out"
             </button>
         </form>
+    }
+    .whole()
+}
+
+/// Switching them on asks the browser; what it answers is said, and what can be done.
+fn notifications(console: Console) -> AnyView {
+    let leave = RwSignal::new(None::<Leave>);
+    effect(move || leave.set(Some(notify::leave())));
+    let is_on = move || console.alerts.notify.get() && leave.get() == Some(Leave::Granted);
+    let chosen = move |on: bool| {
+        console.alerts.notify.set(on);
+        remember_notify(on);
+    };
+    let switch_on = move || {
+        notify::ask(move |now| {
+            // Whose menu is gone has signed out.
+            leave.try_set(Some(now));
+            chosen(now == Leave::Granted);
+        });
+    };
+    let words = move || {
+        match leave.get() {
+            Some(Leave::Refused) => {
+                "This browser refuses them for this page. Allow notifications in its settings of this site, beside the address, then switch them on here."
+            }
+            Some(Leave::Unencrypted) => "Browsers show them for pages that came by https alone.",
+            Some(Leave::Unknown) => "This browser has none.",
+            _ => "For an SOS and what waits for you, while this page is not in view.",
+        }
+        .into()
+    };
+    view! {
+        <div class="menu-row needs-script" role="group" aria-label="Desktop notifications">
+            <span>"Desktop notifications"</span>
+            <div class="segments">
+                {segment("On", is_on, switch_on)} {segment("Off", move || !is_on(), move || chosen(false))}
+            </div>
+            <p class="menu-note" role="status">{text(words)}</p>
+        </div>
     }
     .whole()
 }

@@ -10,21 +10,22 @@ use super::{
     link::Link,
     rest::{self, RestError},
     stream::Stream,
-    tone,
+    tone::{self, Tone},
+    urgency::{Urgency, arrange, news, notice, urgency},
 };
 use crate::{
     components::{
         alerts::{drawer::keep_focus, words},
         whole::effect,
     },
-    console::{CLOSE_ZOOM, Console, Sheet, Spot},
+    console::{CLOSE_ZOOM, Console, Notice, Sheet, Spot},
     map_place::with_map,
     prefs,
 };
 use leptos::{prelude::*, task::spawn_local};
 use sentinel_model::{
-    Time, UnitId,
-    alerts::{Alert, AlertKind},
+    Scope, Time, UnitId,
+    alerts::{Acknowledgement, Alert, AlertKind},
 };
 use std::{cell::RefCell, collections::HashSet, rc::Rc, sync::Arc, time::Duration};
 
@@ -33,6 +34,10 @@ const READ_EVERY: Duration = Duration::from_secs(30);
 
 /// By so much the clocks of several servers may be apart.
 const SKEW_MS: i64 = 5_000;
+
+/// Open alerts that are read of all kinds, the newest: at first, and where somebody looks at more.
+const READ_AT_FIRST: usize = 200;
+const READ_MOST: usize = 1_000;
 
 /// How the list on show came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,25 +62,35 @@ enum Reader {
 
 #[derive(Clone, Copy)]
 pub struct Alerts {
-    /// SOS first, of each the newest first.
+    /// What presses the viewer the most first; of the same urgency the newest.
     pub open: RwSignal<Arc<Vec<Alert>>>,
     pub reading: RwSignal<Reading>,
     /// Units with an open SOS.
     pub calling: Memo<Arc<HashSet<UnitId>>>,
-    /// SOS that somebody has put aside on this page: still open, and in the drawer.
+    /// Those whose banner somebody has put aside on this page: still open, and in the drawer.
     pub aside: RwSignal<Vec<String>>,
     /// Of which a note is being written in its banner: that one stays on show.
     pub held: RwSignal<Option<String>>,
     /// What a reader of the screen is told at once.
     pub announced: RwSignal<String>,
+    /// The word about what is new and does not press.
+    pub told: RwSignal<Option<Notice>>,
     pub drawer: RwSignal<bool>,
     /// Grows when the list may be another one.
     pub beat: RwSignal<u32>,
     pub sound: RwSignal<bool>,
+    /// Whether they are shown outside the page, where the browser allows it.
+    pub notify: RwSignal<bool>,
     /// The browser plays nothing before somebody has touched the page.
     pub silenced: RwSignal<bool>,
     /// Of which a note is being written, and the note so far.
     pub writing: StoredValue<Option<(String, String)>>,
+    /// Whose people the viewer is one of.
+    pub home: Scope,
+    /// Of all kinds so many are read, the newest.
+    depth: StoredValue<usize>,
+    /// What presses and has not been shown outside the page yet.
+    fresh: StoredValue<Vec<Alert>>,
     reader: StoredValue<Reader>,
     /// What was raised before is no news: before the page came alive, or the newest it has seen.
     news_after: StoredValue<Time>,
@@ -83,8 +98,20 @@ pub struct Alerts {
     settled: StoredValue<Vec<String>>,
 }
 
-impl Default for Alerts {
-    fn default() -> Self {
+/// How many are open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub open: usize,
+    /// … of which are calls for help.
+    pub calls: usize,
+    /// … of which wait for the viewer, and are no calls for help.
+    pub pressing: usize,
+    /// More are open than these.
+    pub more: bool,
+}
+
+impl Alerts {
+    pub fn new(home: Scope) -> Self {
         let open = RwSignal::new(Arc::new(Vec::<Alert>::new()));
         let calling =
             Memo::new(move |_| Arc::new(calls(&open.read()).map(|alert| alert.unit_id.clone()).collect()));
@@ -95,11 +122,16 @@ impl Default for Alerts {
             aside: RwSignal::default(),
             held: RwSignal::default(),
             announced: RwSignal::default(),
+            told: RwSignal::default(),
             drawer: RwSignal::new(false),
             beat: RwSignal::new(0),
             sound: RwSignal::new(prefs::sound_chosen()),
+            notify: RwSignal::new(prefs::notify_chosen()),
             silenced: RwSignal::new(false),
             writing: StoredValue::default(),
+            home,
+            depth: StoredValue::new(READ_AT_FIRST),
+            fresh: StoredValue::default(),
             reader: StoredValue::default(),
             news_after: StoredValue::default(),
             settled: StoredValue::default(),
@@ -108,15 +140,39 @@ impl Default for Alerts {
 }
 
 impl Alerts {
-    /// How many are open, and how many of them are SOS.
-    pub fn counts(self) -> (usize, usize) {
+    pub fn counts(self) -> Counts {
         let open = self.open.read();
-        (open.len(), calls(&open).count())
+        let of = |wanted| open.iter().filter(|alert| urgency(alert, self.home) == wanted).count();
+        Counts {
+            open: open.len(),
+            calls: of(Urgency::Call),
+            pressing: of(Urgency::Pressing),
+            more: *self.reading.read() == Reading::Done { more: true },
+        }
+    }
+
+    /// Those that stand over the map until somebody takes them, or puts them aside on this page.
+    pub fn banners(self, show: &mut dyn FnMut(&Alert)) {
+        let (open, aside) = (self.open.read(), self.aside.read());
+        let presses = |alert: &&Alert| urgency(alert, self.home) != Urgency::Other;
+        open.iter().take_while(presses).filter(|alert| !aside.contains(&alert.id)).for_each(show);
+    }
+
+    /// Whether the next reading brings in older ones.
+    pub fn can_go_deeper(self) -> bool {
+        self.depth.get_value() < READ_MOST
+    }
+
+    /// From the next reading on older ones are read too, or no more.
+    pub fn go_deeper(self, deeper: bool) {
+        self.depth.set_value(if deeper { READ_MOST } else { READ_AT_FIRST });
     }
 
     /// It is open no more.
     fn settle(self, id: &str) {
-        self.writing.set_value(None);
+        self.writing.update_value(|writing| {
+            writing.take_if(|(other, _)| other == id);
+        });
         self.settled.update_value(|settled| settled.push(id.to_owned()));
         self.open.update(|open| Arc::make_mut(open).retain(|alert| alert.id != id));
         self.beat.update(|n| *n = n.wrapping_add(1));
@@ -130,14 +186,6 @@ pub fn calls(open: &[Alert]) -> impl Iterator<Item = &Alert> {
 
 fn is_among(alerts: &[Alert], id: &str) -> bool {
     alerts.iter().any(|alert| alert.id == id)
-}
-
-/// The list comes with the newest first.
-fn arrange(open: Vec<Alert>) -> Vec<Alert> {
-    let (mut first, others): (Vec<Alert>, Vec<Alert>) =
-        open.into_iter().partition(|alert| alert.kind == AlertKind::Sos);
-    first.extend(others);
-    first
 }
 
 /// Reads the list from now on whenever it may have changed.
@@ -167,6 +215,14 @@ pub fn come_alive(console: Console) {
             console.read_alerts();
         }
     });
+    effect(move || {
+        console.alerts.open.track();
+        if let Some(parts) = console.parts() {
+            let mut fresh = Vec::new();
+            console.alerts.fresh.update_value(|kept| std::mem::swap(kept, &mut fresh));
+            (parts.notify)(console, &fresh);
+        }
+    });
     for touch in ["pointerdown", "keydown"] {
         // The page lives as long as its document; these listeners do too.
         window_event_listener_untyped(touch, |_| tone::wake());
@@ -184,8 +240,9 @@ impl Console {
         }
         spawn_local(async move {
             loop {
-                match rest::open_alerts().await {
-                    Ok((open, more)) => self.take_alerts(arrange(open), more),
+                let (home, depth) = (self.alerts.home, self.alerts.depth.get_value());
+                match rest::open_alerts(home, depth).await {
+                    Ok((open, more)) => self.take_alerts(arrange(open, home), more),
                     Err(RestError::SignedOut) => self.link.set(Link::SignedOut),
                     Err(e) => self.alerts.reading.set(Reading::Failed(e.to_string())),
                 }
@@ -201,16 +258,9 @@ impl Console {
         let alerts = self.alerts;
         open.retain(|alert| !alerts.settled.with_value(|settled| settled.contains(&alert.id)));
         let (before, after) = (alerts.open.get_untracked(), alerts.news_after.get_value());
-        let new = || open.iter().filter(|alert| alert.at > after && !is_among(&before, &alert.id));
-        if let Some(call) = new().find(|alert| alert.kind == AlertKind::Sos) {
-            let (who, station) = (words::who(call), untrack(|| self.scope_name(call.station)));
-            alerts.announced.set(format!("SOS from {who}, {station}"));
-            self.sound_alarm();
-        } else if let Some(alert) = new().next() {
-            self.tell(format!("{}: {}", words::who(alert), words::what(alert)));
-        }
-        // Where older ones come up because newer ones are done with, they are no news. Of calls
-        // for help the list has all.
+        self.tell_alerts(&news(&open, &before, alerts.home, after));
+        // Where older ones come up because newer ones are done with, they are no news. Those that
+        // press are read whatever their age.
         if let Some(newest) = open.iter().map(|alert| alert.at).max().filter(|_| more) {
             alerts.news_after.set_value(newest.plus_ms(-SKEW_MS).max(after));
         }
@@ -227,6 +277,31 @@ impl Console {
         alerts.beat.update(|n| *n = n.wrapping_add(1));
     }
 
+    /// What presses is said at once and sounds; of the rest there is a word.
+    fn tell_alerts(self, news: &[&Alert]) {
+        let (alerts, home) = (self.alerts, self.alerts.home);
+        let (pressing, others): (Vec<&Alert>, Vec<&Alert>) =
+            news.iter().copied().partition(|alert| urgency(alert, home) != Urgency::Other);
+        if let Some(first) = pressing.first() {
+            let (who, station) = (words::who(first), untrack(|| self.scope_name(first.station)));
+            let (text, tone) = match first.kind {
+                AlertKind::Sos => (format!("SOS from {who}, {station}"), Tone::Call),
+                _ => (format!("Waits for you: {who}, {}, {station}", words::what(first)), Tone::Pressing),
+            };
+            alerts.announced.set(match pressing.len() - 1 {
+                0 => text,
+                more => format!("{text}, and {more} more"),
+            });
+            // Put aside before it was passed on to the viewer: now it is theirs.
+            alerts.aside.update(|aside| aside.retain(|id| !pressing.iter().any(|alert| alert.id == *id)));
+            self.sound(tone);
+        }
+        if let Some(notice) = alerts.told.with_untracked(|stands| notice(stands.as_ref(), &others)) {
+            alerts.told.set(Some(notice));
+        }
+        alerts.fresh.set_value(pressing.into_iter().cloned().collect());
+    }
+
     /// Somebody acknowledged it while a note was being written here: who, and what became of the note.
     async fn tell_who_was_first(self, id: String, note: String) {
         let first = rest::alert(&id).await.ok().and_then(|alert| alert.acknowledged);
@@ -240,10 +315,10 @@ impl Console {
         self.warn(format!("{} acknowledged it before you{said}{own}", first.name));
     }
 
-    fn sound_alarm(self) {
+    fn sound(self, tone: Tone) {
         let alerts = self.alerts;
         if alerts.sound.get_untracked() {
-            spawn_local(async move { tone::play(move |playing| alerts.silenced.set(!playing)).await });
+            spawn_local(async move { tone::play(tone, move |playing| alerts.silenced.set(!playing)).await });
         }
     }
 
@@ -288,42 +363,29 @@ impl Console {
 
     /// Takes an alert upon oneself; why it cannot be done, where it cannot.
     pub async fn acknowledge(self, alert: Alert, note: String) -> Result<(), String> {
-        match rest::acknowledge(&alert.id, &note).await {
+        let first = self.take_one(&alert, &note).await.map_err(|e| e.to_string())?;
+        let (what, who) = (words::kind(alert.kind), words::who(&alert));
+        self.tell(match first {
+            Some(by) => format!("{} had acknowledged it before you: {what} of {who}", by.name),
+            None => format!("Acknowledged: {what} of {who}"),
+        });
+        Ok(())
+    }
+
+    /// The same, without a word; who was faster, where somebody was.
+    pub async fn take_one(self, alert: &Alert, note: &str) -> Result<Option<Acknowledgement>, RestError> {
+        match rest::acknowledge(&alert.id, note).await {
             Ok(now) => {
                 self.alerts.settle(&alert.id);
-                let (what, who) = (words::kind(alert.kind), words::who(&alert));
                 let mine = self.viewer.with_value(|v| format!("user:{}", v.username));
-                let first = now.acknowledged.filter(|by| by.by != mine);
-                self.tell(match first {
-                    Some(by) => format!("{} had acknowledged it before you: {what} of {who}", by.name),
-                    None => format!("Acknowledged: {what} of {who}"),
-                });
-                Ok(())
+                Ok(now.acknowledged.filter(|by| by.by != mine))
             }
-            Err(RestError::SignedOut) => {
-                self.link.set(Link::SignedOut);
-                Err(RestError::SignedOut.to_string())
+            Err(e) => {
+                if e == RestError::SignedOut {
+                    self.link.set(Link::SignedOut);
+                }
+                Err(e)
             }
-            Err(e) => Err(e.to_string()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::components::alerts::words::tests::alert;
-
-    #[test]
-    fn calls_for_help_stand_above_all_others_and_the_newest_above_the_older() {
-        let made = |id: &str, kind, at| Alert { id: id.into(), at: Time(at), ..alert(kind) };
-        let list = vec![
-            made("new fence", AlertKind::Exit, 9),
-            made("new call", AlertKind::Sos, 5),
-            made("old call", AlertKind::Sos, 2),
-            made("old fence", AlertKind::Enter, 1),
-        ];
-        let ids: Vec<String> = arrange(list).into_iter().map(|alert| alert.id).collect();
-        assert_eq!(ids, ["new call", "old call", "new fence", "old fence"]);
     }
 }

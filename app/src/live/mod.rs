@@ -4,7 +4,8 @@
 //! - [`link`]: what the connection is doing, in words, and when it tries again
 //! - [`feed`]: the socket; brings frames to the fleet and to the map
 //! - [`run`]: starts all of it once the page is alive
-//! - [`alerts`]: the open alerts of the viewer's own scope; [`stream`] rings for those elsewhere, [`tone`] sounds
+//! - [`alerts`]: the open alerts of the viewer's own scope; [`urgency`] says what of them presses, [`stream`] rings
+//!   for those elsewhere, [`tone`] sounds, [`notify`] shows them where the page is not in view
 //! - [`tasks`]: open incidents and orders of the scope on show; [`dispatch`] asks and says of them
 //! - [`rest`]: the few requests a page makes, with errors a person can act on
 //!
@@ -16,8 +17,10 @@ pub mod dispatch;
 pub mod feed;
 pub mod fleet;
 pub mod link;
+pub mod notify;
 pub mod rest;
 pub mod run;
 mod stream;
 pub mod tasks;
 mod tone;
+pub mod urgency;

@@ -148,18 +148,22 @@ pub async fn end_patrol(patrol: PatrolId) -> Result<Patrol, RestError> {
     post(&format!("/api/v1/patrols/{patrol}/end"), String::new()).await
 }
 
-/// Open alerts that are read of all kinds, the newest.
+/// Open alerts of a page where many are read.
 const OPEN_LIMIT: usize = 200;
 /// Acknowledged ones.
 const PAST_LIMIT: usize = 50;
 
-/// The open alerts of the viewer's own scope, and whether more are open than these: where
-/// they are many, every SOS is among them.
-pub async fn open_alerts() -> Result<(Vec<Alert>, bool), RestError> {
+/// The `depth` newest open alerts of the viewer's own scope, and whether more are open than these:
+/// where they are many, every SOS is among them, and the newest that wait for the people of `home`.
+/// In no order, some twice.
+pub async fn open_alerts(home: Scope, depth: usize) -> Result<(Vec<Alert>, bool), RestError> {
     let Page { mut items, next }: Page<Alert> =
-        get(&format!("/api/v1/alerts?state=open&limit={OPEN_LIMIT}")).await?;
+        get(&format!("/api/v1/alerts?state=open&limit={depth}")).await?;
     if next.is_some() {
         items.retain(|alert| alert.kind != AlertKind::Sos);
+        let waiting: Page<Alert> =
+            get(&format!("/api/v1/alerts?waits_for={home}&limit={OPEN_LIMIT}")).await?;
+        items.extend(waiting.items.into_iter().filter(|alert| alert.kind != AlertKind::Sos));
         let mut cursor = String::new();
         loop {
             let page: Page<Alert> =

@@ -23,6 +23,7 @@ use crate::{
     first_paint::{FirstPaint, NoPaint, Packed},
     later::LaterBanner,
     live::{
+        alerts::Counts,
         link::{Doubt, Link},
         run::come_alive,
         tasks::is_beside,
@@ -101,8 +102,9 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     };
     let title = move || console.scope_name(console.scope.get());
     let page_title = move || match console.alerts.counts() {
-        (_, 0) => title(),
-        (_, calls) => format!("({calls} SOS) {}", title()),
+        Counts { calls: 0, pressing: 0, .. } => title(),
+        Counts { calls: 0, pressing, .. } => format!("({pressing}) {}", title()),
+        Counts { calls, .. } => format!("({calls} SOS) {}", title()),
     };
     let with_drawer =
         move || console.selected.read().is_some() || console.alerts.drawer.get() || is_beside(console.board);

@@ -94,6 +94,11 @@ export class Api {
     await this.call('POST', '/api/v1/locations', { location });
   }
 
+  /** So much is too fast in a scope, and so long an alert waits there before it goes up. */
+  async alertRules(scope: string, rules: { speed_limit_mps?: number; escalate_after_s?: number }): Promise<void> {
+    await this.call('PUT', `/api/v1/scopes/${scope}/alert-rules`, rules);
+  }
+
   /** Nobody waits for help any more. */
   async acknowledgeAll(): Promise<void> {
     const { items } = await this.call<Page<{ id: string }>>('GET', '/api/v1/alerts?state=open&limit=1000');

@@ -28,7 +28,7 @@ export class Console {
   get alerts(): Locator {
     return this.page.getByRole('complementary', { name: 'Alerts' });
   }
-  /** Open calls for help, over the map. */
+  /** Open calls for help, and what else waits for the viewer, over the map. */
   get calls(): Locator {
     return this.page.getByRole('region', { name: 'Calls for help' });
   }

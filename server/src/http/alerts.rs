@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     auth::{Caller, Denied, Signed},
+    directory::Directory,
     ports::{AlertRecord, AlertsOf},
     state::Sentinel,
 };
@@ -44,6 +45,10 @@ struct Wanted {
     kind: Option<AlertKind>,
     /// Of one unit alone.
     unit_id: Option<UnitId>,
+    /// Open ones alone that the people of this scope are asked to take: of the station itself, or
+    /// passed on to the scope. Then `scope` is this one.
+    #[param(example = "zone:3")]
+    waits_for: Option<Scope>,
     /// Items of a page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<usize>,
@@ -69,7 +74,8 @@ async fn list(
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Answer<Page<Alert>>, ApiError> {
     let directory = &sentinel.directory;
-    let grant = caller.view(directory, wanted.scope.unwrap_or_else(|| caller.home_scope()))?;
+    let scope = wanted.waits_for.or(wanted.scope).unwrap_or_else(|| caller.home_scope());
+    let grant = caller.view(directory, scope)?;
     let of = AlertsOf {
         scope: Some(grant.scope()),
         is_open: match wanted.state.unwrap_or_default() {
@@ -83,12 +89,36 @@ async fn list(
     let paging = Paging { limit: wanted.limit, cursor: wanted.cursor };
     let behind = paging.after::<Cursor>()?.map(|Cursor(at, id)| (at, id));
     let limit = paging.limit();
-    let mut found = directory.registry().alerts(&of, behind, limit + 1).await?;
+    let mut found = match wanted.waits_for {
+        Some(waits) => waiting(directory, &of, waits, behind, limit + 1),
+        None => directory.registry().alerts(&of, behind, limit + 1).await?,
+    };
     let more = found.len() > limit;
     found.truncate(limit);
     let last = found.last().filter(|_| more);
     let next = last.map(|AlertRecord { alert, .. }| format!("{}_{}", alert.at.ms(), alert.id));
     Ok(Answer(Page { items: found.into_iter().map(|record| record.alert).collect(), next }))
+}
+
+/// Open ones that wait for the people of a scope, newest first: all that the running program holds.
+fn waiting(
+    directory: &Directory,
+    of: &AlertsOf,
+    scope: Scope,
+    behind: Option<(Time, String)>,
+    limit: usize,
+) -> Vec<AlertRecord> {
+    let place = |alert: &Alert| (alert.at, alert.id.clone());
+    let mut found = directory.open_alerts_that(|AlertRecord { alert, path }| {
+        path.within(scope)
+            && (alert.station == scope || alert.escalated.iter().any(|up| up.to == scope))
+            && of.kind.is_none_or(|kind| kind == alert.kind)
+            && of.unit.as_ref().is_none_or(|unit| *unit == alert.unit_id)
+            && behind.as_ref().is_none_or(|behind| place(alert) < *behind)
+    });
+    found.sort_by_key(|record| std::cmp::Reverse(place(&record.alert)));
+    found.truncate(limit);
+    found.iter().map(|record| (**record).clone()).collect()
 }
 
 /// Behind the alert of this time and id.

@@ -246,6 +246,11 @@ async fn what_nobody_takes_goes_up_a_level_at_a_time() {
         alerts(&server, &admin).await.remove(0).escalated.iter().map(|up| up.to).collect()
     };
     assert_eq!(up().await, []);
+    let waits = async |scope: &str| -> usize {
+        let list = format!("/api/v1/alerts?waits_for={scope}");
+        server.get(&admin, &list).await.as_a::<Page<Alert>>().items.len()
+    };
+    assert_eq!((waits("station:5").await, waits("division:2").await), (1, 0));
     let levels = ["division:2", "zone:3", "district:1"].map(|scope| scope.parse::<Scope>().expect("a scope"));
     for n in 1..=3 {
         server.clock.turn(61);
@@ -254,8 +259,15 @@ async fn what_nobody_takes_goes_up_a_level_at_a_time() {
     }
     server.clock.turn(600);
     assert_eq!(up().await, levels, "there is nobody above");
+    for scope in ["station:5", "division:2", "zone:3", "district:1"] {
+        assert_eq!(waits(scope).await, 1, "{scope}");
+    }
+    assert_eq!(waits("station:6").await, 0);
     let path = format!("/api/v1/alerts/{}/acknowledge", raised.id);
     assert_eq!(server.post(&admin, &path, json!({})).await.status, StatusCode::OK);
+    assert_eq!(waits("zone:3").await, 0);
+    let (chief, other) = (server.sign_in("chief5").await, "/api/v1/alerts?waits_for=zone:3");
+    assert_eq!(server.get(&chief, other).await.status, StatusCode::FORBIDDEN);
     server.end().await;
 }
 

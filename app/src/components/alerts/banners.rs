@@ -1,5 +1,5 @@
-//! A call for help over the map, until somebody acknowledges it, or puts it aside on
-//! this page. Few at once: the drawer has all.
+//! Calls for help, and what else waits for the viewer, over the map: until somebody
+//! acknowledges it, or puts it aside on this page. Few at once: the drawer has all.
 
 use super::card::cards;
 use crate::{
@@ -8,7 +8,6 @@ use crate::{
         whole::{IntoWhole, text},
     },
     console::Console,
-    live::alerts::calls,
     prefs::{NARROW, media},
 };
 use leptos::prelude::*;
@@ -24,32 +23,33 @@ pub fn Banners() -> impl IntoView {
     let console = Console::of_page();
     let alerts = console.alerts;
     let waiting = move || {
-        let (open, aside) = (alerts.open.read(), alerts.aside.read());
-        calls(&open).filter(|call| !aside.contains(&call.id)).count()
+        let mut waiting = 0_usize;
+        alerts.banners(&mut |_| waiting += 1);
+        waiting
     };
     let most = move || match waiting() {
-        // Only a browser has calls to show, and only it knows how wide it is.
+        // Only a browser has any to show, and only it knows how wide it is.
         1.. if alerts.drawer.get() || console.selected.get().is_some() || media(NARROW) => MOST_BESIDE,
         _ => MOST,
     };
     let shown = move || {
-        let (open, aside, held) = (alerts.open.read(), alerts.aside.read(), alerts.held.get());
+        let (most, held) = (most(), alerts.held.get());
         let mut shown: Vec<Alert> = Vec::new();
-        for call in calls(&open).filter(|call| !aside.contains(&call.id)) {
-            if shown.len() < most() {
-                shown.push(call.clone());
-            } else if held.as_ref() == Some(&call.id) {
+        alerts.banners(&mut |alert| {
+            if shown.len() < most {
+                shown.push(alert.clone());
+            } else if held.as_ref() == Some(&alert.id) {
                 shown.pop();
-                shown.push(call.clone());
+                shown.push(alert.clone());
             }
-        }
+        });
         shown
     };
     let more = move || waiting().saturating_sub(most());
     view! {
         <p class="visually-hidden" role="alert">{text(move || alerts.announced.get())}</p>
-        <section class="calls" aria-label="Calls for help" hidden=move || waiting() == 0>
-            {cards(Box::new(shown), true)}
+        <section class="calls" aria-label="Calls for help and alerts that wait for you" hidden=move || waiting() == 0>
+            {cards(Box::new(shown), None)}
             <div class="calls-more" hidden=move || more() == 0>
                 <span>{text(move || format!("and {} more", more()))}</span>
                 <button type="button" class="text-button" on:click=move |_| alerts.drawer.set(true)>"Open alerts"</button>
@@ -59,8 +59,9 @@ pub fn Banners() -> impl IntoView {
                     aria-label="Dismiss all"
                     title="Dismiss all: they stay open in the alerts"
                     on:click=move |_| {
-                        let open = alerts.open.get_untracked();
-                        alerts.aside.set(calls(&open).map(|call| call.id.clone()).collect());
+                        let mut all = alerts.aside.get_untracked();
+                        untrack(|| alerts.banners(&mut |alert| all.push(alert.id.clone())));
+                        alerts.aside.set(all);
                     }
                 >
                     <Icon glyph=Glyph::Close/>

@@ -7,6 +7,7 @@ use crate::{
         whole::{IntoWhole, effect, text},
     },
     console::Console,
+    live::alerts::Counts,
 };
 use leptos::prelude::*;
 use sentinel_model::alerts::AlertKind;
@@ -25,9 +26,12 @@ pub fn Bell() -> impl IntoView {
     let console = Console::of_page();
     let alerts = console.alerts;
     let counts = move || alerts.counts();
-    let label = move || match counts() {
-        (open, 0) => format!("Alerts, {open} open"),
-        (open, calls) => format!("Alerts, {open} open, {calls} SOS"),
+    let label = move || {
+        let Counts { open, calls, pressing, more } = counts();
+        let over = if more { "over " } else { "" };
+        let calls = if calls == 0 { String::new() } else { format!(", {calls} SOS") };
+        let pressing = if pressing == 0 { String::new() } else { format!(", {pressing} wait for you") };
+        format!("Alerts, {over}{open} open{calls}{pressing}")
     };
     effect(move || {
         let handle = window_event_listener(leptos::ev::keydown, move |e| {
@@ -44,20 +48,20 @@ pub fn Bell() -> impl IntoView {
             type="button"
             id=BELL_ID
             class="bell needs-script"
-            class:calling=move || counts().1 != 0
+            class:pressing=move || counts().pressing != 0
             aria-label=label
             aria-expanded=move || alerts.drawer.get().to_string()
             aria-keyshortcuts="Alt+A"
             title="Alerts (Alt+A)"
             on:click=move |_| alerts.drawer.update(|on| *on = !*on)
         >
-            <span class="bell-calls" hidden=move || counts().1 == 0>
+            <span class="bell-calls" hidden=move || counts().calls == 0>
                 <AlertMark kind=AlertKind::Sos/>
-                {text(move || short(counts().1))}
+                {text(move || short(counts().calls))}
             </span>
             <span class="bell-icon">
                 <Icon glyph=Glyph::Bell/>
-                <span class="bell-count" hidden=move || counts().0 == 0>{text(move || short(counts().0))}</span>
+                <span class="bell-count" hidden=move || counts().open == 0>{text(move || short(counts().open))}</span>
             </span>
         </button>
     }

@@ -7,13 +7,18 @@ use crate::{
         whole::{IntoWhole, Row, effect, part, rows, text},
     },
     console::Console,
-    live::tasks::Draft,
+    format::ago,
+    live::{
+        tasks::Draft,
+        urgency::{Urgency, urgency},
+    },
 };
 use leptos::{html, prelude::*, task::spawn_local};
 use sentinel_model::{
-    Time,
-    alerts::{Alert, AlertKind, NOTE_MAX},
+    Level, Time,
+    alerts::{Alert, AlertKind, Escalation, NOTE_MAX},
 };
+use std::sync::Arc;
 
 /// Its age, kept current, with the exact times beneath.
 fn age(console: Console, alert: &Alert) -> AnyView {
@@ -51,17 +56,63 @@ fn outcome(console: Console, alert: &Alert) -> Option<AnyView> {
     )
 }
 
-/// Alerts below each other. `banner` puts each in fewer lines.
-pub fn cards(alerts: Box<dyn Fn() -> Vec<Alert> + Send + Sync>, banner: bool) -> AnyView {
-    let class = if banner { "call" } else { "alert" };
+/// As it is by now: a card stands while its alert goes up.
+fn current<T>(console: Console, alert: &Alert, read: impl FnOnce(&Alert) -> T) -> T {
+    let open = console.alerts.open.read();
+    read(open.iter().find(|other| other.id == alert.id).unwrap_or(alert))
+}
+
+/// To whom it was passed on last, and how long ago.
+fn escalation(console: Console, alert: &Alert) -> AnyView {
+    let alert = Arc::new(alert.clone());
+    let up = {
+        let alert = alert.clone();
+        Arc::new(move || current(console, &alert, |now| now.escalated.last().copied()))
+    };
+    let (none, exact) = (up.clone(), alert);
+    let every = move || {
+        let wall = console.wall.get();
+        let all: Vec<Escalation> = current(console, &exact, |now| now.escalated.clone());
+        let one = |up: &Escalation| {
+            format!("{} at {}", words::passed_on(up.to, console.known_name(up.to)), wall.exact(up.at))
+        };
+        all.iter().map(one).collect::<Vec<_>>().join("; ")
+    };
+    let words = move || {
+        let Some(up) = up() else { return String::new() };
+        let ago = ago(console.now.get().ms_since(up.at));
+        format!("{}, {ago}", words::passed_on(up.to, console.known_name(up.to)))
+    };
+    view! {
+        <p class="alert-up" hidden=move || none().is_none()>
+            <Icon glyph=Glyph::Escalated/>
+            <span title=every>{text(words)}</span>
+        </p>
+    }
+    .whole()
+}
+
+/// Another thing to do about an alert, below the others.
+pub type Extra = Arc<dyn Fn(&Alert) -> AnyView + Send + Sync>;
+
+/// Alerts below each other. Without an `extra` they are banners, which say it in fewer lines.
+pub fn cards(alerts: Box<dyn Fn() -> Vec<Alert> + Send + Sync>, extra: Option<Extra>) -> AnyView {
+    let console = Console::of_page();
     view! {
         <ul class="alert-list">
             {rows(move || {
                 let row = |alert: Alert| {
+                    let extra = extra.clone();
                     Row::new(alert.id.clone(), move || {
+                        let class = if extra.is_none() { "call" } else { "alert" };
+                        let it = alert.clone();
+                        let presses = move || {
+                            let home = console.alerts.home;
+                            it.is_open() && current(console, &it, |now| urgency(now, home)) == Urgency::Pressing
+                        };
                         view! {
-                            <li class=class>
-                                <AlertCard alert banner/>
+                            <li class=class class:pressing=presses>
+                                <AlertCard alert extra/>
                             </li>
                         }
                         .whole()
@@ -74,19 +125,25 @@ pub fn cards(alerts: Box<dyn Fn() -> Vec<Alert> + Send + Sync>, banner: bool) ->
     .whole()
 }
 
-/// What every view of an alert says. `banner` puts it in fewer lines.
+/// What every view of an alert says.
 #[component]
-fn AlertCard(alert: Alert, banner: bool) -> impl IntoView {
+fn AlertCard(alert: Alert, extra: Option<Extra>) -> impl IntoView {
     let console = Console::of_page();
+    let banner = extra.is_none();
     let named = alert.unit_name != alert.unit_id.as_str() && !alert.unit_name.is_empty();
     let name = if named { alert.unit_name.clone() } else { alert.unit_id.to_string() };
     let station = alert.station;
     let place = (!banner || alert.place.is_none())
         .then(|| view! { <p class="alert-place">{words::place(&alert)}</p> }.whole());
+    // Whose own is one station has no others to tell them from.
+    let yours = (console.alerts.home.level != Level::Station)
+        .then(|| view! { <span class="alert-yours">"Waits for you"</span> });
+    let extra = extra.filter(|_| alert.is_open() && console.may_acknowledge()).map(|extra| extra(&alert));
     view! {
         <p class="alert-head">
             <AlertMark kind=alert.kind/>
             <b class="alert-what">{words::what(&alert)}</b>
+            {yours}
             {age(console, &alert)}
         </p>
         <p class="alert-who">
@@ -95,8 +152,10 @@ fn AlertCard(alert: Alert, banner: bool) -> impl IntoView {
             <span>{text(move || console.scope_name(station))}</span>
         </p>
         {place}
+        {escalation(console, &alert)}
         {outcome(console, &alert)}
         <AlertActions alert banner/>
+        {extra}
     }
     .whole()
 }

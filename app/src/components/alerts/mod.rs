@@ -1,10 +1,12 @@
 //! Alerts on the page: the bell in the top bar, the drawer that it opens, and the
-//! banner of a call for help.
+//! banners of what presses.
 
 pub mod banners;
 pub mod bell;
 mod card;
 pub mod drawer;
+mod list;
+mod several;
 pub mod words;
 
 use super::{mark::CALLING, whole::IntoWhole};

@@ -2,7 +2,7 @@
 
 use crate::format::{ago, coordinates, span};
 use sentinel_model::{
-    Time,
+    Scope, Time,
     alerts::{Alert, AlertKind},
 };
 
@@ -59,6 +59,11 @@ pub fn when(alert: &Alert, now: Time) -> String {
     format!("{verb}{happened}, heard {}", ago(now.ms_since(alert.at)))
 }
 
+/// To whom it was passed on; a scope that the viewer does not see has no name for them.
+pub fn passed_on(to: Scope, name: Option<String>) -> String {
+    format!("Escalated to {}", name.unwrap_or_else(|| format!("the {} above", to.level.as_str())))
+}
+
 /// Where it was, and how well that is known.
 pub fn place(alert: &Alert) -> String {
     let Some(place) = alert.place else { return "No place known".into() };
@@ -74,7 +79,7 @@ pub fn place(alert: &Alert) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use sentinel_model::{Scope, alerts::AlertPlace};
+    use sentinel_model::{Level, alerts::AlertPlace};
 
     pub fn alert(kind: AlertKind) -> Alert {
         Alert {
@@ -100,6 +105,13 @@ pub mod tests {
         assert_eq!(when(&fresh, Time(10_011_000)), "12 s ago");
         let late = Alert { time: fresh.at.plus_ms(-7_200_000), ..fresh };
         assert_eq!(when(&late, late.at.plus_ms(5_000)), "called 2 h ago, heard 5 s ago");
+    }
+
+    #[test]
+    fn who_does_not_see_the_scope_above_is_told_its_level() {
+        let zone = Scope::new(Level::Zone, 3);
+        assert_eq!(passed_on(zone, Some("South".into())), "Escalated to South");
+        assert_eq!(passed_on(zone, None), "Escalated to the zone above");
     }
 
     #[test]
