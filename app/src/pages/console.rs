@@ -5,6 +5,7 @@ use crate::{
     components::{
         alerts::{banners::Banners, drawer::AlertsDrawer},
         board::{drawer::TaskDrawer, new::NewIncident},
+        fences::drawer::FenceDrawer,
         icon::{Glyph, Icon},
         legend::Legend,
         link_banner::LinkBanner,
@@ -85,6 +86,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     effect(move || {
         console.selected.track();
         console.board.chosen.track();
+        console.fences.chosen.track();
         console.has_turned();
     });
     effect(move || {
@@ -97,6 +99,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
         Sheet::Map => "map",
         Sheet::Units => "units",
         Sheet::Incidents => "incidents",
+        Sheet::Fences => "fences",
         Sheet::Areas => "areas",
     };
     let title = move || console.scope_name(console.scope.get());
@@ -104,8 +107,12 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
         (_, 0) => title(),
         (_, calls) => format!("({calls} SOS) {}", title()),
     };
-    let with_drawer =
-        move || console.selected.read().is_some() || console.alerts.drawer.get() || is_beside(console.board);
+    let with_drawer = move || {
+        console.selected.read().is_some()
+            || console.alerts.drawer.get()
+            || is_beside(console.board)
+            || console.fences.is_beside()
+    };
     let trust = move || match console.doubt.get() {
         None => "current",
         Some(Doubt::Silent(_) | Doubt::Reconnecting(_)) => "doubted",
@@ -135,6 +142,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
             </main>
             <UnitDrawer/>
             <TaskDrawer/>
+            <FenceDrawer/>
             <NewIncident/>
             <AlertsDrawer/>
             <Legend/>
