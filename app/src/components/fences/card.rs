@@ -23,9 +23,14 @@ pub fn card(id: String) -> AnyView {
     let (of, sought) = (id.clone(), id.clone());
     let fence = Memo::new(move |_| Held(fences.get(&of)));
     let is_known = Memo::new(move |_| fence.with(|held| held.0.is_some()));
+    let mut was_known = false;
     effect(move || {
         // A link may name one that does not concern the scope on show, or that is gone.
         fences.reading.track();
+        was_known |= is_known.get();
+        if was_known && !is_known.get() {
+            return missing.set(Some("It was deleted, or does not concern the area on show.".into()));
+        }
         if is_known.get() || *fences.reading.read_untracked() == crate::live::alerts::Reading::First {
             return missing.set(None);
         }

@@ -77,7 +77,7 @@ pub fn fields(editor: Editor) -> AnyView {
 }
 
 fn speed_label(measure: Measure) -> &'static str {
-    if measure == Measure::Imperial { "is faster than (mph)" } else { "is faster than (km/h)" }
+    if measure == Measure::Imperial { "goes faster than (mph)" } else { "goes faster than (km/h)" }
 }
 
 fn wrong(editor: Editor, field: Field) -> AnyView {

@@ -58,7 +58,7 @@ pub fn rules() -> AnyView {
         });
     });
     view! {
-        <div class="rules scroll">
+        <div class="rules scroll" role="group" aria-label="Alert rules" tabindex="0">
             {part(move || Some(match read.get() {
                 Read::Reading => view! { <div class="empty"><p class="empty-title">"Reading…"</p></div> }.whole(),
                 Read::Failed(why) => view! {

@@ -36,7 +36,7 @@ pub fn tells(on: &FenceRules, measure: Measure) -> Vec<String> {
         on.enter.then(|| "enters".to_string()),
         on.exit.then(|| "leaves".to_string()),
         on.dwell_s.map(|s| format!("stays {}", minutes(s))),
-        on.speed_limit_mps.map(|limit| format!("faster than {}", over(limit, measure))),
+        on.speed_limit_mps.map(|limit| format!("goes faster than {}", over(limit, measure))),
         on.silent.then(|| "falls silent".to_string()),
     ];
     told.into_iter().flatten().collect()
@@ -161,7 +161,7 @@ mod tests {
         let all = Geofence { on, ..fence("a", "Depot") };
         assert_eq!(
             brief(&all, Measure::Metric),
-            "Enters, leaves, stays 15 min, faster than 50 km/h, falls silent"
+            "Enters, leaves, stays 15 min, goes faster than 50 km/h, falls silent"
         );
         assert!(brief(&all, Measure::Imperial).contains("faster than 31 mph"));
         assert_eq!(brief(&Geofence { enabled: false, ..all }, Measure::Metric), "Switched off");
