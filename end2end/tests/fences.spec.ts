@@ -28,7 +28,7 @@ class Fences {
     return this.page.getByRole('region', { name: 'Geofences', exact: true });
   }
   get rail(): Locator {
-    return this.page.getByRole('navigation', { name: 'What stands beside the map' }).getByRole('button', { name: 'Geofences' });
+    return this.page.getByRole('navigation', { name: 'What stands beside the map' }).getByRole('button', { name: 'Fences' });
   }
   row(name: string): Locator {
     return this.section.getByRole('listitem').filter({ hasText: name }).getByRole('button');

@@ -207,9 +207,11 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
                 Event::UnitLeft(e) => m.remove(e.patrol),
                 Event::Status(e) => m.set_status(e.patrol, e.status),
                 Event::Alert(_) => console.read_alerts(),
-                Event::Fence(e) => console.fences.hear(&e.id, e.fence.clone().map(Arc::from)),
-                Event::Incident(_) | Event::Order(_) => {}
+                Event::Incident(_) | Event::Order(_) | Event::Fence(_) => {}
             });
+            if let Event::Fence(told) = &event {
+                console.fences.hear(&told.id, told.fence.clone().map(Arc::from));
+            }
             if let Some(task) = event.task() {
                 console.hear_of_task(task);
             }

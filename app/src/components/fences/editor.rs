@@ -114,7 +114,7 @@ pub fn editor(what: Editing) -> AnyView {
             {editor.meanwhile()}
             {editor.question()}
             <div class="task-actions fence-ends" hidden=move || editor.asking.read().is_some()>
-                <button type="button" class="button" on:click=move |_| editor.leave(Next::Close)>"Discard"</button>
+                <button type="button" class="button" on:click=move |_| editor.close()>"Discard"</button>
                 <button type="submit" class="button primary" disabled=editor.busy>
                     <Icon glyph=Glyph::Done/>
                     "Save"
@@ -126,10 +126,6 @@ pub fn editor(what: Editing) -> AnyView {
 }
 
 impl Editor {
-    pub fn is_new(self) -> bool {
-        self.before.with_value(Option::is_none)
-    }
-
     /// The map has changed the shape: the fields say the same.
     pub fn take_shape(self) {
         let sketch = self.sketch.get_untracked();
@@ -190,7 +186,7 @@ impl Editor {
     fn watch(self) {
         let (console, fences) = (self.console, self.console.fences);
         effect(move || {
-            let is_same = fences.wanted.read() == fences.editing.read_untracked()
+            let is_same = *fences.wanted.read() == *fences.editing.read_untracked()
                 && fences.editing.with_untracked(|what| *what != Some(Editing::New));
             if let Some(what) = fences.wanted.get() {
                 fences.wanted.set(None);

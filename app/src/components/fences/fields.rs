@@ -159,10 +159,10 @@ fn whose(editor: Editor) -> AnyView {
 /// What to do next with the map.
 fn hint(sketch: &Sketch) -> &'static str {
     match (sketch.tool, sketch.is_drawing(), sketch.points.len()) {
-        (Tool::Circle, true, _) if sketch.middle.is_none() => "Click the map where its middle is.",
+        (Tool::Circle, true, _) if sketch.middle.is_none() => "Click or tap the map where its middle is.",
         (Tool::Circle, true, _) => "Click where its border is, or drag the handle.",
         (Tool::Circle, false, _) => "Drag its middle or its border.",
-        (Tool::Polygon, true, 0) => "Click the map at each corner.",
+        (Tool::Polygon, true, 0) => "Click or tap the map at each corner.",
         (Tool::Polygon, true, 1 | 2) => "Click the next corner. Backspace takes the last one back.",
         (Tool::Polygon, true, _) => "Enter, or a click on the first corner, closes it.",
         (Tool::Polygon, false, _) => "Drag a corner, or the point between two for one more.",

@@ -157,7 +157,7 @@ fn listen(console: Console, on_map: OnMap, moved: RwSignal<u32>, pointer: RwSign
                 return;
             }
             let at = (e.lat_lng().lat(), e.lat_lng().lng());
-            let middle = sketch.read_untracked().middle.filter(|_| sketch.read_untracked().sizing);
+            let middle = sketch.with_untracked(|sketch| sketch.middle.filter(|_| sketch.sizing));
             if let Some((lat, lon)) = middle {
                 let (x, y) = view_of.view().to_px(World::from_degrees(lat, lon));
                 let (px, py) = (e.container_point().x(), e.container_point().y());

@@ -80,7 +80,8 @@ pub fn begin(console: Console) {
     effect(move || {
         // It listens for as long as this draws.
         let _ = &listener;
-        (moved.track(), fences.beat.track());
+        moved.track();
+        fences.beat.track();
         let wanted = wanted(fences);
         with_map(|map| draw(map.leaflet(), map.view(), &wanted, &mut drawn.borrow_mut()));
     });
@@ -147,7 +148,7 @@ fn draw(map: &leaflet::Map, view: View, wanted: &[Wanted], drawn: &mut BTreeMap<
                 && held.name.is_some() == named.contains(&id.as_str())
         })
     });
-    for (_, (fence, class)) in seen {
+    for &(_, &(ref fence, class)) in &seen {
         if !drawn.contains_key(&fence.id) {
             let path = path(&fence.shape, class);
             path.add_to(map);
@@ -176,7 +177,7 @@ fn size_px(view: &View, fence: &Geofence) -> Option<f64> {
 pub fn path(shape: &Shape, class: &str) -> Layer {
     match shape {
         Shape::Circle(circle) => {
-            let mut options = CircleOptions::new();
+            let options = CircleOptions::new();
             options.set_radius(circle.radius_m);
             options.set_interactive(false);
             options.set_class_name(class.into());
