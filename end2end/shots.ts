@@ -58,6 +58,37 @@ for (const { name, ...screen } of SIZES) {
         await (await api('admin')).acknowledgeAll();
       });
 
+      test('pictures of geofences', async ({ page, openAs, watch, api }) => {
+        watch.forgive(/./);
+        test.setTimeout(180_000);
+        const shoot = (what: string) => page.screenshot({ path: join(FOLDER, `${what}-${name}-${look}.png`) });
+        const admin = await api('admin');
+        const on = { enter: true, exit: true, dwell_s: 900, speed_limit_mps: 13.9 };
+        const harbour = [[9.975, 76.26], [9.955, 76.265], [9.95, 76.29], [9.97, 76.3]];
+        await admin.call('POST', '/api/v1/geofences', { name: 'Harbour', scope: 'district:1', shape: { type: 'polygon', points: harbour }, on });
+        const depot = { type: 'circle', latitude: 9.9624, longitude: 76.2995, radius_m: 600 };
+        await admin.call('POST', '/api/v1/geofences', { name: 'Depot', scope: 'station:5', shape: depot, on: { silent: true } });
+        await openAs('admin');
+        const ui = new Console(page);
+        await ui.isLive();
+        await page.getByRole('navigation', { name: 'What stands beside the map' }).getByRole('button', { name: 'Fences' }).click();
+        const section = page.getByRole('region', { name: 'Geofences', exact: true });
+        await expect(section.getByRole('button', { name: /^Depot/ })).toBeVisible();
+        await ui.settled();
+        await shoot('fences');
+        await section.getByRole('button', { name: 'Alert rules' }).click();
+        await section.getByRole('button', { name: 'Set rules of its own' }).click();
+        await shoot('alert-rules');
+        await section.getByRole('button', { name: 'Geofences', exact: true }).click();
+        await section.getByRole('button', { name: /^Harbour/ }).click();
+        await ui.settled();
+        await shoot('fence');
+        await page.getByRole('button', { name: 'Change', exact: true }).click();
+        await expect(page.locator('.fence-handle.point')).toHaveCount(4);
+        await ui.settled();
+        await shoot('fence-form');
+      });
+
       test('pictures of the administration', async ({ page, openAs, watch, api }) => {
         watch.forgive(/./);
         test.setTimeout(180_000);

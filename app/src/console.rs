@@ -12,6 +12,7 @@ use crate::{
     later::Later,
     live::{
         alerts::Alerts,
+        fences::Fences,
         fleet::{Entry, Fleet, Statuses},
         link::{Doubt, Link},
         tasks::{Board, TaskRef},
@@ -70,6 +71,7 @@ pub enum Sheet {
     Map,
     Units,
     Incidents,
+    Fences,
     Areas,
 }
 
@@ -104,6 +106,7 @@ pub struct Console {
     pub notice: RwSignal<Option<Notice>>,
     pub alerts: Alerts,
     pub board: Board,
+    pub fences: Fences,
     /// Marked on the map until another unit is on show.
     pub spot: RwSignal<Option<Spot>>,
     pub show_units: RwSignal<bool>,
@@ -133,6 +136,7 @@ impl Console {
             let named = |name, is_order| Some(TaskRef { is_order, id: query.get(name)?.parse().ok()? });
             named("incident", false).or_else(|| named("order", true))
         });
+        let fence = Memo::new(move |_| query.read().get("fence"));
         let fleet = StoredValue::new(Fleet::of(&paint.units.items));
         let (moved, shape) = (RwSignal::new(0), RwSignal::new(0));
         let (words, statuses) = (RwSignal::new(String::new()), RwSignal::new(Statuses::default()));
@@ -175,6 +179,7 @@ impl Console {
             notice: RwSignal::new(None),
             alerts: Alerts::new(own),
             board: Board::new(task),
+            fences: Fences::new(fence),
             spot: RwSignal::new(None),
             show_units: RwSignal::new(true),
             show_areas: RwSignal::new(true),
@@ -272,11 +277,19 @@ impl Console {
         }
     }
 
+    /// The same with a geofence.
+    pub fn open_fence(self, id: &str) {
+        if self.fences.chosen.get_untracked().as_deref() != Some(id) {
+            self.open_beside(Some(format!("fence={id}")));
+        }
+    }
+
     /// Opening is a step that Back undoes; choosing another is none, and closing goes that
     /// step back.
     fn open_beside(self, what: Option<String>) {
-        let is_open =
-            self.selected.read_untracked().is_some() || self.board.chosen.read_untracked().is_some();
+        let is_open = self.selected.read_untracked().is_some()
+            || self.board.chosen.read_untracked().is_some()
+            || self.fences.chosen.read_untracked().is_some();
         self.following.set(false);
         let history = web_sys::window().and_then(|w| w.history().ok());
         let state = history.as_ref().and_then(|h| h.state().ok()).and_then(|s| s.as_string());
@@ -304,6 +317,10 @@ impl Console {
         let id = self.selected.get_untracked();
         if self.spot.with_untracked(|spot| spot.as_ref().is_some_and(|s| Some(&s.unit) != id.as_ref())) {
             self.spot.set(None);
+        }
+        let lit = self.fences.lit;
+        if lit.with_untracked(|lit| lit.as_ref().is_some_and(|(unit, _)| Some(unit) != id.as_ref())) {
+            lit.set(None);
         }
     }
 

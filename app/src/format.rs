@@ -110,6 +110,14 @@ pub fn coordinates(lat: f64, lon: f64) -> String {
     format!("{}, {}", fixed(lat, 5), fixed(lon, 5))
 }
 
+/// `9.96, 76.30`, degrees.
+pub fn read_place(text: &str) -> Option<(f64, f64)> {
+    let mut parts = text.split([',', ' ', ';']).filter(|part| !part.is_empty()).map(str::parse::<f64>);
+    let (lat, lon) = (parts.next()?.ok()?, parts.next()?.ok()?);
+    let is_place = parts.next().is_none() && (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
+    is_place.then_some((lat, lon))
+}
+
 /// `patrol_car` as a person says it.
 pub fn kind(word: &str) -> String {
     let mut text = word.replace('_', " ");
@@ -165,6 +173,16 @@ mod tests {
             (3_900_000, "1 h 05 min"),
         ] {
             assert_eq!(took(ms), said);
+        }
+    }
+
+    #[test]
+    fn coordinates_are_read_as_people_write_them() {
+        for text in ["9.9633, 76.2995", "9.9633 76.2995", " 9.9633;76.2995 "] {
+            assert_eq!(read_place(text), Some((9.9633, 76.2995)), "{text}");
+        }
+        for text in ["", "9.9633", "91, 76", "9, 181", "here, there", "9, 76, 3"] {
+            assert_eq!(read_place(text), None, "{text}");
         }
     }
 

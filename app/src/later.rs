@@ -9,6 +9,7 @@ use crate::{
     components::{
         alerts::drawer::alerts_body,
         board::{drawer::task_card, list::board_body, new::new_form},
+        fences::{card::card, editor::editor, layer, list},
         icon::{Glyph, Icon},
         palette::palette,
         person_menu::person_card,
@@ -16,7 +17,7 @@ use crate::{
         whole::{IntoWhole, effect, part},
     },
     console::Console,
-    live::{link::Link, notify::notify, tasks::TaskRef},
+    live::{fences::Editing, link::Link, notify::notify, tasks::TaskRef},
     platform,
 };
 use leptos::{prelude::*, task::spawn_local, wasm_split::SplitLoaderError};
@@ -33,6 +34,11 @@ pub struct Parts {
     pub board: fn() -> AnyView,
     pub task_card: fn(TaskRef) -> AnyView,
     pub new_incident: fn() -> AnyView,
+    /// Reads the fences and draws them, from now on.
+    pub begin_fences: fn(Console),
+    pub fences: fn() -> AnyView,
+    pub fence_card: fn(String) -> AnyView,
+    pub fence_editor: fn(Editing) -> AnyView,
 }
 
 #[derive(Clone, Copy)]
@@ -54,6 +60,10 @@ fn parts() -> Result<Parts, SplitLoaderError> {
         board: board_body,
         task_card,
         new_incident: new_form,
+        begin_fences: layer::begin,
+        fences: list::body,
+        fence_card: card,
+        fence_editor: editor,
     })
 }
 
@@ -107,7 +117,7 @@ pub fn LaterBanner() -> impl IntoView {
                             <div class="link-banner">
                                 <Icon glyph=Glyph::Warning/>
                                 <p class="link-banner-title">"A part of this page did not arrive"</p>
-                                <p>"Search, alerts, incidents, preferences and what is known of a unit do not open. The map is not affected."</p>
+                                <p>"Search, alerts, incidents, geofences, preferences and what is known of a unit do not open. The map is not affected."</p>
                                 <div class="actions">
                                     <button type="button" class="button" on:click=move |_| console.fetch_parts()>
                                         <Icon glyph=Glyph::Retry/>

@@ -20,6 +20,7 @@ const HOURS_COOKIE: &str = "sentinel_hours";
 const SOUND_COOKIE: &str = "sentinel_sound";
 const NOTIFY_COOKIE: &str = "sentinel_notify";
 const BOARD_COOKIE: &str = "sentinel_board";
+const FENCES_COOKIE: &str = "sentinel_fences";
 
 impl Look {
     pub const ALL: [Look; 3] = [Look::Dark, Look::Light, Look::System];
@@ -107,6 +108,15 @@ pub fn board_chosen() -> bool {
 
 pub fn remember_board(on: bool) {
     remember(BOARD_COOKIE, if on { "on" } else { "off" });
+}
+
+/// Whether the map shows geofences; unless one chose otherwise it does.
+pub fn fences_chosen() -> bool {
+    platform::cookie(FENCES_COOKIE).as_deref() != Some("off")
+}
+
+pub fn remember_fences(on: bool) {
+    remember(FENCES_COOKIE, if on { "on" } else { "off" });
 }
 
 /// Where the style sheet lays the page out for a phone; keep both alike.

@@ -89,6 +89,11 @@ pub fn Legend() -> impl IntoView {
                     <span class="faint">"a police station"</span>
                 </li>
                 <li>
+                    <span class="fence-mark" aria-hidden="true"></span>
+                    <span>"Geofence"</span>
+                    <span class="faint">"an area that raises alerts; the map's own button hides them"</span>
+                </li>
+                <li>
                     <span class="cluster-mark" aria-hidden="true">"12"</span>
                     <span>"Cluster"</span>
                     <span class="faint">"units close together; choose it to open"</span>

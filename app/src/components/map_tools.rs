@@ -2,7 +2,7 @@
 
 use super::icon::{Glyph, Icon};
 use super::whole::IntoWhole;
-use crate::{console::Console, map_place::with_map};
+use crate::{console::Console, map_place::with_map, prefs};
 use leptos::prelude::*;
 
 #[component]
@@ -18,6 +18,20 @@ pub fn MapTools() -> impl IntoView {
                 on:click=move |_| console.show_legend.update(|on| *on = !*on)
             >
                 <Icon glyph=Glyph::Legend/>
+            </button>
+            <button
+                type="button"
+                class="tool"
+                aria-label="Geofences on the map"
+                title="Geofences on the map"
+                aria-pressed=move || console.fences.drawn.get().to_string()
+                on:click=move |_| {
+                    let on = !console.fences.drawn.get_untracked();
+                    console.fences.drawn.set(on);
+                    prefs::remember_fences(on);
+                }
+            >
+                <Icon glyph=Glyph::Fence/>
             </button>
             <button type="button" class="tool" aria-label="Zoom in" on:click=|_| with_map(|m| m.zoom_by(1.0))>
                 <Icon glyph=Glyph::Plus/>

@@ -123,6 +123,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         let _ =
             (console.show_areas.get(), console.show_units.get(), console.selected.get(), console.sheet.get());
         let _ = (is_beside(console.board), console.board.on.get());
+        let _ = (console.fences.is_beside(), console.fences.on.get());
         console.alerts.drawer.track();
         request_animation_frame(|| with_map(|m| m.resize()));
     });
@@ -130,7 +131,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
     view! {
         <div
             class="map"
-            class:placing=move || console.board.draft.read().is_some()
+            class:placing=move || console.board.draft.read().is_some() || console.fences.drawing.get()
             role="region"
             aria-label="Map of the units: the arrow keys move it, plus and minus zoom"
             node_ref=place

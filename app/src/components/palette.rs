@@ -124,6 +124,8 @@ pub fn Palette() -> impl IntoView {
                     console.alerts.drawer.set(false);
                 } else if console.board.draft.with_untracked(Option::is_some) {
                     console.board.draft.set(None);
+                } else if console.fences.editing.with_untracked(Option::is_some) {
+                    console.fences.escaped.update(|n| *n = n.wrapping_add(1));
                 } else {
                     console.select(None);
                 }

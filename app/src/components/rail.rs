@@ -50,10 +50,12 @@ pub fn Rail() -> impl IntoView {
             </Show>
             <RailButton class=wide glyph=Glyph::Units word="Units" pressed=console.show_units press=flip(console.show_units)/>
             <RailButton class=wide glyph=Glyph::Incident word="Incidents" pressed=console.board.on press=flip_board waiting/>
+            <RailButton class=wide glyph=Glyph::Fence word="Fences" pressed=console.fences.on press=flip(console.fences.on)/>
             <RailButton class=wide glyph=Glyph::Legend word="Legend" pressed=console.show_legend press=flip(console.show_legend)/>
             <RailButton class=narrow glyph=Glyph::Map word="Map" pressed=sheet(Sheet::Map) press=move || console.sheet.set(Sheet::Map)/>
             <RailButton class=narrow glyph=Glyph::Units word="Units" pressed=sheet(Sheet::Units) press=move || console.sheet.set(Sheet::Units)/>
             <RailButton class=narrow glyph=Glyph::Incident word="Incidents" pressed=sheet(Sheet::Incidents) press=move || console.sheet.set(Sheet::Incidents) waiting/>
+            <RailButton class=narrow glyph=Glyph::Fence word="Fences" pressed=sheet(Sheet::Fences) press=move || console.sheet.set(Sheet::Fences)/>
             <Show when=move || has_tree(console)>
                 <RailButton class=narrow glyph=Glyph::Areas word="Areas" pressed=sheet(Sheet::Areas) press=move || console.sheet.set(Sheet::Areas)/>
             </Show>

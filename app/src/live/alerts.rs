@@ -329,6 +329,7 @@ impl Console {
         self.alerts.drawer.set(false);
         self.sheet.set(Sheet::Map);
         self.spot.set(None);
+        self.fences.lit.set(alert.fence_id.clone().map(|fence| (id.clone(), fence)));
         if self.with_fleet(|f| f.get(id).is_some()) {
             self.look_at(id);
             if self.is_on_map(id) {

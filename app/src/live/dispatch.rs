@@ -40,7 +40,7 @@ impl Fields {
         self.0
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         // What is made of texts and numbers has its JSON.
         js_sys::JSON::stringify(&self.0).map(String::from).unwrap_or_default()
     }

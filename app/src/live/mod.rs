@@ -15,6 +15,8 @@
 pub mod alerts;
 pub mod dispatch;
 pub mod feed;
+pub mod fence_requests;
+pub mod fences;
 pub mod fleet;
 pub mod link;
 pub mod notify;

@@ -87,16 +87,25 @@ async fn post<T: DeserializeOwned>(address: &str, body: String) -> Result<T, Res
     read(request.body(body).map_err(|_| RestError::Unreadable)?.send().await).await
 }
 
-/// A request with a JSON body, `method` being `POST` or `PATCH`; what `take` makes of the answer.
+/// A request with a JSON body, or none where it is empty; what `take` makes of the answer. Any
+/// other `method` than `PATCH`, `PUT` and `DELETE` is `POST`.
 pub(super) async fn send<T>(
     method: &str,
     address: &str,
     body: String,
     take: fn(&[u8]) -> Option<T>,
 ) -> Result<T, RestError> {
-    let request = if method == "PATCH" { Request::patch(address) } else { Request::post(address) };
-    let request = asking(request).header("content-type", "application/json");
-    let answer = body_of(request.body(body).map_err(|_| RestError::Unreadable)?.send().await).await?;
+    let request = asking(match method {
+        "PATCH" => Request::patch(address),
+        "PUT" => Request::put(address),
+        "DELETE" => Request::delete(address),
+        _ => Request::post(address),
+    });
+    let request = match body.is_empty() {
+        true => request.build(),
+        false => request.header("content-type", "application/json").body(body),
+    };
+    let answer = body_of(request.map_err(|_| RestError::Unreadable)?.send().await).await?;
     take(&answer).ok_or(RestError::Unreadable)
 }
 

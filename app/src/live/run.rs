@@ -15,7 +15,7 @@ use sentinel_model::{
     Scope, Time, UnitId,
     live::{Event, ServerFrame},
 };
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 /// Words and numbers on screen change at most this often; the map is faster.
 const READ_EVERY: Duration = Duration::from_millis(500);
@@ -190,6 +190,7 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
                 console.look_around();
             }
             console.read_tasks();
+            console.fences.ask_again();
             beats.touch(console, true);
         }
         ServerFrame::Positions(p) => {
@@ -208,6 +209,9 @@ fn receive(console: Console, beats: &Beats, seen: &Seen, frame: ServerFrame) {
                 Event::Alert(_) => console.read_alerts(),
                 Event::Incident(_) | Event::Order(_) | Event::Fence(_) => {}
             });
+            if let Event::Fence(told) = &event {
+                console.fences.hear(&told.id, told.fence.clone().map(Arc::from));
+            }
             if let Some(task) = event.task() {
                 console.hear_of_task(task);
             }

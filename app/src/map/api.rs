@@ -2,12 +2,12 @@
 
 use super::{
     engine::{Engine, TRAIL_MOST, now_ms},
-    leaflet_ext::options,
+    leaflet_ext::{FullMap, options, view},
     pins::Pin,
-    project::World,
+    project::{View, World},
     state::State,
 };
-use leaflet::LatLng;
+use leaflet::{LatLng, LatLngBounds, Point};
 use sentinel_model::{PatrolId, RoutePoint, TaskId, UnitId, UnitStatus, live::LiveUnit, page::MapSettings};
 use std::{collections::HashSet, rc::Rc};
 
@@ -228,6 +228,27 @@ impl LiveMap {
 
     pub fn zoom_by(&self, d: f64) {
         self.0.map.set_zoom(self.0.map.get_zoom() + d);
+    }
+
+    /// Leaflet's own map, for what is drawn beneath the units and only now and then.
+    pub(crate) fn leaflet(&self) -> &FullMap {
+        &self.0.map
+    }
+
+    /// What is on the screen now.
+    pub(crate) fn view(&self) -> View {
+        view(&self.0.map)
+    }
+
+    /// Brings a box in sight, south-west and north-east corner in degrees.
+    pub(crate) fn fly_to_box(&self, south_west: (f64, f64), north_east: (f64, f64)) {
+        const ZOOM_MOST: f64 = 16.0;
+        let corner = |(lat, lon): (f64, f64)| LatLng::new(lat, lon);
+        let bounds = LatLngBounds::new(&corner(south_west), &corner(north_east));
+        let padding = Point::new(56.0, 56.0);
+        let options =
+            options(&[("padding", padding.into()), ("maxZoom", ZOOM_MOST.into()), ("duration", 0.6.into())]);
+        self.0.map.fly_to_bounds_with_options(&bounds, &options);
     }
 
     /// The container has another size. The map notices by itself, a moment later.

@@ -22,6 +22,9 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn remove(this: &FullMap) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(method, getter, js_name = doubleClickZoom)]
+    pub fn double_click_zoom(this: &FullMap) -> leaflet::Handler;
+
     #[wasm_bindgen(method, getter, js_name = attributionControl)]
     pub fn attribution(this: &FullMap) -> Option<Attribution>;
 

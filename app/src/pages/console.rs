@@ -5,6 +5,7 @@ use crate::{
     components::{
         alerts::{banners::Banners, drawer::AlertsDrawer},
         board::{drawer::TaskDrawer, new::NewIncident},
+        fences::drawer::FenceDrawer,
         icon::{Glyph, Icon},
         legend::Legend,
         link_banner::LinkBanner,
@@ -86,6 +87,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     effect(move || {
         console.selected.track();
         console.board.chosen.track();
+        console.fences.chosen.track();
         console.has_turned();
     });
     effect(move || {
@@ -98,6 +100,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
         Sheet::Map => "map",
         Sheet::Units => "units",
         Sheet::Incidents => "incidents",
+        Sheet::Fences => "fences",
         Sheet::Areas => "areas",
     };
     let title = move || console.scope_name(console.scope.get());
@@ -106,8 +109,12 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
         Counts { calls: 0, pressing, .. } => format!("({pressing}) {}", title()),
         Counts { calls, .. } => format!("({calls} SOS) {}", title()),
     };
-    let with_drawer =
-        move || console.selected.read().is_some() || console.alerts.drawer.get() || is_beside(console.board);
+    let with_drawer = move || {
+        console.selected.read().is_some()
+            || console.alerts.drawer.get()
+            || is_beside(console.board)
+            || console.fences.is_beside()
+    };
     let trust = move || match console.doubt.get() {
         None => "current",
         Some(Doubt::Silent(_) | Doubt::Reconnecting(_)) => "doubted",
@@ -137,6 +144,7 @@ fn ConsoleView(paint: FirstPaint) -> impl IntoView {
             </main>
             <UnitDrawer/>
             <TaskDrawer/>
+            <FenceDrawer/>
             <NewIncident/>
             <AlertsDrawer/>
             <Legend/>

@@ -7,7 +7,7 @@ use crate::{
         whole::{IntoWhole, effect, part, text},
     },
     console::Console,
-    format::{coordinates, kind as spoken},
+    format::{coordinates, kind as spoken, read_place},
     live::{
         dispatch::{self, Fields},
         rest::RestError,
@@ -32,7 +32,8 @@ pub fn NewIncident() -> impl IntoView {
     let draft = console.board.draft;
     let is_open = Memo::new(move |_| draft.read().is_some());
     effect(move || {
-        let on = is_open.get();
+        // Nor is anything chosen on the map while a fence is drawn there.
+        let on = is_open.get() || console.fences.editing.read().is_some();
         with_map(|m| m.choose_place(on));
     });
     view! {
@@ -70,14 +71,6 @@ pub fn NewIncident() -> impl IntoView {
 pub fn shut(console: Console) {
     console.board.draft.set(None);
     keys::focus_list();
-}
-
-/// `9.96, 76.30`, degrees.
-fn read_place(text: &str) -> Option<(f64, f64)> {
-    let mut parts = text.split([',', ' ', ';']).filter(|part| !part.is_empty()).map(str::parse::<f64>);
-    let (lat, lon) = (parts.next()?.ok()?, parts.next()?.ok()?);
-    let is_place = parts.next().is_none() && (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
-    is_place.then_some((lat, lon))
 }
 
 /// The station whose site is nearest; flat is near enough to tell which.
@@ -287,19 +280,4 @@ pub fn new_form() -> AnyView {
         </form>
     }
     .whole()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn coordinates_are_read_as_people_write_them() {
-        for text in ["9.9633, 76.2995", "9.9633 76.2995", " 9.9633;76.2995 "] {
-            assert_eq!(read_place(text), Some((9.9633, 76.2995)), "{text}");
-        }
-        for text in ["", "9.9633", "91, 76", "9, 181", "here, there", "9, 76, 3"] {
-            assert_eq!(read_place(text), None, "{text}");
-        }
-    }
 }
