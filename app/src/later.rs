@@ -13,6 +13,7 @@ use crate::{
         palette::palette,
         person_menu::person_card,
         unit_drawer::unit_card,
+        wall::wall_body,
         whole::{IntoWhole, effect, part},
     },
     console::Console,
@@ -20,7 +21,7 @@ use crate::{
     platform,
 };
 use leptos::{prelude::*, task::spawn_local, wasm_split::SplitLoaderError};
-use sentinel_model::UnitId;
+use sentinel_model::{UnitId, page::MapSettings};
 
 #[derive(Clone, Copy)]
 pub struct Parts {
@@ -31,6 +32,7 @@ pub struct Parts {
     pub board: fn() -> AnyView,
     pub task_card: fn(TaskRef) -> AnyView,
     pub new_incident: fn() -> AnyView,
+    pub wall: fn(MapSettings) -> AnyView,
 }
 
 #[derive(Clone, Copy)]
@@ -51,6 +53,7 @@ fn parts() -> Result<Parts, SplitLoaderError> {
         board: board_body,
         task_card,
         new_incident: new_form,
+        wall: wall_body,
     })
 }
 
@@ -63,7 +66,7 @@ impl Console {
         }
     }
 
-    fn fetch_parts(self) {
+    pub fn fetch_parts(self) {
         if matches!(self.later.get_untracked(), Later::Failed) {
             self.later.set(Later::Coming);
         }

@@ -4,7 +4,7 @@
 use super::icon::{Glyph, Icon};
 use super::whole::{IntoWhole, effect, part};
 use crate::{
-    console::Console,
+    console::{Console, WALL},
     format::Measure,
     later::as_sent,
     local_time::Wall,
@@ -181,8 +181,12 @@ pub fn person_card() -> AnyView {
                 {sound(true, "On")} {sound(false, "Off")}
             </div>
         </div>
+        <a class="menu-item menu-foot" href=move || format!("{WALL}?scope={}", console.scope.get()) rel="external">
+            <Icon glyph=Glyph::Map/>
+            "Wall display"
+        </a>
         {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {
-            <a class="menu-item menu-foot" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
+            <a class="menu-item" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
         })}
         <a class="menu-item" href="/api/docs" rel="external">"API documentation"</a>
         <form method="post" action="/logout" class="menu-foot">
