@@ -218,7 +218,7 @@ test('losing the server is said large, and the wall goes on by itself', async ({
     await expect(said).toContainText(/Offline since \d\d:\d\d/);
     const size = await said.getByText(/Offline since/).evaluate((element) => parseFloat(getComputedStyle(element).fontSize));
     expect(size, 'pixels of a page that is 1440 wide').toBeGreaterThan(40);
-    await expect(wall.matters.getByRole('list')).toHaveCSS('filter', /grayscale/);
+    await expect(page.locator('.map')).toHaveCSS('filter', /grayscale/);
     await server.up();
     await wall.isLive();
     await expect(said).toHaveCount(0);
