@@ -62,7 +62,11 @@ pub fn watch_pointer(console: Console, stirred: RwSignal<bool>) {
     let waiting: Rc<RefCell<Option<TimeoutHandle>>> = Rc::default();
     Effect::new(move |_: Option<()>| {
         let waiting = waiting.clone();
-        let moved = window_event_listener(leptos::ev::pointermove, move |_| {
+        let moved = window_event_listener(leptos::ev::pointermove, move |event| {
+            // Said also where something else moved away beneath it.
+            if event.movement_x() == 0 && event.movement_y() == 0 {
+                return;
+            }
             stirred.set(true);
             let rest = move || {
                 // The page may be gone by then.

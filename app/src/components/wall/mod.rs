@@ -47,13 +47,13 @@ pub fn wall_body(settings: MapSettings) -> AnyView {
                     <p class="wall-outside" hidden=move || outside.get() == 0>{text(left_out)}</p>
                 </div>
             </div>
-            <aside class="wall-side" aria-label="What matters now">
+            <div class="wall-side">
                 <div class="wall-time">
                     <WallClock/>
                     <Connection/>
                 </div>
                 <Strip/>
-            </aside>
+            </div>
             <a class="wall-leave" href=move || awake::console_address(console) rel="external">
                 <Icon glyph=Glyph::Close/>
                 "Leave the wall display"
