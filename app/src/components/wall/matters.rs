@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(counts(&few), (2, 5, 1), "what incidents do not need is the alerts'");
         let many = choose(&alerts(AlertKind::Sos, 12), &tasks(1), 8);
         assert_eq!((counts(&many), many.more_alerts, many.more_incidents), ((8, 0, 0), 4, 1));
-        assert_eq!(choose(&open, &tasks(1), 0).shown, []);
+        assert!(choose(&open, &tasks(1), 0).shown.is_empty());
     }
 
     #[test]
