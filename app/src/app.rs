@@ -55,6 +55,7 @@ pub fn App() -> impl IntoView {
         <Router>
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/") view=crate::pages::console::ConsolePage ssr=SsrMode::Async/>
+                <Route path=path!("/wall") view=crate::pages::wall::WallPage ssr=SsrMode::Async/>
                 <Route path=path!("/lab/map") view=crate::map::lab::MapLab ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
             </FlatRoutes>

@@ -42,6 +42,8 @@ use std::{
 pub const CLOSE_ZOOM: f64 = 15.0;
 /// For a task not so near: who could attend to it stands around it.
 const TASK_ZOOM: f64 = 14.0;
+/// Where the wall display is.
+pub const WALL: &str = "/wall";
 /// Marks a step of the browser's history that this page made by opening a unit: the
 /// step before it is the same view without one.
 const OPENED_HERE: &str = "opened-here";
@@ -77,6 +79,8 @@ pub enum Sheet {
 
 #[derive(Clone, Copy)]
 pub struct Console {
+    /// A wall display: nobody stands before it, and it shows nothing but its scope.
+    pub is_wall: bool,
     pub viewer: StoredValue<User>,
     pub scopes: RwSignal<Arc<Vec<ScopeNode>>>,
     pub scope: Memo<Scope>,
@@ -121,7 +125,7 @@ pub struct Console {
 }
 
 impl Console {
-    pub fn new(paint: FirstPaint) -> Self {
+    pub fn new(paint: FirstPaint, is_wall: bool) -> Self {
         let query = use_query_map();
         let go: Go = Arc::new(use_navigate());
         let own = paint.viewer.scope;
@@ -155,6 +159,7 @@ impl Console {
         let (link, now) = (RwSignal::new(Link::Connecting), RwSignal::new(paint.now));
         let doubt = Memo::new(move |_| link.get().doubt(now.get()));
         Self {
+            is_wall,
             viewer: StoredValue::new(paint.viewer),
             scopes,
             scope,
@@ -250,7 +255,7 @@ impl Console {
 
     /// The address of a scope on this page.
     pub fn scope_address(self, scope: Scope) -> String {
-        format!("/?scope={scope}")
+        format!("{}?scope={scope}", if self.is_wall { WALL } else { "/" })
     }
 
     pub fn go_to_scope(self, scope: Scope) {

@@ -14,6 +14,7 @@ use crate::{
         palette::palette,
         person_menu::person_card,
         unit_drawer::unit_card,
+        wall::wall_body,
         whole::{IntoWhole, effect, part},
     },
     console::Console,
@@ -21,7 +22,7 @@ use crate::{
     platform,
 };
 use leptos::{prelude::*, task::spawn_local, wasm_split::SplitLoaderError};
-use sentinel_model::{UnitId, alerts::Alert};
+use sentinel_model::{UnitId, alerts::Alert, page::MapSettings};
 
 #[derive(Clone, Copy)]
 pub struct Parts {
@@ -39,6 +40,7 @@ pub struct Parts {
     pub fences: fn() -> AnyView,
     pub fence_card: fn(String) -> AnyView,
     pub fence_editor: fn(Editing) -> AnyView,
+    pub wall: fn(MapSettings) -> AnyView,
 }
 
 #[derive(Clone, Copy)]
@@ -64,6 +66,7 @@ fn parts() -> Result<Parts, SplitLoaderError> {
         fences: list::body,
         fence_card: card,
         fence_editor: editor,
+        wall: wall_body,
     })
 }
 
@@ -76,7 +79,7 @@ impl Console {
         }
     }
 
-    fn fetch_parts(self) {
+    pub fn fetch_parts(self) {
         if matches!(self.later.get_untracked(), Later::Failed) {
             self.later.set(Later::Coming);
         }

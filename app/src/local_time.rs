@@ -47,14 +47,19 @@ impl Wall {
         self.hours(at, false)
     }
 
-    /// `21 Nov 2026, 08:37:12 (UTC+05:30)`
-    pub fn exact(self, at: Time) -> String {
+    /// `21 Nov 2026`
+    pub fn date(self, at: Time) -> String {
         const MONTHS: [&str; 12] =
             ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let d = date(at.plus_ms(self.ahead_ms(at)));
         let month = MONTHS.get(d.get_utc_month() as usize).copied().unwrap_or_default();
         let (day, year) = (d.get_utc_date(), d.get_utc_full_year());
-        format!("{day} {month} {year}, {} ({})", self.clock(at), self.zone(at))
+        format!("{day} {month} {year}")
+    }
+
+    /// `21 Nov 2026, 08:37:12 (UTC+05:30)`
+    pub fn exact(self, at: Time) -> String {
+        format!("{}, {} ({})", self.date(at), self.clock(at), self.zone(at))
     }
 
     /// `UTC+05:30`

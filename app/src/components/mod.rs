@@ -24,4 +24,5 @@ pub mod trail;
 pub mod unit_drawer;
 pub mod unit_list;
 pub mod unit_table;
+pub mod wall;
 pub mod whole;

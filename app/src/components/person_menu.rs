@@ -4,7 +4,7 @@
 use super::icon::{Glyph, Icon};
 use super::whole::{IntoWhole, effect, part, text};
 use crate::{
-    console::Console,
+    console::{Console, WALL},
     format::Measure,
     later::as_sent,
     live::notify::{self, Leave},
@@ -183,7 +183,11 @@ pub fn person_card() -> AnyView {
             </div>
         </div>
         {notifications(console)}
-        <a class="menu-item menu-foot" href="/reports" rel="external">"Reports"</a>
+        <a class="menu-item menu-foot" href=move || format!("{WALL}?scope={}", console.scope.get()) rel="external">
+            <Icon glyph=Glyph::Map/>
+            "Wall display"
+        </a>
+        <a class="menu-item" href="/reports" rel="external"><Icon glyph=Glyph::List/>"Reports"</a>
         {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {
             <a class="menu-item" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
         })}

@@ -1,4 +1,5 @@
-//! The open alerts of the viewer's whole own scope, whatever area is on show.
+//! The open alerts of the viewer's whole own scope, whatever area is on show; on a wall display
+//! of that area alone, as nobody is there who could look elsewhere.
 //!
 //! They are one list that the server keeps; the page reads it when it comes alive and
 //! again whenever something rings: the page's own socket, with what happens in the area
@@ -257,6 +258,10 @@ impl Console {
     fn take_alerts(self, mut open: Vec<Alert>, more: bool) {
         let alerts = self.alerts;
         open.retain(|alert| !alerts.settled.with_value(|settled| settled.contains(&alert.id)));
+        if self.is_wall {
+            let within = untrack(|| self.stations_within(self.scope.get()));
+            open.retain(|alert| within.contains(&alert.station));
+        }
         let (before, after) = (alerts.open.get_untracked(), alerts.news_after.get_value());
         self.tell_alerts(&news(&open, &before, alerts.home, after));
         // Where older ones come up because newer ones are done with, they are no news. Those that

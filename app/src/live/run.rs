@@ -21,7 +21,6 @@ use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 const READ_EVERY: Duration = Duration::from_millis(500);
 /// Counts of scopes outside the one on show come from here.
 const SCOPES_EVERY: Duration = Duration::from_secs(20);
-const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
 fn local_now() -> Time {
     Time(js_sys::Date::now() as i64)
@@ -73,7 +72,7 @@ pub fn come_alive(console: Console, rest_from: Option<String>) {
     alerts::come_alive(console);
     tasks::come_alive(console);
     tasks::try_again(console);
-    every(CLOCK_EVERY, move || console.now.set(local_now().plus_ms(console.ahead_ms.get_value())));
+    keep_clock(console);
     every(SCOPES_EVERY, move || refresh_scopes(console));
     let waking = feed.clone();
     // The page lives as long as its document; these listeners do too.
@@ -95,6 +94,17 @@ pub fn come_alive(console: Console, rest_from: Option<String>) {
         },
         false,
     );
+}
+
+/// Just after each second of the server's clock: one that ticks at a moment of its own shows a
+/// second twice now and then, and leaves the next one out.
+fn keep_clock(console: Console) {
+    let Some(ahead_ms) = console.ahead_ms.try_get_value() else { return };
+    let now = local_now().plus_ms(ahead_ms);
+    if console.now.try_set(now).is_none() {
+        let left_ms = 1_000 - now.ms().rem_euclid(1_000);
+        set_timeout(move || keep_clock(console), Duration::from_millis(left_ms.unsigned_abs()));
+    }
 }
 
 /// Runs again and again for as long as the page lives.

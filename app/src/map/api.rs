@@ -219,11 +219,29 @@ impl LiveMap {
     }
 
     pub fn fly_to(&self, lat: f64, lon: f64, zoom: f64) {
-        self.0.map.fly_to_with_zoom_and_options(
-            &LatLng::new(lat, lon),
-            zoom,
-            &options(&[("duration", 0.6.into())]),
-        );
+        self.fly(lat, lon, zoom, 0.6);
+    }
+
+    /// What is in sight.
+    pub fn view(&self) -> View {
+        view(&self.0.map)
+    }
+
+    /// Where the units in the picture are, or are just going.
+    pub fn places(&self) -> Vec<World> {
+        self.0.places()
+    }
+
+    /// Brings a place to the middle: slowly, so that who looks on keeps their bearings, or at once.
+    pub fn turn_to(&self, middle: World, zoom: f64, slowly: bool) {
+        let (lat, lon) = middle.to_degrees();
+        self.fly(lat, lon, zoom, if slowly { 1.6 } else { 0.0 });
+    }
+
+    fn fly(&self, lat: f64, lon: f64, zoom: f64, seconds: f64) {
+        let animate = seconds > 0.0 && !self.0.still;
+        let options = options(&[("animate", animate.into()), ("duration", seconds.into())]);
+        self.0.map.fly_to_with_zoom_and_options(&LatLng::new(lat, lon), zoom, &options);
     }
 
     pub fn zoom_by(&self, d: f64) {

@@ -43,6 +43,8 @@ pub struct Engine {
     pub(super) container: HtmlElement,
     pub(super) canvas: HtmlCanvasElement,
     pub(super) theme: Cell<Theme>,
+    /// Nothing glides: the person has asked for less motion.
+    pub(super) still: bool,
     scale: RefCell<Option<leaflet::Control>>,
     spot: RefCell<Option<leaflet::Marker>>,
     basemap: RefCell<Option<Basemap>>,
@@ -63,6 +65,15 @@ pub fn now_ms() -> f64 {
     window().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
 }
 
+/// Pixels of the screen to one of the map's own. There are more of them than the browser says where
+/// the page shows the map enlarged; in twentieths, as sizes of elements are rounded.
+fn sharpness(container: &HtmlElement) -> f64 {
+    let ratio = window().map_or(1.0, |w| w.device_pixel_ratio());
+    let (shown, own) = (container.get_bounding_client_rect().width(), f64::from(container.offset_width()));
+    let enlarged = if shown > 0.0 && own > 0.0 { (shown / own * 20.0).round() / 20.0 } else { 1.0 };
+    ratio * enlarged.max(1.0)
+}
+
 impl Engine {
     pub fn mount(
         container: &HtmlElement,
@@ -79,7 +90,7 @@ impl Engine {
             matches!(window.match_media("(prefers-reduced-motion: reduce)"), Ok(Some(m)) if m.matches());
         let map = new_map(container, settings, still)?;
         let canvas = new_canvas(&document, container)?;
-        let dpr = window.device_pixel_ratio();
+        let dpr = sharpness(container);
         let palette = read_palette(&window, container, theme);
         let no_canvas = || MapError::Browser { doing: "draw words", why: "there is no 2D canvas".into() };
         let atlas = TextAtlas::new(&document, dpr).ok_or_else(no_canvas)?;
@@ -92,6 +103,7 @@ impl Engine {
             container: container.clone(),
             canvas,
             theme: Cell::new(theme),
+            still,
             scale: RefCell::default(),
             spot: RefCell::default(),
             basemap: RefCell::default(),
@@ -168,18 +180,17 @@ impl Engine {
         }
     }
 
+    /// Where the units in the picture are, or are just going.
+    pub fn places(&self) -> Vec<World> {
+        // Receivers without a fix say 0, 0: to show them would show nobody else.
+        let nowhere = World::from_degrees(0.0, 0.0);
+        self.state.borrow().store.placed().map(|(_, s)| s.to).filter(|at| *at != nowhere).collect()
+    }
+
     pub fn fit(&self, animate: bool) {
-        let bounds = {
-            let state = self.state.borrow();
-            // Receivers without a fix say 0, 0: to show them would show nobody else.
-            let nowhere = World::from_degrees(0.0, 0.0);
-            let mut places = state.store.placed().map(|(_, s)| s.to).filter(|at| *at != nowhere);
-            let Some(first) = places.next() else { return };
-            places.fold((first, first), |(a, b), w| {
-                (World { x: a.x.min(w.x), y: a.y.min(w.y) }, World { x: b.x.max(w.x), y: b.y.max(w.y) })
-            })
-        };
-        self.fit_world(bounds.0, bounds.1, ZOOM_FIT, animate);
+        if let Some((min, max)) = World::around(&self.places()) {
+            self.fit_world(min, max, ZOOM_FIT, animate);
+        }
     }
 
     fn fit_world(&self, min: World, max: World, most: f64, animate: bool) {
@@ -206,7 +217,7 @@ impl Engine {
 
     pub(super) fn size_canvas(self: &Rc<Self>) {
         let view = view(&self.map);
-        let dpr = window().map_or(1.0, |w| w.device_pixel_ratio());
+        let dpr = sharpness(&self.container);
         let (w, h) = (view.width + 2.0 * OVERSCAN, view.height + 2.0 * OVERSCAN);
         let style = self.canvas.style();
         for (name, value) in [("width", w), ("height", h), ("left", -OVERSCAN), ("top", -OVERSCAN)] {

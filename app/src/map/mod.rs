@@ -47,3 +47,4 @@ mod words;
 
 pub use api::{LiveMap, MapError, MapEvents, MapStats, Theme};
 pub use pins::Pin;
+pub use project::{View, WORLD_PX, World};

@@ -33,6 +33,14 @@ impl World {
         (lat, (self.x - 0.5) * 360.0)
     }
 
+    /// The corners of the least rectangle with all of them in it.
+    pub fn around(places: &[World]) -> Option<(World, World)> {
+        let first = *places.first()?;
+        Some(places.iter().fold((first, first), |(a, b), w| {
+            (World { x: a.x.min(w.x), y: a.y.min(w.y) }, World { x: b.x.max(w.x), y: b.y.max(w.y) })
+        }))
+    }
+
     pub fn lerp(self, to: World, f: f64) -> World {
         World { x: self.x + (to.x - self.x) * f, y: self.y + (to.y - self.y) * f }
     }

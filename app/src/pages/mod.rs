@@ -3,3 +3,5 @@
 pub mod console;
 pub mod login;
 pub mod not_found;
+mod painted;
+pub mod wall;

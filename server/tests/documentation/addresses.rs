@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 /// What a person opens in a browser, and what pages load for themselves: nobody programs against it.
 const FOR_PAGES: &[&str] = &[
     "GET /lab/map",
+    "GET /wall",
     "GET /login",
     "GET /t/{token}",
     "GET /t/follow.js",

@@ -9,7 +9,7 @@
 //! - [`pins`]: what the map shows of all that
 
 mod assigned;
-mod card;
+pub mod card;
 pub mod drag;
 pub mod drawer;
 mod ends;
