@@ -187,7 +187,7 @@ pub fn person_card() -> AnyView {
             <Icon glyph=Glyph::Map/>
             "Wall display"
         </a>
-        <a class="menu-item" href="/reports" rel="external"><Icon glyph=Glyph::List/>"Reports"</a>
+        <a class="menu-item" href="/reports" rel="external"><Icon glyph=Glyph::Legend/>"Reports"</a>
         {matches!(viewer.role, Role::Admin | Role::Commander).then(|| view! {
             <a class="menu-item" href="/admin" rel="external"><Icon glyph=Glyph::Station/>"Administration"</a>
         })}
