@@ -12,7 +12,7 @@ mod assigned;
 pub mod card;
 pub mod drag;
 pub mod drawer;
-mod ends;
+pub mod ends;
 pub mod keys;
 pub mod list;
 mod nearest;

@@ -22,7 +22,7 @@ use sentinel_model::{
 
 /// What is on show: of which scope, and what holds there.
 #[derive(Debug, Clone, PartialEq)]
-enum Read {
+enum Held {
     Reading,
     Failed(String),
     Done(Scope, ScopeAlertRules),
@@ -30,15 +30,15 @@ enum Read {
 
 pub fn rules() -> AnyView {
     let console = Console::of_page();
-    let (read, again) = (RwSignal::new(Read::Reading), RwSignal::new(0u32));
+    let (read, again) = (RwSignal::new(Held::Reading), RwSignal::new(0u32));
     let editing = RwSignal::new(false);
     crate::components::whole::effect(move || {
         again.track();
         let scope = console.scope.get();
         // While somebody writes, what they write stays.
         editing.set(false);
-        if !matches!(*read.read_untracked(), Read::Done(of, _) if of == scope) {
-            read.set(Read::Reading);
+        if !matches!(*read.read_untracked(), Held::Done(of, _) if of == scope) {
+            read.set(Held::Reading);
         }
         spawn_local(async move {
             let answer = fence_requests::alert_rules(scope).await;
@@ -47,11 +47,11 @@ pub fn rules() -> AnyView {
             }
             match answer {
                 Ok(rules) => {
-                    read.try_set(Read::Done(scope, rules));
+                    read.try_set(Held::Done(scope, rules));
                 }
                 Err(RestError::SignedOut) => console.link.set(Link::SignedOut),
                 Err(e) => {
-                    read.try_set(Read::Failed(e.to_string()));
+                    read.try_set(Held::Failed(e.to_string()));
                     rest::ask_later(again);
                 }
             }
@@ -60,8 +60,8 @@ pub fn rules() -> AnyView {
     view! {
         <div class="rules scroll" role="group" aria-label="Alert rules" tabindex="0">
             {part(move || Some(match read.get() {
-                Read::Reading => view! { <div class="empty"><p class="empty-title">"Reading…"</p></div> }.whole(),
-                Read::Failed(why) => view! {
+                Held::Reading => view! { <div class="empty"><p class="empty-title">"Reading…"</p></div> }.whole(),
+                Held::Failed(why) => view! {
                     <div class="alerts-failed" role="status">
                         <p>"The alert rules cannot be read now. " {why}</p>
                         <button type="button" class="button" on:click=move |_| again.update(|n| *n = n.wrapping_add(1))>
@@ -71,7 +71,7 @@ pub fn rules() -> AnyView {
                     </div>
                 }
                 .whole(),
-                Read::Done(scope, rules) => {
+                Held::Done(scope, rules) => {
                     let is_editing = editing.get();
                     untrack(|| match is_editing {
                         true => edit(console, scope, rules, read, editing),
@@ -101,7 +101,7 @@ fn shown(
     console: Console,
     scope: Scope,
     held: ScopeAlertRules,
-    read: RwSignal<Read>,
+    read: RwSignal<Held>,
     editing: RwSignal<bool>,
 ) -> AnyView {
     let is_own = held.scope == Some(scope);
@@ -133,7 +133,7 @@ fn shown(
 }
 
 /// Takes its own rules away; asks first.
-fn remove(console: Console, scope: Scope, read: RwSignal<Read>) -> AnyView {
+fn remove(console: Console, scope: Scope, read: RwSignal<Held>) -> AnyView {
     let (asking, busy) = (RwSignal::new(false), RwSignal::new(false));
     let go = move |_| {
         busy.set(true);
@@ -145,7 +145,7 @@ fn remove(console: Console, scope: Scope, read: RwSignal<Read>) -> AnyView {
             busy.try_set(false);
             match done {
                 Ok(rules) => {
-                    read.try_set(Read::Done(scope, rules));
+                    read.try_set(Held::Done(scope, rules));
                     console.tell("Those of the area above hold again.");
                 }
                 Err(RestError::SignedOut) => console.link.set(Link::SignedOut),
@@ -223,7 +223,7 @@ fn edit(
     console: Console,
     scope: Scope,
     held: ScopeAlertRules,
-    read: RwSignal<Read>,
+    read: RwSignal<Held>,
     editing: RwSignal<bool>,
 ) -> AnyView {
     let measure = console.measure.get_untracked();
@@ -244,7 +244,7 @@ fn edit(
                 Ok(now) => {
                     console.tell("The rules hold from now on.");
                     editing.try_set(false);
-                    read.try_set(Read::Done(scope, now));
+                    read.try_set(Held::Done(scope, now));
                 }
                 Err(RestError::SignedOut) => console.link.set(Link::SignedOut),
                 Err(e) => {
