@@ -253,11 +253,6 @@ impl LiveMap {
         &self.0.map
     }
 
-    /// What is on the screen now.
-    pub(crate) fn view(&self) -> View {
-        view(&self.0.map)
-    }
-
     /// Brings a box in sight, south-west and north-east corner in degrees.
     pub(crate) fn fly_to_box(&self, south_west: (f64, f64), north_east: (f64, f64)) {
         const ZOOM_MOST: f64 = 16.0;

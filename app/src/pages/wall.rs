@@ -49,9 +49,9 @@ fn WallView(paint: FirstPaint) -> impl IntoView {
         }
     });
     let title = move || console.scope_name(console.scope.get());
-    let page_title = move || match console.alerts.counts() {
-        (_, 0) => format!("{}, wall display", title()),
-        (_, calls) => format!("({calls} SOS) {}, wall display", title()),
+    let page_title = move || match console.alerts.counts().calls {
+        0 => format!("{}, wall display", title()),
+        calls => format!("({calls} SOS) {}, wall display", title()),
     };
     view! {
         <Title text=page_title/>

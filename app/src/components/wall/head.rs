@@ -30,7 +30,7 @@ pub fn Head() -> impl IntoView {
         }
         .whole()
     };
-    let calls = move || console.alerts.counts().1;
+    let calls = move || console.alerts.counts().calls;
     view! {
         <header class="wall-head">
             <h1>{text(move || console.scope_name(console.scope.get()))}</h1>
