@@ -211,7 +211,7 @@ impl Editor {
         });
         effect(move || {
             let keys = window_event_listener(leptos::ev::keydown, move |e| self.key(&e));
-            let unload = window_event_listener(leptos::ev::beforeunload, move |e| {
+            let unload = window_event_listener_untyped("beforeunload", move |e| {
                 if self.is_dirty() {
                     e.prevent_default();
                 }
