@@ -114,7 +114,7 @@ pub fn editor(what: Editing) -> AnyView {
             {editor.meanwhile()}
             {editor.question()}
             <div class="task-actions fence-ends" hidden=move || editor.asking.read().is_some()>
-                <button type="button" class="button" on:click=move |_| editor.close()>"Discard"</button>
+                <button type="button" class="button" disabled=editor.busy on:click=move |_| editor.close()>"Discard"</button>
                 <button type="submit" class="button primary" disabled=editor.busy>
                     <Icon glyph=Glyph::Done/>
                     "Save"
@@ -252,7 +252,8 @@ impl Editor {
     }
 
     fn refuse(self, field: Field, why: String) {
-        self.failed.set(Some((field, why)));
+        // The form may be closed by now.
+        self.failed.try_set(Some((field, why)));
         request_animation_frame(move || focus(fields::id(field)));
     }
 
