@@ -114,7 +114,7 @@ pub fn editor(what: Editing) -> AnyView {
             {editor.meanwhile()}
             {editor.question()}
             <div class="task-actions fence-ends" hidden=move || editor.asking.read().is_some()>
-                <button type="button" class="button" on:click=move |_| editor.close()>"Discard"</button>
+                <button type="button" class="button" disabled=editor.busy on:click=move |_| editor.close()>"Discard"</button>
                 <button type="submit" class="button primary" disabled=editor.busy>
                     <Icon glyph=Glyph::Done/>
                     "Save"
@@ -211,7 +211,7 @@ impl Editor {
         });
         effect(move || {
             let keys = window_event_listener(leptos::ev::keydown, move |e| self.key(&e));
-            let unload = window_event_listener(leptos::ev::beforeunload, move |e| {
+            let unload = window_event_listener_untyped("beforeunload", move |e| {
                 if self.is_dirty() {
                     e.prevent_default();
                 }
@@ -252,7 +252,8 @@ impl Editor {
     }
 
     fn refuse(self, field: Field, why: String) {
-        self.failed.set(Some((field, why)));
+        // The form may be closed by now.
+        self.failed.try_set(Some((field, why)));
         request_animation_frame(move || focus(fields::id(field)));
     }
 

@@ -55,7 +55,7 @@ pub struct OnMap {
 #[derive(Default)]
 struct Put {
     paths: Vec<Layer>,
-    handles: Vec<(Hold, Marker, Vec<Box<dyn Any>>)>,
+    handles: Handles,
 }
 
 impl Put {
