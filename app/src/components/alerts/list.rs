@@ -344,7 +344,7 @@ fn more(console: Console, filter: Filter) -> AnyView {
                 "Show older ones"
             </button>
         </p>
-        <p class="faint alerts-end" hidden=move || !(has_older() && !alerts.can_go_deeper())>
+        <p class="faint alerts-end" hidden=move || !has_older() || alerts.can_go_deeper()>
             "More are open than are listed: every SOS, what waits for you, and the newest of the others. Acknowledge these to see older ones."
         </p>
     }
