@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Matter {
-    Alert(Alert),
+    Alert(Box<Alert>),
     Incident(Arc<Task>),
 }
 
@@ -45,7 +45,7 @@ pub fn choose(open: &[Alert], tasks: &[Arc<Task>], rows: usize) -> Matters {
     let more_incidents = incidents.len() - of_incidents;
 
     let alerts = help.into_iter().chain(others.into_iter().take(of_others));
-    let mut shown: Vec<Matter> = alerts.cloned().map(Matter::Alert).collect();
+    let mut shown: Vec<Matter> = alerts.cloned().map(|alert| Matter::Alert(alert.into())).collect();
     shown.extend(incidents.into_iter().take(of_incidents).cloned().map(Matter::Incident));
     Matters { shown, more_alerts, more_incidents }
 }
@@ -97,6 +97,6 @@ mod tests {
         let mut open = alerts(AlertKind::Exit, 3);
         open[2].escalated = vec![Escalation { at: Time(1), to: Scope::station(5) }];
         let chosen = choose(&open, &[], 1);
-        assert_eq!(chosen.shown, [Matter::Alert(open[2].clone())]);
+        assert_eq!(chosen.shown, [Matter::Alert(open[2].clone().into())]);
     }
 }
