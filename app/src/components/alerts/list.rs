@@ -25,7 +25,6 @@ use sentinel_model::{
     alerts::{Alert, AlertKind},
 };
 use std::{collections::HashSet, sync::Arc};
-use wasm_bindgen::JsCast;
 
 type List = RwSignal<Arc<Vec<Alert>>>;
 
@@ -135,7 +134,7 @@ fn body(
         _ => None,
     };
     view! {
-        <div class="drawer-body scroll" on:keydown=|e| walk(&e)>
+        <div class="drawer-body scroll">
             <p class="alerts-may" hidden=move || console.may_acknowledge() || none()>
                 "Your role sees alerts and cannot acknowledge them. A dispatcher, a chief or a commander can."
             </p>
@@ -146,31 +145,6 @@ fn body(
         </div>
     }
     .whole()
-}
-
-/// The arrows go from card to card, to what can first be done about each.
-fn walk(e: &leptos::ev::KeyboardEvent) {
-    let down = match e.key().as_str() {
-        "ArrowDown" => true,
-        "ArrowUp" => false,
-        _ => return,
-    };
-    let Some(at) = document().active_element().filter(|at| !at.matches("input").unwrap_or(true)) else {
-        return;
-    };
-    let beside = |card: web_sys::Element| match down {
-        true => card.next_element_sibling(),
-        false => card.previous_element_sibling(),
-    };
-    let to = match at.closest("li.alert").ok().flatten() {
-        Some(card) => beside(card),
-        None => document().query_selector(".alerts-drawer li.alert").ok().flatten(),
-    };
-    let button = to.and_then(|card| card.query_selector(".alert-actions button").ok().flatten());
-    if let Some(button) = button.and_then(|button| button.dyn_into::<web_sys::HtmlElement>().ok()) {
-        e.prevent_default();
-        let _ = button.focus();
-    }
 }
 
 pub fn open_ones() -> AnyView {
