@@ -21,7 +21,7 @@ use crate::{
 };
 use leptos::{prelude::*, task::spawn_local};
 use sentinel_model::{
-    Scope,
+    Level, Scope,
     alerts::{Alert, AlertKind},
 };
 use std::{collections::HashSet, sync::Arc};
@@ -216,7 +216,8 @@ fn chips(console: Console, filter: Filter) -> AnyView {
         }
         .whole()
     };
-    // What has all of them in it filters nothing.
+    // At a station all wait for the viewer. What has all of them in it filters nothing.
+    let tells = console.alerts.home.level != Level::Station;
     let kinds = move || {
         let open = console.alerts.open.read();
         open.iter().map(|alert| alert.kind).collect::<HashSet<_>>().len()
@@ -229,7 +230,7 @@ fn chips(console: Console, filter: Filter) -> AnyView {
             aria-label="Show only"
             hidden=move || console.alerts.open.read().is_empty() && !filter.is_on() || kinds() < 2 && !has_area() && !filter.is_on()
         >
-            {chip(Only::Pressing, "Waits for you")}
+            {tells.then(|| chip(Only::Pressing, "Waits for you"))}
             {AlertKind::ALL.map(|kind| chip(Only::Kind(kind), words::kind(kind))).into_iter().collect_view()}
             <button
                 type="button"
