@@ -61,6 +61,7 @@ fn Opened() -> impl IntoView {
                     e.stop_propagation();
                     close(console);
                 }
+                walk(&e);
             }
         >
             {part(move || Some(match console.parts() {
@@ -70,6 +71,31 @@ fn Opened() -> impl IntoView {
         </aside>
     }
     .whole()
+}
+
+/// The arrows go from card to card, to what can first be done about each.
+fn walk(e: &leptos::ev::KeyboardEvent) {
+    let down = match e.key().as_str() {
+        "ArrowDown" => true,
+        "ArrowUp" => false,
+        _ => return,
+    };
+    let Some(at) = document().active_element().filter(|at| !at.matches("input").unwrap_or(true)) else {
+        return;
+    };
+    let beside = |card: web_sys::Element| match down {
+        true => card.next_element_sibling(),
+        false => card.previous_element_sibling(),
+    };
+    let to = match at.closest("li.alert").ok().flatten() {
+        Some(card) => beside(card),
+        None => document().query_selector(".alerts-drawer li.alert").ok().flatten(),
+    };
+    let button = to.and_then(|card| card.query_selector(".alert-actions button").ok().flatten());
+    if let Some(button) = button.and_then(|button| button.dyn_into::<web_sys::HtmlElement>().ok()) {
+        e.prevent_default();
+        let _ = button.focus();
+    }
 }
 
 fn head(console: Console, sound: Option<AnyView>) -> AnyView {

@@ -21,11 +21,10 @@ use crate::{
 };
 use leptos::{prelude::*, task::spawn_local};
 use sentinel_model::{
-    Scope,
+    Level, Scope,
     alerts::{Alert, AlertKind},
 };
 use std::{collections::HashSet, sync::Arc};
-use wasm_bindgen::JsCast;
 
 type List = RwSignal<Arc<Vec<Alert>>>;
 
@@ -135,7 +134,7 @@ fn body(
         _ => None,
     };
     view! {
-        <div class="drawer-body scroll" on:keydown=|e| walk(&e)>
+        <div class="drawer-body scroll">
             <p class="alerts-may" hidden=move || console.may_acknowledge() || none()>
                 "Your role sees alerts and cannot acknowledge them. A dispatcher, a chief or a commander can."
             </p>
@@ -146,31 +145,6 @@ fn body(
         </div>
     }
     .whole()
-}
-
-/// The arrows go from card to card, to what can first be done about each.
-fn walk(e: &leptos::ev::KeyboardEvent) {
-    let down = match e.key().as_str() {
-        "ArrowDown" => true,
-        "ArrowUp" => false,
-        _ => return,
-    };
-    let Some(at) = document().active_element().filter(|at| !at.matches("input").unwrap_or(true)) else {
-        return;
-    };
-    let beside = |card: web_sys::Element| match down {
-        true => card.next_element_sibling(),
-        false => card.previous_element_sibling(),
-    };
-    let to = match at.closest("li.alert").ok().flatten() {
-        Some(card) => beside(card),
-        None => document().query_selector(".alerts-drawer li.alert").ok().flatten(),
-    };
-    let button = to.and_then(|card| card.query_selector(".alert-actions button").ok().flatten());
-    if let Some(button) = button.and_then(|button| button.dyn_into::<web_sys::HtmlElement>().ok()) {
-        e.prevent_default();
-        let _ = button.focus();
-    }
 }
 
 pub fn open_ones() -> AnyView {
@@ -242,7 +216,8 @@ fn chips(console: Console, filter: Filter) -> AnyView {
         }
         .whole()
     };
-    // What has all of them in it filters nothing.
+    // At a station all wait for the viewer. What has all of them in it filters nothing.
+    let tells = console.alerts.home.level != Level::Station;
     let kinds = move || {
         let open = console.alerts.open.read();
         open.iter().map(|alert| alert.kind).collect::<HashSet<_>>().len()
@@ -255,7 +230,7 @@ fn chips(console: Console, filter: Filter) -> AnyView {
             aria-label="Show only"
             hidden=move || console.alerts.open.read().is_empty() && !filter.is_on() || kinds() < 2 && !has_area() && !filter.is_on()
         >
-            {chip(Only::Pressing, "Waits for you")}
+            {tells.then(|| chip(Only::Pressing, "Waits for you"))}
             {AlertKind::ALL.map(|kind| chip(Only::Kind(kind), words::kind(kind))).into_iter().collect_view()}
             <button
                 type="button"
