@@ -92,6 +92,8 @@ async fn groups_are_of_what_was_asked_for_and_of_the_time_alone() {
     let first = incident(&server, &admin, json!({"kind": "Fire", "priority": "low"})).await;
     attended(&server, &admin, &first).await;
     server.clock.turn(24 * 3600);
+    // The sign-in has ended meanwhile.
+    let admin = server.sign_in("admin").await;
     let second = incident(&server, &admin, json!({"kind": "fire", "priority": "high"})).await;
     incident(&server, &admin, json!({"kind": "accident", "priority": "high"})).await;
     let order = json!({"latitude": 9.9, "longitude": 76.2, "scope": "station:5"});
