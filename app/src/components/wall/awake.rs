@@ -7,7 +7,11 @@ use leptos::{
     prelude::*,
     task::spawn_local,
 };
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -62,9 +66,11 @@ pub fn watch_pointer(console: Console, stirred: RwSignal<bool>) {
     let waiting: Rc<RefCell<Option<TimeoutHandle>>> = Rc::default();
     Effect::new(move |_: Option<()>| {
         let waiting = waiting.clone();
+        let was_at = Cell::new(None);
         let moved = window_event_listener(leptos::ev::pointermove, move |event| {
-            // Said also where something else moved away beneath it.
-            if event.movement_x() == 0 && event.movement_y() == 0 {
+            let at = Some((event.client_x(), event.client_y()));
+            // Said also where something else moved away beneath it, and once of where it has always been.
+            if was_at.replace(at).is_none_or(|was| Some(was) == at) {
                 return;
             }
             stirred.set(true);
