@@ -51,7 +51,7 @@ class Fences {
   }
   async show(): Promise<void> {
     await this.ui.isLive();
-    await expect(this.section.locator('.fence-tools')).toBeAttached({ timeout: 60_000 });
+    await expect(this.page.locator('.fence-tools')).toBeAttached({ timeout: 60_000 });
     if (!(await this.section.isVisible())) await this.rail.click();
     await expect(this.section).toBeVisible();
   }
@@ -209,7 +209,7 @@ test('an outline is drawn corner by corner: back, closed by its first corner, gi
   await page.keyboard.press('Backspace');
   await expect(corners).toHaveValue(/^.+\n.+$/);
   await at(330, 430);
-  await fences.handle('point').first().click();
+  await at(200, 300);
   await expect(fences.form.getByRole('status')).toContainText('Drag a corner');
   await fences.form.getByRole('button', { name: 'Draw it anew' }).click();
   await at(200, 300);
