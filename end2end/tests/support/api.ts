@@ -8,6 +8,7 @@ export interface Location {
   latitude: number;
   longitude: number;
   time: string;
+  speed_mps: number | null;
 }
 export interface Unit {
   id: string;
