@@ -38,6 +38,6 @@ export default defineConfig({
   projects: [
     { name: 'browser', testDir: './tests' },
     // Pictures, not tests: only where SENTINEL_SHOTS says where to put them.
-    ...(process.env.SENTINEL_SHOTS ? [{ name: 'shots', testMatch: 'shots.ts' }] : []),
+    ...(process.env.SENTINEL_SHOTS ? [{ name: 'shots', testDir: './shots', testMatch: '*.shot.ts' }] : []),
   ],
 });

@@ -1,18 +1,12 @@
 // Pictures of every page, size and theme, for people to look at: make shots SHOTS=folder
 import { join } from 'node:path';
-import { type Api, expect, type Page, test } from './tests/support/fixtures';
-import { Console } from './tests/support/console';
-import { Receiver } from './tests/support/receiver';
+import { type Api, expect, type Page, test } from '../tests/support/fixtures';
+import { Console } from '../tests/support/console';
+import { Receiver } from '../tests/support/receiver';
+import { DESKTOP, FOLDER, LOOKS, PHONE, TABLET } from './screens';
 
-const FOLDER = process.env.SENTINEL_SHOTS ?? '.';
-const SIZES = [
-  { name: 'desktop', viewport: { width: 1440, height: 900 }, hasTouch: false, isMobile: false },
-  { name: 'tablet', viewport: { width: 1024, height: 768 }, hasTouch: true, isMobile: false },
-  { name: 'phone', viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
-];
-
-for (const { name, ...screen } of SIZES) {
-  for (const look of ['dark', 'light'] as const) {
+for (const { name, ...screen } of [DESKTOP, TABLET, PHONE]) {
+  for (const look of LOOKS) {
     test.describe(`${name} ${look}`, () => {
       test.use({ ...screen, look });
 
