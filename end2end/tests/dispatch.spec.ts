@@ -161,6 +161,8 @@ test('what one dispatcher does the other sees, and a unit that is taken can be s
   await mine.row('Theft').click();
   await mine.near.getByRole('button', { name: /^Send E2E-TWO/ }).click();
   await expect(theirs.row('Theft')).toContainText('E2E-TWO');
+  // The list holds the rows that can be seen.
+  await theirs.ui.filter('E2E-TWO');
   await expect(theirs.ui.unit('E2E-TWO')).toHaveClass(/s-on-task/);
 
   // A new one, made elsewhere, appears by itself; the same unit is on another.
