@@ -223,6 +223,7 @@ test('an outline is drawn corner by corner: back, closed by its first corner, gi
   await page.keyboard.press('Escape');
   await expect(asked).toHaveCount(0);
   // Whoever opens a unit is asked, and keeps what is drawn.
+  await fences.ui.filter('PC-001');
   await fences.ui.unit('PC-001').click();
   await expect(asked).toBeVisible();
   await asked.getByRole('button', { name: 'Keep editing' }).click();

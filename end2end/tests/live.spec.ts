@@ -40,6 +40,7 @@ test('a unit whose patrol starts shows it without a reload, moves, and is off du
   const ui = new Console(page);
   await ui.isLive();
   await page.evaluate(() => Object.assign(window, { sameDocument: true }));
+  await ui.filter('E2E-OWN');
   await expect(ui.unit('E2E-OWN')).toContainText('Off duty');
 
   await device.postFix('E2E-OWN', AT_STATION.latitude, AT_STATION.longitude);
@@ -58,6 +59,7 @@ test('a unit that the page has never heard of appears with its first position an
   await openAs('chief5');
   const ui = new Console(page);
   await ui.isLive();
+  await ui.filter('E2E-NEW');
   await expect(ui.unit('E2E-NEW')).toHaveCount(0);
   const admin = await api('admin');
   const device = await admin.newUnit('E2E-NEW', 'station:5');
@@ -74,6 +76,7 @@ test('a unit of another station that patrols here appears for the chief and is g
   await openAs('chief5');
   const ui = new Console(page);
   await ui.isLive();
+  await ui.filter('E2E-GUEST');
   await expect(ui.unit('E2E-GUEST')).toHaveCount(0);
   const patrol = await admin.call<{ id: unknown }>('POST', '/api/v1/patrols', { unit_id: 'E2E-GUEST', station: 'station:5' });
   await expect(ui.unit('E2E-GUEST')).toBeVisible();
