@@ -12,6 +12,7 @@ mod alerts;
 mod change;
 mod fences;
 mod follow;
+mod on_patrol;
 mod rules;
 mod tables;
 mod tasks;
@@ -185,6 +186,19 @@ impl Directory {
                 || stations.get(&unit.path().station()).is_some_and(|name| name.contains(word))
         };
         self.units(cursor, limit, |unit| keep(unit) && words.iter().all(|word| says(unit, word)))
+    }
+
+    /// How many units are on patrol in a scope.
+    pub fn on_patrol_count(&self, scope: Scope) -> usize {
+        self.tables.read().on_patrol.count(scope)
+    }
+
+    /// The units that are on patrol in a scope, in no order; of these, where it is asked for, those
+    /// that are on no task.
+    pub fn on_patrol(&self, scope: Scope, no_task: bool) -> Vec<UnitId> {
+        let tables = self.tables.read();
+        let units = tables.on_patrol.of(scope).filter_map(|patrol| tables.unit_by_patrol.get(&patrol));
+        units.filter(|unit| !no_task || !tables.tasks.is_on_task(unit)).cloned().collect()
     }
 
     pub fn scope(&self, scope: Scope) -> Option<Arc<ScopeRecord>> {

@@ -1,6 +1,8 @@
 //! The records by what they are looked up by, and how a change shows in them.
 
-use super::{ActivePatrol, Ended, UnitEntry, alerts::OpenAlerts, fences::Fences, tasks::OpenTasks};
+use super::{
+    ActivePatrol, Ended, UnitEntry, alerts::OpenAlerts, fences::Fences, on_patrol::OnPatrol, tasks::OpenTasks,
+};
 use crate::ports::{
     Change, KeyRecord, LinkRecord, Records, ScopeRecord, SessionRecord, TaskRecord, UserRecord, WebhookRecord,
 };
@@ -16,6 +18,7 @@ pub(super) struct Tables {
     pub units: BTreeMap<UnitId, Arc<UnitEntry>>,
     pub unit_by_token: HashMap<String, UnitId>,
     pub unit_by_patrol: HashMap<PatrolId, UnitId>,
+    pub on_patrol: OnPatrol,
     pub users: BTreeMap<UserName, Arc<UserRecord>>,
     pub keys: BTreeMap<String, Arc<KeyRecord>>,
     pub key_by_hash: HashMap<String, String>,
@@ -127,11 +130,15 @@ impl Tables {
         let entry = Arc::make_mut(entry);
         if patrol.ended_at.is_some() {
             self.unit_by_patrol.remove(&patrol.id);
-            if entry.patrol.is_some_and(|p| p.id == patrol.id) {
-                entry.patrol = None;
+            if let Some(ended) = entry.patrol.take_if(|p| p.id == patrol.id) {
+                self.on_patrol.leave(&ended);
             }
         } else {
-            entry.patrol = Some(ActivePatrol { id: patrol.id, path, started_at: patrol.started_at });
+            let active = ActivePatrol { id: patrol.id, path, started_at: patrol.started_at };
+            if let Some(before) = entry.patrol.replace(active) {
+                self.on_patrol.leave(&before);
+            }
+            self.on_patrol.enter(&active);
             self.unit_by_patrol.insert(patrol.id, patrol.unit_id.clone());
         }
     }

@@ -6,7 +6,10 @@
 
 use crate::geo::M_PER_DEG_LATITUDE;
 use sentinel_model::UnitId;
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::ControlFlow,
+};
 
 /// About 220 m of latitude: among 100,000 units in one city, some dozens in a cell.
 const CELL_DEG: f64 = 0.002;
@@ -40,13 +43,14 @@ impl Grid {
         }
     }
 
-    /// Shows everyone who may be within `radius_m`, and some who are not.
+    /// Shows everyone who may be within `radius_m`, and some who are not, until who is shown has
+    /// seen enough.
     pub fn around<'a>(
         &'a self,
         (latitude, longitude): (f64, f64),
         radius_m: f64,
-        mut show: impl FnMut(&'a UnitId),
-    ) {
+        mut show: impl FnMut(&'a UnitId) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let up = radius_m / M_PER_DEG_LATITUDE;
         let highest = (latitude.abs() + up).min(90.0);
         let narrowing = highest.to_radians().cos();
@@ -61,7 +65,7 @@ impl Grid {
                 .flat_map(|row| (west..=west + width).map(move |col| (row, col.rem_euclid(COLUMNS))))
                 .filter_map(|cell| self.cells.get(&cell))
                 .flatten()
-                .for_each(&mut show);
+                .try_for_each(&mut show)
         } else {
             let inside = |&(row, col): &Cell| {
                 (south..=north).contains(&row) && (col - west).rem_euclid(COLUMNS) <= width
@@ -70,7 +74,7 @@ impl Grid {
                 .iter()
                 .filter(|(cell, _)| inside(cell))
                 .flat_map(|(_, units)| units)
-                .for_each(&mut show);
+                .try_for_each(&mut show)
         }
     }
 }
@@ -113,9 +117,11 @@ mod tests {
                 grid.shift(&id, (0.0, 0.0), *at);
             }
             let mut found = HashSet::new();
-            grid.around(center, radius, |unit| {
+            let shown = grid.around(center, radius, |unit| {
                 found.insert(unit.to_string());
+                ControlFlow::Continue(())
             });
+            prop_assert_eq!(shown, ControlFlow::Continue(()));
             for (i, at) in units.iter().enumerate() {
                 if distance_m(center, *at) <= radius {
                     prop_assert!(found.contains(&format!("u{i}")), "missed {at:?} at {} m", distance_m(center, *at));

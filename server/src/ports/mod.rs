@@ -22,7 +22,7 @@ pub use erasure::{EraseError, Erased, Erasure};
 pub use health::{Condition, Health};
 pub use intake::{Intake, IntakeError, Marker, Receipt};
 pub use outbox::{BY_HAND, DueOf, NewDelivery, Outbox, Queued};
-pub use positions::{NearbyQuery, Positions, Put};
+pub use positions::{Among, NearbyQuery, Positions, Put};
 pub use queue::{DeadEntry, QueueContents, QueueEntry};
 pub use registry::{
     AlertRecord, AlertsOf, Change, Commit, Committed, Home, KeyRecord, LinkRecord, OPEN_ALERTS_MAX,

@@ -39,4 +39,35 @@ pub struct NearbyQuery<'a> {
     pub radius_m: f64,
     pub limit: usize,
     pub keep: &'a (dyn Fn(&Location) -> bool + Send + Sync),
+    /// Who alone may be kept, where who asks knows that. It changes no answer: an engine may look
+    /// these up instead of looking around, and does so where more units are around than these.
+    pub among: Option<Among<'a>>,
+}
+
+impl NearbyQuery<'_> {
+    /// More units than this are not looked at around the point.
+    pub fn around_max(&self) -> usize {
+        self.among.map_or(usize::MAX, |among| among.count)
+    }
+
+    /// Whether it is not worth looking around.
+    pub fn is_of_few(&self) -> bool {
+        self.around_max() <= FEW
+    }
+
+    /// Those to be looked up.
+    pub fn named(&self) -> Vec<UnitId> {
+        self.among.map(|among| (among.units)()).unwrap_or_default()
+    }
+}
+
+/// So few are looked up at once: a station's units, and those of most divisions.
+const FEW: usize = 500;
+
+#[derive(Clone, Copy)]
+pub struct Among<'a> {
+    /// How many they are at most.
+    pub count: usize,
+    /// Each once, in no order; asked for where they are looked up.
+    pub units: &'a (dyn Fn() -> Vec<UnitId> + Send + Sync),
 }

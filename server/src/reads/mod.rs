@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     directory::{Directory, UnitEntry},
     live::status::Silence,
-    ports::{Archive, EngineError, NearbyQuery, Positions, TimeRange},
+    ports::{Among, Archive, EngineError, NearbyQuery, Positions, TimeRange},
 };
 use futures::TryStreamExt;
 use sentinel_model::{
@@ -120,7 +120,10 @@ impl Reads {
                     && (!free_only || self.status(&unit, Some(location), now) == UnitStatus::Available)
             })
         };
-        let query = NearbyQuery { latitude: at.0, longitude: at.1, radius_m, limit, keep: &keep };
+        let on_patrol = || self.directory.on_patrol(grant.scope(), free_only);
+        let among = Among { count: self.directory.on_patrol_count(grant.scope()), units: &on_patrol };
+        let (latitude, longitude) = at;
+        let query = NearbyQuery { latitude, longitude, radius_m, limit, keep: &keep, among: Some(among) };
         let found = self.positions.nearby(query).await?;
         // The patrol of today, not the one during which the position came.
         let as_now = |location: Location| {

@@ -4,7 +4,7 @@ use super::Reads;
 use crate::{
     auth::ScopeGrant,
     dispatch::estimate::{Estimate, Estimator},
-    ports::{EngineError, NearbyQuery},
+    ports::{Among, EngineError, NearbyQuery},
 };
 use sentinel_model::{
     Location, UnitStatus,
@@ -34,14 +34,16 @@ impl Reads {
                 grant.covers(&unit.path()) && self.status(&unit, Some(location), now) == UnitStatus::Available
             })
         };
-        let at = (to.latitude, to.longitude);
-        let looked_at = limit * LOOKED_AT;
+        // In a scope with few free units all that are near would be looked at in vain.
+        let free = || self.directory.on_patrol(grant.scope(), true);
+        let among = Among { count: self.directory.on_patrol_count(grant.scope()), units: &free };
         let query = NearbyQuery {
-            latitude: at.0,
-            longitude: at.1,
+            latitude: to.latitude,
+            longitude: to.longitude,
             radius_m: RADIUS_M,
-            limit: looked_at,
+            limit: limit * LOOKED_AT,
             keep: &keep,
+            among: Some(among),
         };
         let found: Vec<Location> = self.positions.nearby(query).await?.into_iter().map(|(l, _)| l).collect();
         let estimates = estimator.many(&found, to).await;

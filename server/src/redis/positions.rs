@@ -125,66 +125,112 @@ impl RedisPositions {
         Ok(locations)
     }
 
-    /// Who of a shard is in an area by the index and was not looked at before, and where each
-    /// is: none where that is not current.
-    async fn in_area(
+    /// Who of a shard is in an area by the index, but no more than so many.
+    async fn there(
         &self,
         shard: &keys::Positions,
         area: &Area,
-        looked_at: &HashSet<UnitId>,
-    ) -> Result<Vec<(UnitId, Option<Location>)>, PositionError> {
-        let ask = match *area {
-            Area::Circle { latitude, longitude, radius_m } => cmd("GEOSEARCH")
-                .arg(shard.geo())
-                .arg(("FROMLONLAT", longitude, latitude, "BYRADIUS", radius_m, "m"))
-                .take(),
-            Area::Everywhere => cmd("ZRANGE").arg(shard.geo()).arg((0, -1)).take(),
-        };
-        let there: Vec<String> = ask.query_async(&mut self.link.clone()).await?;
-        let mut units = Vec::new();
-        for unit in there {
-            let unit: UnitId = unit.parse()?;
-            if !looked_at.contains(&unit) {
-                units.push(unit);
+        at_most: Option<usize>,
+    ) -> Result<Vec<UnitId>, PositionError> {
+        let mut ask;
+        match *area {
+            Area::Circle { latitude, longitude, radius_m } => {
+                ask = cmd("GEOSEARCH");
+                ask.arg(shard.geo());
+                ask.arg(("FROMLONLAT", longitude, latitude, "BYRADIUS", radius_m, "m"));
+                if let Some(at_most) = at_most {
+                    ask.arg(("COUNT", at_most, "ANY"));
+                }
+            }
+            Area::Everywhere => {
+                ask = cmd("ZRANGE");
+                ask.arg(shard.geo()).arg(0);
+                match at_most {
+                    Some(at_most) => ask.arg(at_most.saturating_sub(1)),
+                    None => ask.arg(-1),
+                };
             }
         }
+        let there: Vec<String> = ask.query_async(&mut self.link.clone()).await?;
+        Ok(there.into_iter().map(|unit| unit.parse()).collect::<Result<_, _>>()?)
+    }
+
+    /// Where units of one shard are: those whose position is current.
+    async fn current(
+        &self,
+        shard: &keys::Positions,
+        units: &[UnitId],
+    ) -> Result<Vec<Location>, PositionError> {
         let mut found = Vec::with_capacity(units.len());
         for units in units.chunks(AT_ONCE) {
             let mut ask = cmd("MGET");
             ask.arg(units.iter().map(|unit| shard.current(unit)).collect::<Vec<_>>());
             let held: Vec<Option<String>> = ask.query_async(&mut self.link.clone()).await?;
             for (unit, held) in units.iter().zip(held) {
-                let location = held.map(|held| held::read(unit.clone(), &held)).transpose()?;
-                found.push((unit.clone(), location));
+                let Some(held) = held else { continue };
+                found.push(held::read(unit.clone(), &held)?);
             }
         }
         Ok(found)
     }
 
-    /// Looks around in widening rings. Asking for the nearest few of the whole radius would not
-    /// do: GEOSEARCH visits everyone of the radius before it counts.
-    async fn try_nearby(&self, query: &NearbyQuery<'_>) -> Result<Vec<(Location, f64)>, PositionError> {
+    /// Those of these that are kept, each with its distance. The units of each shard by its place.
+    async fn kept_of(
+        &self,
+        by_shard: &[Vec<UnitId>],
+        query: &NearbyQuery<'_>,
+    ) -> Result<Vec<(Location, f64)>, PositionError> {
         let center = (query.latitude, query.longitude);
-        let mut looked_at = HashSet::new();
+        let asked = self.shards.iter().zip(by_shard).filter(|(_, units)| !units.is_empty());
+        let current = try_join_all(asked.map(|(shard, units)| self.current(shard, units))).await?;
+        // The index rounds; what counts is the place that is held.
+        let near = current.into_iter().flatten().map(|location| {
+            let distance = distance_m(center, (location.latitude, location.longitude));
+            (location, distance)
+        });
+        Ok(near.filter(|(at, distance)| *distance <= query.radius_m && (query.keep)(at)).collect())
+    }
+
+    /// Looks around in widening rings; none where more are there than are to be looked at. Asking
+    /// for the nearest few of the whole radius would not do: GEOSEARCH visits everyone of the
+    /// radius before it counts.
+    async fn around(&self, query: &NearbyQuery<'_>) -> Result<Option<Vec<(Location, f64)>>, PositionError> {
+        let center = (query.latitude, query.longitude);
+        let at_most = query.among.map(|among| among.count.saturating_add(1));
+        let mut looked_at: HashSet<UnitId> = HashSet::new();
         let mut kept: Vec<(Location, f64)> = Vec::new();
         for radius_m in rings(query.radius_m) {
             let area = Area::around(center, radius_m);
-            let shards = self.shards.iter().map(|shard| self.in_area(shard, &area, &looked_at));
-            for (unit, location) in try_join_all(shards).await?.into_iter().flatten() {
-                looked_at.insert(unit);
-                // The index rounds; what counts is the place that is held.
-                let at = |location: Location| {
-                    let distance = distance_m(center, (location.latitude, location.longitude));
-                    (location, distance)
-                };
-                let near = location.map(at).filter(|(_, distance)| *distance <= query.radius_m);
-                kept.extend(near.filter(|(location, _)| (query.keep)(location)));
+            let there = self.shards.iter().map(|shard| self.there(shard, &area, at_most));
+            let mut there = try_join_all(there).await?;
+            if there.iter().map(Vec::len).sum::<usize>() > query.around_max() {
+                return Ok(None);
             }
+            there.iter_mut().for_each(|units| units.retain(|unit| looked_at.insert(unit.clone())));
+            kept.extend(self.kept_of(&there, query).await?);
             let enough = kept.iter().filter(|(_, distance)| *distance <= radius_m).count() >= query.limit;
             if enough || area == Area::Everywhere {
                 break;
             }
         }
+        Ok(Some(kept))
+    }
+
+    /// Looks at each of those who may be kept.
+    async fn one_by_one(&self, query: &NearbyQuery<'_>) -> Result<Vec<(Location, f64)>, PositionError> {
+        let mut by_shard: Vec<Vec<UnitId>> = vec![Vec::new(); self.shards.len()];
+        for unit in query.named() {
+            by_shard[self.shard_of(&unit)].push(unit);
+        }
+        self.kept_of(&by_shard, query).await
+    }
+
+    async fn try_nearby(&self, query: &NearbyQuery<'_>) -> Result<Vec<(Location, f64)>, PositionError> {
+        let around = if query.is_of_few() { None } else { self.around(query).await? };
+        let mut kept = match around {
+            Some(kept) => kept,
+            None => self.one_by_one(query).await?,
+        };
         kept.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.unit_id.cmp(&b.0.unit_id)));
         kept.truncate(query.limit);
         Ok(kept)

@@ -30,6 +30,7 @@ mod live_rights;
 mod live_silence;
 mod live_slow;
 mod live_turmoil;
+mod nearest;
 mod ops;
 mod patrols;
 mod reads;
@@ -44,6 +45,7 @@ mod shown_again;
 #[path = "../shared/socket.rs"]
 mod socket;
 mod streams;
+mod traces;
 mod track;
 mod watch;
 mod webhooks;

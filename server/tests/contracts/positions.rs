@@ -6,7 +6,7 @@ use sentinel_model::Location;
 use sentinel_server::{
     geo::distance_m,
     memory::MemoryPositions,
-    ports::{NearbyQuery, Positions, Put},
+    ports::{Among, NearbyQuery, Positions, Put},
     redis::CURRENT_FOR,
 };
 
@@ -55,6 +55,7 @@ every_engine!(
     puts_from_many_tasks_leave_the_newest
     nearby_is_what_sorting_ten_thousand_by_distance_would_give
     nearby_is_as_complete_at_the_edges_of_the_globe
+    nearby_is_the_same_for_who_knows_who_may_be_kept
 );
 
 pub fn location(of: &str, seconds: i64, latitude: f64, longitude: f64) -> Location {
@@ -77,7 +78,8 @@ pub async fn put(positions: &dyn Positions, location: Location) -> Put {
 }
 
 pub async fn near(positions: &dyn Positions, at: (f64, f64), radius_m: f64, limit: usize) -> Vec<String> {
-    let query = NearbyQuery { latitude: at.0, longitude: at.1, radius_m, limit, keep: &|_| true };
+    let query =
+        NearbyQuery { latitude: at.0, longitude: at.1, radius_m, limit, keep: &|_| true, among: None };
     let found = positions.nearby(query).await.expect("reads");
     assert!(found.is_sorted_by(|a, b| a.1 <= b.1), "nearest first");
     assert!(found.iter().all(|(_, distance)| *distance <= radius_m));
@@ -129,7 +131,14 @@ async fn nearby_comes_nearest_first_within_the_radius(positions: &Held) {
     assert_eq!(near(&**positions, (9.9, 76.25), 0.0, 10).await, ["here"]);
     assert_eq!(near(&**positions, (20.0, 76.25), 1000.0, 10).await, [""; 0]);
     assert_eq!(near(&**positions, (9.9, 76.25), 500_000.0, 10).await.len(), 5);
-    let query = NearbyQuery { latitude: 9.9, longitude: 76.25, radius_m: 150.0, limit: 10, keep: &|_| true };
+    let query = NearbyQuery {
+        latitude: 9.9,
+        longitude: 76.25,
+        radius_m: 150.0,
+        limit: 10,
+        keep: &|_| true,
+        among: None,
+    };
     let found = positions.nearby(query).await.expect("reads");
     assert!((found[1].1 - 111.2).abs() < 0.2, "{} m", found[1].1);
 }
@@ -150,7 +159,8 @@ async fn nearby_holds_only_who_is_kept(positions: &Held) {
         put(&**positions, location(&format!("u{n}"), 0, 9.9 + f64::from(n) / 10_000.0, 76.25)).await;
     }
     let even = |l: &Location| l.unit_id.as_str().ends_with(['0', '2', '4', '6', '8']);
-    let query = NearbyQuery { latitude: 9.9, longitude: 76.25, radius_m: 5000.0, limit: 3, keep: &even };
+    let query =
+        NearbyQuery { latitude: 9.9, longitude: 76.25, radius_m: 5000.0, limit: 3, keep: &even, among: None };
     let found = positions.nearby(query).await.expect("reads");
     let names: Vec<&str> = found.iter().map(|(location, _)| location.unit_id.as_str()).collect();
     assert_eq!(names, ["u0", "u2", "u4"], "who is not kept takes nobody's place");
@@ -217,12 +227,22 @@ async fn assert_nearby_is_as_sorted(
     limit: usize,
 ) {
     let keep = |location: &Location| !location.unit_id.as_str().ends_with('3');
-    let query = NearbyQuery { latitude: at.0, longitude: at.1, radius_m, limit, keep: &keep };
-    let found = positions.nearby(query).await.expect("reads");
-    let mut expected: Vec<(Location, f64)> = all
+    assert_kept_are_as_sorted(positions, all, &keep, at, radius_m, limit).await;
+}
+
+/// Whether all are looked at, or those alone who are kept.
+async fn assert_kept_are_as_sorted(
+    positions: &Held,
+    all: &[Location],
+    keep: &(dyn Fn(&Location) -> bool + Send + Sync),
+    at: (f64, f64),
+    radius_m: f64,
+    limit: usize,
+) {
+    let kept: Vec<&Location> = all.iter().filter(|location| keep(location)).collect();
+    let mut expected: Vec<(Location, f64)> = kept
         .iter()
-        .filter(|location| keep(location))
-        .map(|location| (location.clone(), distance_m(at, (location.latitude, location.longitude))))
+        .map(|location| ((*location).clone(), distance_m(at, (location.latitude, location.longitude))))
         .filter(|(_, distance)| *distance <= radius_m)
         .collect();
     expected.sort_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.unit_id.cmp(&b.0.unit_id)));
@@ -230,8 +250,35 @@ async fn assert_nearby_is_as_sorted(
     let named = |found: &[(Location, f64)]| -> Vec<(String, f64)> {
         found.iter().map(|(location, distance)| (location.unit_id.to_string(), *distance)).collect()
     };
-    assert_eq!(named(&found), named(&expected), "{limit} within {radius_m} m of {at:?}");
-    assert_eq!(found, expected);
+    let units = || kept.iter().map(|location| location.unit_id.clone()).collect();
+    for among in [None, Some(Among { count: kept.len(), units: &units })] {
+        let query = NearbyQuery { latitude: at.0, longitude: at.1, radius_m, limit, keep, among };
+        let found = positions.nearby(query).await.expect("reads");
+        let asked = format!("{limit} of {} within {radius_m} m of {at:?}", kept.len());
+        assert_eq!(named(&found), named(&expected), "{asked}, known: {}", among.is_some());
+        assert_eq!(found, expected);
+    }
+}
+
+async fn nearby_is_the_same_for_who_knows_who_may_be_kept(positions: &Held) {
+    let mut next = scattered(13);
+    let all: Vec<Location> = (0..10_000)
+        .map(|n| {
+            let wide = if n % 2 == 0 { 0.05 } else { 1.0 };
+            let mut aside = || (next() - 0.5) * wide;
+            location(&format!("u{n}"), 0, 9.93 + aside(), 76.26 + aside())
+        })
+        .collect();
+    put_all(positions, &all).await;
+    let number = |location: &Location| -> usize { location.unit_id.as_str()[1..].parse().expect("a number") };
+    // From everybody to one in ten thousand; of the second kind those alone that are far away.
+    for (nth, north_of) in [(1, 0.0), (3, 0.0), (15, 0.0), (150, 0.0), (9_999, 0.0), (1, 10.1), (1, 90.0)] {
+        let keep = |location: &Location| number(location) % nth == 0 && location.latitude > north_of;
+        for (radius_m, limit) in [(500.0, 40), (20_000.0, 5), (200_000.0, 36), (200_000.0, 1_000)] {
+            let at = (9.93 + (next() - 0.5) * 0.3, 76.26 + (next() - 0.5) * 0.3);
+            assert_kept_are_as_sorted(positions, &all, &keep, at, radius_m, limit).await;
+        }
+    }
 }
 
 async fn nearby_is_what_sorting_ten_thousand_by_distance_would_give(positions: &Held) {

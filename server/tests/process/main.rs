@@ -10,6 +10,7 @@ mod program;
 mod redis_tls;
 mod startup;
 mod startup_shared;
+mod tasks;
 mod webhooks;
 
 #[expect(dead_code, reason = "shared with tests that have more endpoints")]

@@ -73,8 +73,12 @@ pub async fn run(args: LoadArgs, shutdown: CancellationToken) -> anyhow::Result<
         idle::run(&args, &prepared, carrier, streams, &shutdown).await
     } else if args.read || args.prepare_day.is_some() {
         let (args, key, target) = (args.clone(), prepared.key.clone(), prepared.targets[0].clone());
-        let stations = (prepared.posters.iter().map(|p| p.id.clone()).collect(), prepared.sites.clone());
-        blocking(move || reads::run(&args, &target, &key, stations)).await
+        let fleet = reads::Fleet {
+            ids: prepared.posters.iter().map(|p| p.id.clone()).collect(),
+            stations: prepared.stations.clone(),
+            sites: prepared.sites.clone(),
+        };
+        blocking(move || reads::run(&args, &target, &key, fleet)).await
     } else {
         load(&args, &prepared, &shutdown).await
     };

@@ -17,7 +17,7 @@ use sentinel_model::{
     RouteAnswer, TaskId, Unit, UnitId,
     dispatch::Task,
     fix::IngestAnswer,
-    scope::{Level, ScopeNode},
+    scope::{Level, Scope, ScopeNode},
     unit::{NewUnit, NewUnitAnswer},
 };
 use serde::Serialize;
@@ -44,22 +44,28 @@ struct ReadReport {
     current_position: Option<Percentiles>,
     nearby: Option<Percentiles>,
     nearest_free: Option<Percentiles>,
+    nearest_free_of_a_station: Option<Percentiles>,
+    /// Units of that station.
+    station_units: usize,
     day_route: Option<Percentiles>,
     day_route_points: usize,
 }
 
-/// Blocks. `fleet` are the units' ids and where each is.
-pub fn run(
-    args: &LoadArgs,
-    target: &Target,
-    key: &str,
-    fleet: (Vec<String>, Vec<Place>),
-) -> anyhow::Result<()> {
+/// The units that reads are of, by their places in each list.
+pub struct Fleet {
+    pub ids: Vec<String>,
+    pub stations: Vec<Scope>,
+    /// Where each is.
+    pub sites: Vec<Place>,
+}
+
+/// Blocks.
+pub fn run(args: &LoadArgs, target: &Target, key: &str, fleet: Fleet) -> anyhow::Result<()> {
     let mut api = Api::new(target.clone(), TIMEOUT);
     api.authorize(key.to_string());
     let mut report = ReadReport::default();
     if args.read {
-        let (ids, sites) = fleet;
+        let Fleet { ids, stations, sites } = fleet;
         report.units = ids.len();
         place_all(target, key, &ids, sites.clone())?;
         let current = ids.iter().cycle().map(|id| format!("/api/v1/units/{id}/location"));
@@ -74,7 +80,13 @@ pub fn run(
             )
         });
         report.nearby = time(&mut api, near.take(READS))?;
-        report.nearest_free = nearest_free(args, target, &mut api, &sites)?;
+        let mut admin = Api::new(target.clone(), TIMEOUT);
+        let (_, top) = super::setup::sign_in(&mut admin, args)?;
+        report.nearest_free = nearest_free(&mut admin, &mut api, top, &sites)?;
+        if let Some(station) = stations.first().copied() {
+            report.station_units = stations.iter().filter(|of| **of == station).count();
+            report.nearest_free_of_a_station = nearest_of_station(&mut admin, target, station, &sites)?;
+        }
     }
     if let Some(unit) = &args.prepare_day {
         (report.day_route, report.day_route_points) = day(args, &mut api, target, key, unit)?;
@@ -83,21 +95,19 @@ pub fn run(
     write_json(args, &report)
 }
 
-/// The units that would be first at incidents here and there, which are closed again.
+/// The units that would be first at incidents here and there, which are closed again. The
+/// incidents are of `scope`; `api` is who asks.
 fn nearest_free(
-    args: &LoadArgs,
-    target: &Target,
+    admin: &mut Api,
     api: &mut Api,
+    scope: Scope,
     sites: &[Place],
 ) -> anyhow::Result<Option<Percentiles>> {
-    let mut admin = Api::new(target.clone(), TIMEOUT);
-    let (token, top) = super::setup::sign_in(&mut admin, args)?;
-    admin.authorize(token);
     let step = (sites.len() / INCIDENTS).max(1);
     let incidents = sites.iter().step_by(step).take(INCIDENTS).map(|site| {
         let (latitude, longitude) = (degrees(site.lat_e6), degrees(site.lon_e6));
         let (latitude, longitude): (f64, f64) = (latitude.parse()?, longitude.parse()?);
-        let body = json!({"kind": "load", "scope": top, "latitude": latitude, "longitude": longitude});
+        let body = json!({"kind": "load", "scope": scope, "latitude": latitude, "longitude": longitude});
         Ok(admin.post::<Task>("/api/v1/incidents", &body)?.id)
     });
     let incidents: Vec<TaskId> = incidents.collect::<anyhow::Result<_>>()?;
@@ -106,6 +116,22 @@ fn nearest_free(
     for id in incidents {
         admin.post::<Task>(&format!("/api/v1/incidents/{id}/close"), &json!({"outcome": "cancelled"}))?;
     }
+    times
+}
+
+/// The same asked by a dispatcher of one station, among whose few units those have to be: the
+/// incidents are everywhere, and around most of them are the units of others.
+fn nearest_of_station(
+    admin: &mut Api,
+    target: &Target,
+    station: Scope,
+    sites: &[Place],
+) -> anyhow::Result<Option<Percentiles>> {
+    let (key_id, key) = super::setup::make_key(admin, station)?;
+    let mut api = Api::new(target.clone(), TIMEOUT);
+    api.authorize(key);
+    let times = nearest_free(admin, &mut api, station, sites);
+    admin.delete(&format!("/api/v1/api-keys/{key_id}"))?;
     times
 }
 
@@ -219,5 +245,7 @@ fn print(report: &ReadReport) {
     line("current position", &report.current_position);
     line("nearby, 2 km", &report.nearby);
     line("nearest free, of all", &report.nearest_free);
+    let of_a_station = format!("nearest free, of {} units", report.station_units);
+    line(&of_a_station, &report.nearest_free_of_a_station);
     line(&format!("a day as {} points", report.day_route_points), &report.day_route);
 }

@@ -205,7 +205,7 @@ fn make_stations(
     Ok(())
 }
 
-fn make_key(admin: &mut Api, scope: Scope) -> anyhow::Result<(String, String)> {
+pub fn make_key(admin: &mut Api, scope: Scope) -> anyhow::Result<(String, String)> {
     let body = NewApiKey {
         name: "load run".into(),
         scope,
