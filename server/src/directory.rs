@@ -9,6 +9,7 @@
 //! it should be is told in `follow`.
 
 mod alerts;
+mod capacity;
 mod change;
 mod fences;
 mod follow;
@@ -19,6 +20,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+pub use capacity::Capacity;
 pub use follow::Behind;
 
 use crate::geo::distance_m;
@@ -323,13 +325,19 @@ impl Directory {
         self.tables.read().tasks.seen_by(scope)
     }
 
-    pub fn open_tasks_count(&self) -> usize {
-        self.tables.read().tasks.len()
+    /// How many open tasks each scope has of its own.
+    pub fn open_tasks_by_scope(&self) -> HashMap<Scope, usize> {
+        self.tables.read().tasks.by_scope()
     }
 
     /// The tasks that a unit is on, oldest first.
     pub fn tasks_of(&self, unit: &UnitId) -> Vec<Arc<TaskRecord>> {
         self.tables.read().tasks.of_unit(unit)
+    }
+
+    /// Every unit that is on any task, in no order.
+    pub fn units_on_tasks(&self) -> Vec<UnitId> {
+        self.tables.read().tasks.units()
     }
 
     pub fn is_on_task(&self, unit: &UnitId) -> bool {

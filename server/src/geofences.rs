@@ -7,7 +7,7 @@ use crate::{
     audit,
     auth::{Caller, Denied, secret},
     clock::Clock,
-    directory::Directory,
+    directory::{Capacity, Directory},
     ports::{Bus, Change, EngineError},
 };
 use sentinel_model::{
@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 /// Scopes that are told by one message to the bus.
 const TOLD_AT_ONCE: usize = 100;
+
+/// Fences of one part of the installation, of [`FENCES_MAX`].
+const FENCES_OF: Capacity = Capacity { under_a_top: 7_500, under_another: 2_500 };
 
 pub struct Geofences {
     clock: Clock,
@@ -36,6 +39,8 @@ pub enum FenceError {
     Invalid(#[from] GeofenceError),
     #[error("there are {FENCES_MAX} fences already: remove some first")]
     TooMany,
+    #[error("{0} has {1} fences already, with what is below it: remove some first")]
+    TooManyOf(Scope, usize),
     #[error(transparent)]
     Denied(#[from] Denied),
     #[error(transparent)]
@@ -75,11 +80,9 @@ impl Geofences {
         self.directory
             .change(|| {
                 self.ensure(caller, fence.scope)?;
-                if self.directory.fences_count() >= FENCES_MAX {
-                    return Err(FenceError::TooMany);
-                }
+                self.ensure_room(fence.scope)?;
                 let account = self.account(caller, "fence_made", &fence);
-                Ok((vec![Change::PutFence(fence.clone()), account], ()))
+                Ok::<_, FenceError>((vec![Change::PutFence(fence.clone()), account], ()))
             })
             .await?;
         self.tell(&fence.id, None).await;
@@ -138,6 +141,18 @@ impl Geofences {
         match caller.may_view_along(&self.directory, scope) {
             true => Err(Denied::NotAllowed("change fences of that scope")),
             false => Err(Denied::NotYours(scope)),
+        }
+    }
+
+    /// Whether there may be one more fence of a scope.
+    fn ensure_room(&self, scope: Scope) -> Result<(), FenceError> {
+        let held = self.directory.fences_by_scope();
+        if held.values().sum::<usize>() >= FENCES_MAX {
+            return Err(FenceError::TooMany);
+        }
+        match FENCES_OF.full(&self.directory, scope, &held) {
+            Some((full, most)) => Err(FenceError::TooManyOf(full, most)),
+            None => Ok(()),
         }
     }
 

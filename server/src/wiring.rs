@@ -31,7 +31,7 @@ use crate::{
     watch::{fences::Fences, watcher::Watcher},
     webhooks::{self, Deliverer, Guard},
 };
-use duty::{LOOK_EVERY, alert_chores, keep_watching, live_chores};
+use duty::{LOOK_EVERY, alert_chores, keep_watching, live_chores, notice_standing};
 use engines::Engines;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
@@ -131,7 +131,8 @@ pub async fn start(
         rooms: rooms.clone(),
         positions: positions.clone(),
         silence: config.silence,
-        estimator: Estimator::new(config.routing_url.as_deref()),
+        estimator: Estimator::new(config.routing_url.as_deref(), &clock),
+        numbering: tokio::sync::Mutex::default(),
     });
     let alerts = Arc::new(Alerts { clock: clock.clone(), directory: directory.clone(), bus: bus.clone() });
     let fences = Arc::new(Fences::new(directory.clone()));
@@ -164,6 +165,7 @@ pub async fn start(
             tasks.spawn(catch_up(watcher.clone(), stop.clone()));
             let mut chores = alert_chores(alerts.clone(), config.retention);
             chores.push(keep_watching(watcher.clone()));
+            chores.push(notice_standing(watcher.clone()));
             housekeeping::keep(chores, &watch::channel(true).1, &tasks, &stop);
             Some(watcher)
         }

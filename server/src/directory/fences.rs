@@ -2,7 +2,10 @@
 
 use super::Directory;
 use sentinel_model::{Scope, geofence::Geofence};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 #[derive(Default)]
 pub(super) struct Fences {
@@ -41,8 +44,13 @@ impl Directory {
         self.tables.read().fences.by_id.values().cloned().collect()
     }
 
-    pub fn fences_count(&self) -> usize {
-        self.tables.read().fences.by_id.len()
+    /// How many fences each scope has of its own.
+    pub fn fences_by_scope(&self) -> HashMap<Scope, usize> {
+        let tables = self.tables.read();
+        tables.fences.by_id.values().fold(HashMap::new(), |mut held, fence| {
+            *held.entry(fence.scope).or_default() += 1;
+            held
+        })
     }
 
     /// Counts up with every change of any fence, whichever node makes it.

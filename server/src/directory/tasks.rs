@@ -15,6 +15,8 @@ pub(super) struct OpenTasks {
     by_id: BTreeMap<TaskId, Arc<TaskRecord>>,
     /// Of each unit that is on any, oldest first.
     by_unit: HashMap<UnitId, Vec<TaskId>>,
+    /// How many each scope has.
+    by_scope: HashMap<Scope, usize>,
     closed: VecDeque<Arc<TaskRecord>>,
     last_number: u64,
 }
@@ -35,8 +37,9 @@ impl OpenTasks {
         self.by_id.values().filter(|record| record.scopes.contains(&scope)).cloned().collect()
     }
 
-    pub fn len(&self) -> usize {
-        self.by_id.len()
+    /// How many each scope has of its own.
+    pub fn by_scope(&self) -> HashMap<Scope, usize> {
+        self.by_scope.clone()
     }
 
     /// Those that something happened to since a time, closed ones too.
@@ -48,6 +51,11 @@ impl OpenTasks {
     /// The tasks that a unit is on.
     pub fn of_unit(&self, unit: &UnitId) -> Vec<Arc<TaskRecord>> {
         self.by_unit.get(unit).into_iter().flatten().filter_map(|id| self.get(id)).collect()
+    }
+
+    /// Every unit that is on any.
+    pub fn units(&self) -> Vec<UnitId> {
+        self.by_unit.keys().cloned().collect()
     }
 
     pub fn is_on_task(&self, unit: &UnitId) -> bool {
@@ -79,11 +87,18 @@ impl OpenTasks {
         for active in record.task.active() {
             self.by_unit.entry(active.unit_id.clone()).or_default().push(id.clone());
         }
+        *self.by_scope.entry(record.task.scope).or_default() += 1;
         self.by_id.insert(id.clone(), record);
     }
 
     fn remove(&mut self, id: &TaskId) {
         let Some(before) = self.by_id.remove(id) else { return };
+        if let Some(count) = self.by_scope.get_mut(&before.task.scope) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_scope.remove(&before.task.scope);
+            }
+        }
         for active in before.task.active() {
             if let Some(tasks) = self.by_unit.get_mut(&active.unit_id) {
                 tasks.retain(|task| task != id);

@@ -303,7 +303,7 @@ async fn fences_of_a_scope_are_its_own_those_in_it_and_those_above_and_each_chan
         assert_eq!(of(division), ["a", "b", "c"]);
         assert_eq!(of(Scope::station(5)), ["a", "b", "c"]);
         assert_eq!((of(zone(2)), of(zone(3))), (vec!["d".to_owned()], vec![]));
-        assert_eq!((node.all_fences().len(), node.fences_count()), (4, 4));
+        assert_eq!((node.all_fences().len(), node.fences_by_scope().values().sum::<usize>()), (4, 4));
     }
     let along = |scope| here.along(scope).into_iter().collect::<BTreeSet<_>>();
     assert_eq!(along(division), BTreeSet::from([zone(1), division, Scope::station(5)]));

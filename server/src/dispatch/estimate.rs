@@ -4,8 +4,8 @@
 //! says nothing, the way along roads is taken as [`ROAD_FACTOR`] times the straight line, at the
 //! speed that the unit has now, within what is usual in traffic.
 
-use super::routing::Routing;
-use crate::geo::distance_m;
+use super::{routing::Routing, ways::Ways};
+use crate::{clock::Clock, geo::distance_m};
 use sentinel_model::{Location, dispatch::Place};
 use std::sync::Arc;
 
@@ -26,13 +26,24 @@ pub struct Estimate {
 
 #[derive(Clone, Default)]
 pub struct Estimator {
-    pub routing: Option<Arc<Routing>>,
+    along_roads: Option<Arc<AlongRoads>>,
+}
+
+struct AlongRoads {
+    clock: Clock,
+    routing: Routing,
+    /// Of units that are followed.
+    ways: Ways,
 }
 
 impl Estimator {
     /// `routing`: where a routing service is, as OSRM's addresses begin.
-    pub fn new(routing: Option<&str>) -> Self {
-        Self { routing: routing.map(|base| Arc::new(Routing::new(base))) }
+    pub fn new(routing: Option<&str>, clock: &Clock) -> Self {
+        let along_roads = |base: &str| {
+            let routing = Routing::new(base, clock.clone());
+            Arc::new(AlongRoads { clock: clock.clone(), routing, ways: Ways::default() })
+        };
+        Self { along_roads: routing.map(along_roads) }
     }
 
     /// Of one unit, by where it was last; none where that is not known.
@@ -40,10 +51,24 @@ impl Estimator {
         self.many(std::slice::from_ref(from?), to).await.pop()
     }
 
+    /// The same of a unit that is followed on its way, by the assignment: what a routing service
+    /// has said of it a moment ago still holds, whoever asked.
+    pub async fn on_the_way(&self, assignment: &str, from: &Location, to: &Place) -> Estimate {
+        let estimate = match &self.along_roads {
+            Some(roads) => {
+                let asked =
+                    async { roads.routing.many(std::slice::from_ref(from), to).await.pop().flatten() };
+                roads.ways.of(assignment, to, roads.clock.now(), asked).await
+            }
+            None => None,
+        };
+        estimate.unwrap_or_else(|| straight(from, to))
+    }
+
     /// Of each, in their order.
     pub async fn many(&self, from: &[Location], to: &Place) -> Vec<Estimate> {
-        let along_roads = match &self.routing {
-            Some(routing) => routing.many(from, to).await,
+        let along_roads = match &self.along_roads {
+            Some(roads) => roads.routing.many(from, to).await,
             None => vec![None; from.len()],
         };
         let each = from.iter().zip(along_roads);

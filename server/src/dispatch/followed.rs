@@ -143,7 +143,12 @@ impl Dispatch {
             _ => None,
         };
         let to_come = last.as_ref().filter(|_| state != FollowedState::Arrived);
-        let estimate = self.estimator.one(to_come, &record.task.place).await;
+        let estimate = match (to_come, &assigned) {
+            (Some(from), Some((assignment, _))) => {
+                Some(self.estimator.on_the_way(assignment, from, &record.task.place).await)
+            }
+            _ => None,
+        };
         let driver = last.map(|last| FollowedDriver {
             latitude: last.latitude,
             longitude: last.longitude,

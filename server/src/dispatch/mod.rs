@@ -13,11 +13,12 @@ pub mod followed;
 pub mod links;
 mod measure;
 mod routing;
+mod ways;
 
 use crate::{
     auth::{Caller, Denied},
     clock::Clock,
-    directory::{Directory, UnitEntry},
+    directory::{Capacity, Directory, UnitEntry},
     live::status::Silence,
     ports::{Bus, Change, EngineError, OPEN_TASKS_MAX, Positions, Rooms, TaskRecord},
     webhooks::enqueue,
@@ -41,6 +42,13 @@ const OF_TASK: char = '.';
 /// The longest id of its own that an order brings: one of an assignment is longer, and has 64.
 pub const OWN_ID_MAX: usize = 60;
 
+/// What ids begin with that are made here.
+const OF_INCIDENT: &str = "inc-";
+const OF_ORDER: &str = "ord-";
+
+/// Open tasks of one part of the installation, of [`OPEN_TASKS_MAX`].
+const OPEN_TASKS_OF: Capacity = Capacity { under_a_top: 15_000, under_another: 5_000 };
+
 pub struct Dispatch {
     pub clock: Clock,
     pub directory: Arc<Directory>,
@@ -49,6 +57,8 @@ pub struct Dispatch {
     pub positions: Arc<dyn Positions>,
     pub silence: Silence,
     pub estimator: Estimator,
+    /// Held while a task gets its number, which is looked for first.
+    pub numbering: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +79,8 @@ pub enum DispatchError {
     Taken(TaskId),
     #[error("there are {OPEN_TASKS_MAX} open incidents and orders already: close some first")]
     TooMany,
+    #[error("{0} has {1} open incidents and orders already, with what is below it: close some first")]
+    TooManyOf(Scope, usize),
     #[error(transparent)]
     Denied(#[from] Denied),
     #[error(transparent)]
@@ -102,45 +114,71 @@ impl Dispatch {
         id: Option<TaskId>,
         new: NewTask,
     ) -> Result<TaskRecord, DispatchError> {
-        if let Some(id) = &id
-            && self.directory.registry().task(id).await?.is_some()
-        {
-            return Err(DispatchError::Taken(id.clone()));
-        }
-        let (by, now) = (by(caller), self.clock.now());
-        let made = self
-            .directory
-            .change(|| {
-                if !caller.may_dispatch_in(&self.directory, new.scope) {
-                    return Err(Denied::NotAllowed("dispatch there").into());
-                }
-                if self.directory.open_tasks_count() >= OPEN_TASKS_MAX {
-                    return Err(DispatchError::TooMany);
-                }
-                let (id, number) = match &id {
-                    Some(id) if self.directory.open_task(id).is_some() => {
-                        return Err(DispatchError::Taken(id.clone()));
-                    }
-                    Some(id) => (id.clone(), 0),
-                    None => self.next_id(&new.what),
-                };
-                let task = Task::create(id, new.clone(), &by, now)?;
-                let scopes = self.seen_by(&task, &[]);
-                let made = TaskRecord { task, number, scopes, links: Vec::new() };
-                Ok((self.put(&made), made))
-            })
-            .await?;
+        let made = match id {
+            Some(id) if self.found(&id).await?.is_some() => return Err(DispatchError::Taken(id)),
+            Some(id) => self.make(caller, id, 0, &new).await?,
+            None => self.make_numbered(caller, &new).await?,
+        };
         self.tell(&made).await;
         Ok(made)
     }
 
-    fn next_id(&self, what: &What) -> (TaskId, u64) {
-        let number = self.directory.last_task_number() + 1;
-        let id = match what {
-            What::Incident(_) => format!("inc-{number}"),
-            What::Order(_) => format!("ord-{number}"),
-        };
-        (id.parse().expect("letters, a dash and digits"), number)
+    /// By the next number that nobody has: another node may give it first, and orders of earlier
+    /// versions may have brought such an id.
+    async fn make_numbered(&self, caller: &Caller, new: &NewTask) -> Result<TaskRecord, DispatchError> {
+        let _in_turn = self.numbering.lock().await;
+        let mut tried = 0;
+        loop {
+            let number = self.directory.last_task_number().max(tried) + 1;
+            let id = numbered(&new.what, number);
+            tried = number;
+            if self.found(&id).await?.is_some() {
+                continue;
+            }
+            match self.make(caller, id, number, new).await {
+                Err(DispatchError::Taken(_)) => {}
+                made => return made,
+            }
+        }
+    }
+
+    /// `number`: 0 where the id was not made here.
+    async fn make(
+        &self,
+        caller: &Caller,
+        id: TaskId,
+        number: u64,
+        new: &NewTask,
+    ) -> Result<TaskRecord, DispatchError> {
+        let (by, now) = (by(caller), self.clock.now());
+        self.directory
+            .change(|| {
+                if !caller.may_dispatch_in(&self.directory, new.scope) {
+                    return Err(Denied::NotAllowed("dispatch there").into());
+                }
+                self.ensure_room(new.scope)?;
+                let is_given = number > 0 && number <= self.directory.last_task_number();
+                if is_given || self.directory.recent_task(&id).is_some() {
+                    return Err(DispatchError::Taken(id.clone()));
+                }
+                let task = Task::create(id.clone(), new.clone(), &by, now)?;
+                let scopes = self.seen_by(&task, &[]);
+                let made = TaskRecord { task, number, scopes, links: Vec::new() };
+                Ok((self.put(&made), made))
+            })
+            .await
+    }
+
+    /// Whether there may be one more open task of a scope.
+    fn ensure_room(&self, scope: Scope) -> Result<(), DispatchError> {
+        let open = self.directory.open_tasks_by_scope();
+        if open.values().sum::<usize>() >= OPEN_TASKS_MAX {
+            return Err(DispatchError::TooMany);
+        }
+        match OPEN_TASKS_OF.full(&self.directory, scope, &open) {
+            Some((full, most)) => Err(DispatchError::TooManyOf(full, most)),
+            None => Ok(()),
+        }
     }
 
     /// The task of that id, open or closed, where the caller sees it.
@@ -328,17 +366,15 @@ impl Dispatch {
         let (before, after) = self
             .directory
             .change(|| {
-                // One that has been closed goes on no more, so what was found of it is the newest.
-                let held = self.directory.open_task(&found.task.id);
+                // One that is not open and was not closed or written about of late nobody else has
+                // changed since it was found.
+                let held = self.directory.recent_task(&found.task.id);
                 let before = match held {
                     Some(held) => (*held).clone(),
                     None if found.task.is_closed() => found.clone(),
                     None => return Err(Refusal::Closed.into()),
                 };
                 let step = decide(&before)?;
-                if before.task.is_closed() && matches!(step, Step::Note { .. }) {
-                    return Err(Refusal::Closed.into());
-                }
                 let task = before.task.apply(step, by, at)?;
                 if task == before.task {
                     return Ok((Vec::new(), (before.clone(), before)));
@@ -431,6 +467,20 @@ fn may_see(caller: &Caller, record: &TaskRecord) -> bool {
         Caller::Unit(unit) => record.task.is_active_for(unit.id()),
         Caller::User(_) | Caller::Key(_) => caller.may_view_of(&record.scopes),
     }
+}
+
+fn numbered(what: &What, number: u64) -> TaskId {
+    let of = match what {
+        What::Incident(_) => OF_INCIDENT,
+        What::Order(_) => OF_ORDER,
+    };
+    format!("{of}{number}").parse().expect("letters, a dash and digits")
+}
+
+/// Whether an id looks like those that are made here, which no order brings.
+pub fn is_of_ours(id: &TaskId) -> bool {
+    let number = [OF_INCIDENT, OF_ORDER].iter().find_map(|of| id.as_str().strip_prefix(of));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 pub fn word(is_order: bool) -> &'static str {

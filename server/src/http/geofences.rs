@@ -80,7 +80,7 @@ async fn list(
         (status = 201, description = "The fence", body = Geofence),
         (status = 400, description = "The body does not read, or its shape or rules cannot be watched: in words"),
         (status = 403, description = "The scope is not one whose fences you may change"),
-        (status = 409, description = "There are as many fences as there can be"),
+        (status = 409, description = "There are as many fences as there can be, or as its scope can have"),
     ))]
 async fn make(
     State(sentinel): State<Arc<Sentinel>>,
@@ -166,7 +166,7 @@ impl From<FenceError> for ApiError {
         match error {
             FenceError::Unknown => Self::not_found(message),
             FenceError::Invalid(_) => Self::bad_request(message),
-            FenceError::TooMany => Self::conflict(message),
+            FenceError::TooMany | FenceError::TooManyOf(..) => Self::conflict(message),
             FenceError::Denied(denied) => denied.into(),
             FenceError::Engine(error) => error.into(),
         }

@@ -214,9 +214,10 @@ impl MongoRegistry {
     pub(super) async fn drop_tasks_before(&self, before: Time) -> Result<(), LogError> {
         // Those that are still in the log would come after.
         self.move_on().await?;
-        // The last number stays, so that none is given twice.
+        // The last number that was given stays, so that none is given twice; 0 is none.
         let last = i64::try_from(self.tasks.last_number().await?).unwrap_or(i64::MAX);
-        let old = doc! { "open": false, "at": { "$lt": before.ms() }, "number": { "$lt": last } };
+        let may_go = vec![doc! { "number": 0 }, doc! { "number": { "$lt": last } }];
+        let old = doc! { "open": false, "at": { "$lt": before.ms() }, "$or": may_go };
         let (docs, keys) = (self.tasks.docs.clone(), self.tasks.keys.clone());
         within(LATER, async move {
             keys.delete_many(old.clone()).await?;

@@ -278,8 +278,9 @@ pub struct TaskRecord {
     pub task: Task,
     /// Counts the tasks whose id was made here; 0 where it came from elsewhere.
     pub number: u64,
-    /// Every scope that sees it, with all that are above: its own, and those of the stations whose
-    /// units it was ever assigned to.
+    /// Every scope that sees it, with all that are above: its own and those that it was ever
+    /// handed over from, and those of the stations whose units it was ever assigned to. They only
+    /// grow: who had a task may read how it ended.
     pub scopes: Vec<Scope>,
     /// The links by which a customer follows an order, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -105,8 +105,8 @@ pub fn find(
 }
 
 pub fn drop_closed(db: &Connection, before: Time) -> Result<(), RecordError> {
-    // The last number stays, so that none is given twice.
-    let old = "NOT open AND at < ?1 AND number < (SELECT max(number) FROM task)";
+    // The last number that was given stays, so that none is given twice; 0 is none.
+    let old = "NOT open AND at < ?1 AND (number = 0 OR number < (SELECT max(number) FROM task))";
     db.execute(
         &format!("DELETE FROM task_key WHERE id IN (SELECT id FROM task WHERE {old})"),
         [before.ms()],

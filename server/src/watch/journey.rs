@@ -2,8 +2,10 @@
 //!
 //! It is en route once it has moved more than [`MOVED_M`] beyond what its accuracy may feign, or
 //! drives at three positions in a row; it is on scene once it has been near the place at all
-//! positions of [`STAYS_MS`], or has stood there and is still near at the next position. Each is
-//! told once, and a unit that is on scene is not en route any more.
+//! positions of [`STAYS_MS`], or has stood there and is still near at the next position; or where
+//! its last position is near, it did not drive there, and nothing more is heard of it for as long.
+//! It is there since the first position of that stay. Each is told once, and a unit that is on scene
+//! is not en route any more.
 
 use super::Sighting;
 use crate::geo::distance_m;
@@ -54,6 +56,8 @@ pub struct Journey {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Near {
     since: Time,
+    /// The same as it is told.
+    told_at: Time,
     has_stood: bool,
 }
 
@@ -73,49 +77,63 @@ impl Journey {
         self.stage = self.stage.max(stage);
     }
 
-    /// Looks at the unit's next position; answers the stage that it shows, once.
-    pub fn step(&mut self, at: &Sighting, goal: &Goal) -> Option<Stage> {
+    /// Looks at the unit's next position, of which `told_at` is told; answers the stage that it
+    /// shows, once, and since when.
+    pub fn step(&mut self, at: &Sighting, told_at: Time, goal: &Goal) -> Option<(Stage, Time)> {
         if at.is_nowhere() || self.last.is_some_and(|last| at.time <= last) {
             return None;
         }
         self.last = Some(at.time);
         let has_set_out = self.has_set_out(at);
-        let has_arrived = self.has_arrived(at, goal);
-        let shown = match (has_arrived, has_set_out) {
-            (true, _) => Stage::OnScene,
-            (_, true) => Stage::EnRoute,
-            _ => Stage::Assigned,
+        let arrived_at = self.arrived_at(at, told_at, goal);
+        let shown = match (arrived_at, has_set_out) {
+            (Some(since), _) => (Stage::OnScene, since),
+            (None, true) => (Stage::EnRoute, told_at),
+            (None, false) => return None,
         };
-        (shown > self.stage).then(|| {
-            self.stage = shown;
+        (shown.0 > self.stage).then(|| {
+            self.stage = shown.0;
             shown
         })
     }
 
-    /// The same, with when.
-    pub fn told(&mut self, at: &Sighting, goal: &Goal) -> Option<(Stage, Time)> {
-        Some((self.step(at, goal)?, at.time))
+    /// Nothing was heard of the unit for [`STAYS_MS`] after its last position; answers since when it
+    /// is on scene, where that shows it, once.
+    pub fn falls_silent(&mut self) -> Option<Time> {
+        let near = self.near.filter(|_| self.drives == 0 && self.stage < Stage::OnScene)?;
+        self.stage = Stage::OnScene;
+        Some(near.told_at)
+    }
+
+    /// When the last position was that was looked at.
+    pub fn seen_until(&self) -> Option<Time> {
+        self.last
     }
 
     fn has_set_out(&mut self, at: &Sighting) -> bool {
-        let drives = at.speed_mps.is_some_and(|speed_mps| speed_mps >= DRIVES_MPS);
-        self.drives = if drives { (self.drives + 1).min(DRIVES_FIXES) } else { 0 };
+        self.drives = if drives(at.speed_mps) { (self.drives + 1).min(DRIVES_FIXES) } else { 0 };
         let moved_m = distance_m(*self.from.get_or_insert(at.place()), at.place());
         self.drives == DRIVES_FIXES || moved_m - at.accuracy_m.map_or(0.0, f64::from) > MOVED_M
     }
 
-    fn has_arrived(&mut self, at: &Sighting, goal: &Goal) -> bool {
+    fn arrived_at(&mut self, at: &Sighting, told_at: Time, goal: &Goal) -> Option<Time> {
         if distance_m(at.place(), (goal.latitude, goal.longitude)) > goal.near_m {
             self.near = None;
-            return false;
+            return None;
         }
         let before = self.near;
-        let has_stood = before.is_some_and(|near| near.has_stood);
         let stands = at.speed_mps.is_some_and(|speed_mps| speed_mps < STANDS_MPS);
-        let since = before.map_or(at.time, |near| near.since);
-        self.near = Some(Near { since, has_stood: has_stood || stands });
-        has_stood || at.time.ms_since(since) >= STAYS_MS
+        let first = Near { since: at.time, told_at, has_stood: false };
+        let near = before.unwrap_or(first);
+        self.near = Some(Near { has_stood: near.has_stood || stands, ..near });
+        let stays = near.has_stood || at.time.ms_since(near.since) >= STAYS_MS;
+        stays.then_some(near.told_at)
     }
+}
+
+/// Whether it is driving that a speed tells of.
+pub fn drives(speed_mps: Option<f32>) -> bool {
+    speed_mps.is_some_and(|speed_mps| speed_mps >= DRIVES_MPS)
 }
 
 #[cfg(test)]
@@ -138,8 +156,8 @@ mod tests {
     }
 
     fn told(journey: &mut Journey, track: impl IntoIterator<Item = Sighting>) -> Vec<(Stage, i64)> {
-        let seconds = |of: &Sighting| of.time.ms_since(at(0, 0.0, None).time) / 1000;
-        track.into_iter().filter_map(|at| Some((journey.step(&at, &GOAL)?, seconds(&at)))).collect()
+        let seconds = |(stage, time): (Stage, Time)| (stage, time.ms_since(at(0, 0.0, None).time) / 1000);
+        track.into_iter().filter_map(|at| journey.step(&at, at.time, &GOAL)).map(seconds).collect()
     }
 
     /// From 1 km away.
@@ -151,7 +169,7 @@ mod tests {
     fn each_stage_is_told_once_in_order() {
         let there = [1_000.0, 910.0, 890.0, 500.0, 70.0, 10.0, 5.0, 500.0, 1_000.0, 10.0, 10.0];
         let track = (1..).zip(there).map(|(n, north_m)| at(n * 20, north_m, None));
-        assert_eq!(told(&mut sent(), track), [(Stage::EnRoute, 60), (Stage::OnScene, 120)]);
+        assert_eq!(told(&mut sent(), track), [(Stage::EnRoute, 60), (Stage::OnScene, 100)]);
     }
 
     #[test]
@@ -185,19 +203,55 @@ mod tests {
     #[test]
     fn who_is_near_for_20_seconds_is_on_scene_and_who_stands_sooner() {
         let near = |seconds, mps: Option<f32>| at(seconds, 50.0, mps);
-        let arrives = |track: &[Sighting]| told(&mut sent(), track.to_vec()).contains(&(Stage::OnScene, 120));
-        assert!(arrives(&[near(100, None), near(119, None), near(120, None)]));
-        assert!(!arrives(&[near(101, None), near(120, None)]));
-        assert!(!arrives(&[near(101, Some(1.0)), near(120, Some(0.0))]), "one more has to follow");
-        assert!(arrives(&[near(118, Some(0.9)), near(120, Some(9.0))]));
-        assert!(!arrives(&[near(117, Some(0.9)), at(118, 80.0, Some(9.0)), near(120, Some(0.9))]));
+        let arrives = |track: &[Sighting]| {
+            let told = told(&mut sent(), track.to_vec());
+            told.into_iter().find_map(|(stage, at)| (stage == Stage::OnScene).then_some(at))
+        };
+        assert_eq!(arrives(&[near(100, None), near(119, None), near(120, None)]), Some(100));
+        assert_eq!(arrives(&[near(101, None), near(120, None)]), None);
+        assert_eq!(arrives(&[near(101, Some(1.0)), near(120, Some(0.0))]), None, "one more has to follow");
+        assert_eq!(arrives(&[near(118, Some(0.9)), near(120, Some(9.0))]), Some(118));
+        let again = [near(117, Some(0.9)), at(118, 80.0, Some(9.0)), near(120, Some(0.9))];
+        assert_eq!(arrives(&again), None);
+        let stays = [near(117, None), at(118, 80.0, None), near(120, None), near(145, None)];
+        assert_eq!(arrives(&stays), Some(120), "since it came the second time");
     }
 
     #[test]
     fn who_is_there_already_is_on_scene_without_a_way() {
         let mut there = Journey::begin(Some(&at(0, 10.0, None)));
-        assert_eq!(told(&mut there, [at(10, 10.0, None), at(30, 10.0, None)]), [(Stage::OnScene, 30)]);
+        assert_eq!(told(&mut there, [at(10, 10.0, None), at(30, 10.0, None)]), [(Stage::OnScene, 10)]);
         assert_eq!(told(&mut there, [at(40, 900.0, None)]), [], "and leaves without being sent");
+    }
+
+    #[test]
+    fn who_is_near_and_is_heard_of_no_more_is_on_scene_but_for_who_drives() {
+        let silent = |track: &[Sighting]| {
+            let mut journey = sent();
+            told(&mut journey, track.to_vec());
+            let since = journey.falls_silent().map(|since| since.ms_since(at(0, 0.0, None).time) / 1000);
+            assert_eq!(journey.falls_silent(), None, "it is told once");
+            since
+        };
+        assert_eq!(silent(&[at(60, 500.0, None), at(100, 50.0, None), at(110, 40.0, None)]), Some(100));
+        assert_eq!(silent(&[at(100, 50.0, Some(0.0))]), Some(100));
+        assert_eq!(silent(&[at(100, 50.0, Some(9.0))]), None);
+        assert_eq!(silent(&[at(100, 50.0, None), at(110, 80.0, None)]), None);
+        assert_eq!(silent(&[at(100, 50.0, None), at(120, 50.0, None)]), None, "it was told that it is there");
+        assert_eq!(silent(&[]), None);
+        // What comes after its silence takes nothing back.
+        let mut journey = sent();
+        told(&mut journey, [at(100, 50.0, None)]);
+        assert!(journey.falls_silent().is_some());
+        assert_eq!(told(&mut journey, [at(200, 900.0, None), at(300, 10.0, None), at(330, 10.0, None)]), []);
+    }
+
+    #[test]
+    fn when_it_was_told_is_that_of_the_first_position_near() {
+        let mut journey = sent();
+        let heard = |seconds| at(seconds, 0.0, None).time;
+        assert_eq!(journey.step(&at(100, 50.0, None), heard(700), &GOAL), Some((Stage::EnRoute, heard(700))));
+        assert_eq!(journey.step(&at(125, 50.0, None), heard(725), &GOAL), Some((Stage::OnScene, heard(700))));
     }
 
     #[test]
@@ -205,7 +259,7 @@ mod tests {
         let mut journey = sent();
         journey.is_told(Stage::EnRoute);
         let arrives = [at(60, 500.0, None), at(100, 50.0, None), at(120, 50.0, None)];
-        assert_eq!(told(&mut journey, arrives), [(Stage::OnScene, 120)]);
+        assert_eq!(told(&mut journey, arrives), [(Stage::OnScene, 100)]);
         journey.is_told(Stage::EnRoute);
         assert_eq!(journey.stage(), Stage::OnScene);
         let mut journey = sent();

@@ -147,12 +147,11 @@ pub fn stages(track: &[Sighting], goal: &Goal) -> Vec<(Stage, Time)> {
     let seen = newest(track);
     let Some((begin, seen)) = seen.split_first() else { return Vec::new() };
     let near = |n: usize| distance_m(seen[n].place(), (goal.latitude, goal.longitude)) <= goal.near_m;
-    let arrived = (0..seen.len()).find(|&n| {
-        let row = (0..=n).rev().take_while(|n| near(*n)).last();
-        row.is_some_and(|first| {
-            let has_stood = seen[first..n].iter().any(|at| at.speed_mps.is_some_and(|mps| mps < 1.0));
-            has_stood || seen[n].time >= seen[first].time.plus_ms(20_000)
-        })
+    // Where it shows that the unit is there, and where that stay began.
+    let arrived = (0..seen.len()).find_map(|n| {
+        let first = (0..=n).rev().take_while(|n| near(*n)).last()?;
+        let has_stood = seen[first..n].iter().any(|at| at.speed_mps.is_some_and(|mps| mps < 1.0));
+        (has_stood || seen[n].time >= seen[first].time.plus_ms(20_000)).then_some((n, first))
     });
     let set_out = (0..seen.len()).find(|&n| {
         let last_three = n.checked_sub(2).map(|first| &seen[first..=n]);
@@ -161,7 +160,17 @@ pub fn stages(track: &[Sighting], goal: &Goal) -> Vec<(Stage, Time)> {
         let feigned_m = f64::from(seen[n].accuracy_m.unwrap_or(0.0));
         drives || distance_m(begin.place(), seen[n].place()) > 100.0 + feigned_m
     });
-    let en_route = set_out.filter(|n| arrived.is_none_or(|arrived| *n < arrived));
-    let told = [(Stage::EnRoute, en_route), (Stage::OnScene, arrived)];
+    let en_route = set_out.filter(|n| arrived.is_none_or(|(shown, _)| *n < shown));
+    let told = [(Stage::EnRoute, en_route), (Stage::OnScene, arrived.map(|(_, first)| first))];
     told.into_iter().filter_map(|(stage, n)| Some((stage, seen[n?].time))).collect()
+}
+
+/// Since when a unit is there that is heard of no more after this way.
+pub fn silent_since(track: &[Sighting], goal: &Goal) -> Option<Time> {
+    let seen = newest(track);
+    let seen = seen.get(1..)?;
+    let is_near = |at: &&&Sighting| distance_m(at.place(), (goal.latitude, goal.longitude)) <= goal.near_m;
+    let drives = seen.last()?.speed_mps.is_some_and(|mps| mps >= 3.0);
+    let first = seen.iter().rev().take_while(is_near).last().filter(|_| !drives)?;
+    Some(first.time)
 }

@@ -4,7 +4,7 @@ use super::{
     Sighting,
     crossing::State,
     index::FenceIndex,
-    journey::{Goal, Journey},
+    journey::{Goal, Journey, Stage},
     oracle,
 };
 use proptest::prelude::*;
@@ -205,11 +205,21 @@ proptest! {
         let mut journey = Journey::begin(track.first());
         let mut told = Vec::new();
         for at in &track {
-            told.extend(journey.step(at, &goal).map(|stage| (stage, at.time)));
+            told.extend(journey.step(at, at.time, &goal));
             let kept = postcard::to_allocvec(&journey).expect("encodes");
             journey = postcard::from_bytes(&kept).expect("decodes");
         }
         prop_assert_eq!(&told, &oracle::stages(&track, &goal));
         prop_assert_eq!(journey.stage(), told.last().map_or_else(Default::default, |(stage, _)| *stage));
+        // Who falls silent is there where they were near at last, since then, and not twice.
+        let was_there = journey.stage() == Stage::OnScene;
+        let silent = journey.falls_silent();
+        prop_assert_eq!(silent, oracle::silent_since(&track, &goal).filter(|_| !was_there));
+        prop_assert_eq!(journey.falls_silent(), None);
+        let again: Vec<_> = track.iter().filter_map(|at| {
+            let later = Sighting { time: at.time.plus_ms(10_000_000), ..*at };
+            journey.step(&later, later.time, &goal)
+        }).collect();
+        prop_assert!(silent.is_none() || again.is_empty(), "what was told is told again");
     }
 }

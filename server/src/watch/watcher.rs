@@ -240,9 +240,7 @@ impl Watcher {
     /// Looks at what was stored and not looked at by a process that has ended.
     pub async fn catch_up(&self) -> Result<(), EngineError> {
         let mut units = self.memory.remembered().await?;
-        let on_tasks =
-            self.directory.units(None, usize::MAX, |unit| self.directory.is_on_task(&unit.record.id));
-        units.extend(on_tasks.iter().map(|unit| unit.record.id.clone()));
+        units.extend(self.directory.units_on_tasks());
         units.into_iter().for_each(|unit| {
             self.behind.insert(unit);
         });

@@ -23,6 +23,9 @@ const ALERTS_CLOSED_EVERY: Duration = Duration::from_secs(600);
 /// How often somebody looks for alerts that nobody has taken.
 const ESCALATED_EVERY: Duration = Duration::from_secs(5);
 
+/// How often somebody looks for units that stand where they were sent to and post nothing more.
+const STANDING_EVERY: Duration = Duration::from_secs(5);
+
 pub fn live_chores(
     patrols: Arc<Patrols>,
     watch: Arc<StatusWatch>,
@@ -77,5 +80,13 @@ pub fn keep_watching(watcher: Arc<Watcher>) -> Chore {
     Chore::new("remembering units", KEPT_EVERY, move || {
         let watcher = watcher.clone();
         async move { watcher.keep().await }
+    })
+}
+
+/// Of one process: it goes by what is stored of all units.
+pub fn notice_standing(watcher: Arc<Watcher>) -> Chore {
+    Chore::new("noticing who stands where they were sent", STANDING_EVERY, move || {
+        let watcher = watcher.clone();
+        async move { watcher.notice_standing().await }
     })
 }

@@ -2,7 +2,7 @@
 //! house that all nodes live in.
 
 use super::{
-    duty::{HOUSEKEEPING, LOOK_EVERY, keep_watching, live_chores},
+    duty::{HOUSEKEEPING, LOOK_EVERY, keep_watching, live_chores, notice_standing},
     shared::{Base, WorkerHealth},
 };
 use crate::{
@@ -100,6 +100,7 @@ pub async fn work(
         positions: base.positions.clone(),
         silence,
         estimator: Estimator::default(),
+        numbering: tokio::sync::Mutex::default(),
     });
     let watcher = Arc::new(Watcher::new(
         base.archive.clone(),
@@ -109,6 +110,7 @@ pub async fn work(
         fences,
     ));
     chores.extend(live_chores(patrols, watch, alerts, dispatch, shared.retention));
+    chores.push(notice_standing(watcher.clone()));
     housekeeping::keep(chores, &on_duty, &tasks, &stop);
     // Every worker says how many there are, whoever of them is asked; and watches units of its own.
     let always = vec![count_dead_letters(&base), keep_watching(watcher.clone())];

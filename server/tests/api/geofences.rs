@@ -11,6 +11,7 @@ use sentinel_model::{
     geofence::{FenceRules, Geofence, Shape},
     live::{Event, FenceEvent, ServerFrame},
 };
+use sentinel_server::ports::Change;
 use serde_json::{Value, json};
 
 over_every_form!(a_fence_is_told_to_all_whom_it_can_concern_and_to_nobody_else);
@@ -257,4 +258,19 @@ async fn a_fence_is_told_to_all_whom_it_can_concern_and_to_nobody_else(form: For
     let everybodys = made(&server, &admin, json!({"scope": "district:1"})).await;
     assert_eq!(told(&mut six).await.fence.as_deref(), Some(&everybodys));
     server.end().await;
+}
+
+#[tokio::test]
+async fn one_station_does_not_take_the_room_of_the_others() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let first = made(&server, &admin, json!({"scope": "station:5"})).await;
+    let more = (1..2_500).map(|n| Change::PutFence(Geofence { id: format!("f{n}"), ..first.clone() }));
+    server.sentinel.directory.put(more.collect()).await.expect("puts");
+    let full = make(&server, &admin, json!({"scope": "station:5"})).await;
+    assert_eq!(full.status, StatusCode::CONFLICT, "{}", full.text);
+    assert!(full.message().starts_with("station:5 has 2500 fences"), "{}", full.text);
+    made(&server, &admin, json!({"scope": "station:9"})).await;
+    assert_eq!(remove(&server, &admin, &first).await, StatusCode::NO_CONTENT);
+    made(&server, &admin, json!({"scope": "station:5"})).await;
 }

@@ -11,6 +11,7 @@ use sentinel_model::{
     dispatch::{AssignmentState, EntryKind, Outcome, Task, TaskState},
     live::{Event, ServerFrame},
 };
+use sentinel_server::ports::{Change, TaskRecord};
 use serde_json::{Value, json};
 
 over_every_form!(every_step_is_told_to_the_scopes_that_see_it_and_to_no_other);
@@ -274,9 +275,7 @@ async fn what_is_said_of_it_is_changed_handed_over_closed_and_stands_in_the_time
     assert_eq!(steps, ["created", "edited", "noted", "handed_over", "closed"]);
     assert!(closed.timeline.iter().all(|entry| entry.by.by == "user:admin"));
     assert_eq!((closed.scope, closed.outcome), (zone(4), Some(Outcome::Cancelled)));
-    for (step, body) in
-        [("close", json!({})), ("notes", json!({"text": "late"})), ("handover", json!({"scope": "zone:3"}))]
-    {
+    for (step, body) in [("close", json!({})), ("handover", json!({"scope": "zone:3"}))] {
         let refused = server.post(&admin, &format!("{one}/{step}"), body).await;
         assert_eq!(
             (refused.status, &refused.json["code"]),
@@ -369,6 +368,99 @@ async fn an_order_keeps_its_own_id_and_ends_with_its_delivery() {
     assert_eq!(after.outcome, Some(Outcome::Done));
     let made_here = json!({"latitude": 9.9, "longitude": 76.2, "scope": "station:5"});
     assert_eq!(server.post(&admin, "/api/v1/orders", made_here).await.json["id"], "ord-1");
+}
+
+/// Puts records as they are, whatever made them.
+async fn put(server: &Server, records: impl IntoIterator<Item = TaskRecord>) {
+    let changes = records.into_iter().map(Change::PutTask).collect();
+    server.sentinel.directory.put(changes).await.expect("puts");
+}
+
+#[tokio::test]
+async fn ids_that_are_made_here_are_nobody_s_own_and_none_that_is_taken_is_given() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let order =
+        |id: Option<&str>| json!({"id": id, "latitude": 9.9, "longitude": 76.2, "scope": "station:5"});
+    for own in ["ord-2", "inc-1", "ord-007"] {
+        let refused = server.post(&admin, "/api/v1/orders", order(Some(own))).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+        assert!(refused.message().contains(own), "{}", refused.text);
+    }
+    for own in ["ord-", "ord-2a", "ORD-2", "word-2"] {
+        let made = server.post(&admin, "/api/v1/orders", order(Some(own))).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    }
+    // As an earlier version took them: one is open, one was closed long ago.
+    let like = server.sentinel.directory.open_task(&"ord-2a".parse().expect("an id")).expect("is open");
+    let named = |id: &str| {
+        let mut record = (*like).clone();
+        record.task.id = id.parse().expect("an id");
+        record
+    };
+    let mut closed = named("ord-3");
+    closed.task.outcome = Some(Outcome::Done);
+    closed.task.closed_at = Some(closed.task.created_at);
+    closed.task.state = TaskState::Closed;
+    put(&server, [named("ord-2"), closed.clone()]).await;
+    let server = server.restart().await;
+    for expected in ["ord-1", "ord-4"] {
+        assert_eq!(server.post(&admin, "/api/v1/orders", order(None)).await.json["id"], expected);
+    }
+    assert_eq!(incident(&server, &admin, json!({})).await.id.as_str(), "inc-5");
+    let kept: Task = server.get(&admin, "/api/v1/orders/ord-3").await.as_a();
+    assert_eq!(kept, closed.task);
+}
+
+#[tokio::test]
+async fn a_note_on_what_is_closed_is_kept_and_told() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let made = incident(&server, &admin, json!({})).await;
+    let one = format!("/api/v1/incidents/{}", made.id);
+    let closed: Task = server.post(&admin, &format!("{one}/close"), json!({})).await.as_a();
+    // Closed ones are read where they are kept.
+    let server = server.restart().await;
+    let (mut own, _) = Socket::subscribed_as(Form::Json, &server, &admin, Scope::station(5)).await;
+    for (n, text) in ["found the caller", "and the dog"].into_iter().enumerate() {
+        let noted = server.post(&admin, &format!("{one}/notes"), json!({"text": text})).await;
+        assert_eq!(noted.status, StatusCode::OK, "{}", noted.text);
+        let noted: Task = noted.as_a();
+        assert_eq!(noted.timeline.len(), closed.timeline.len() + n + 1);
+        let last = &noted.timeline.last().expect("it has entries").step;
+        assert!(matches!(last, EntryKind::Noted(said) if said.text == text), "{last:?}");
+        assert_eq!((noted.state, noted.closed_at), (TaskState::Closed, closed.closed_at));
+        assert_eq!(told(&mut own).await, noted);
+        assert_eq!(task(&server, &admin, "inc-1").await, noted);
+    }
+    let reader = server.key(Scope::station(5), &[Permission::Read]).await;
+    let refused = server.post(&reader, &format!("{one}/notes"), json!({"text": "x"})).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    let server = server.restart().await;
+    assert_eq!(task(&server, &admin, "inc-1").await.timeline.len(), closed.timeline.len() + 2);
+    let page: Page<Task> = server.get(&admin, "/api/v1/incidents").await.as_a();
+    assert_eq!(page.items, [], "it is not open again");
+}
+
+#[tokio::test]
+async fn one_station_does_not_take_the_room_of_the_others() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let made = incident(&server, &admin, json!({})).await;
+    let like = server.sentinel.directory.open_task(&made.id).expect("is open");
+    let more = (1..5_000).map(|n| {
+        let mut record = (*like).clone();
+        (record.task.id, record.number) = (format!("x{n}").parse().expect("an id"), 0);
+        record
+    });
+    put(&server, more).await;
+    let new = json!({"kind": "x", "latitude": 9.9, "longitude": 76.2, "scope": "station:5"});
+    let full = server.post(&admin, "/api/v1/incidents", new.clone()).await;
+    assert_eq!(full.status, StatusCode::CONFLICT, "{}", full.text);
+    assert!(full.message().starts_with("station:5 has 5000 open"), "{}", full.text);
+    incident(&server, &admin, json!({"scope": "station:9"})).await;
+    server.post(&admin, "/api/v1/incidents/x7/close", json!({})).await;
+    incident(&server, &admin, json!({})).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! How long units take along roads, by a routing service of the test's own.
 
 use crate::{
-    incidents::incident,
+    incidents::{assign, incident},
     server::{Server, fix},
 };
 use axum::{Json, Router, extract::State, http::Uri, routing::get};
 use parking_lot::Mutex;
+use sentinel_model::dispatch::Task;
 use sentinel_server::config::ServeArgs;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -75,5 +76,44 @@ async fn who_arrives_first_is_as_the_routing_service_says_and_as_estimated_where
         *service.answer.lock() = nonsense;
         assert_eq!(nearest().await.into_iter().map(|unit| unit.0).collect::<Vec<_>>(), line);
     }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_holds_a_moment_for_all_who_follow_and_who_is_away_is_left_in_peace() {
+    let (service, url) = service().await;
+    let server = Server::start_with(ServeArgs { routing_url: Some(url), ..ServeArgs::default() }).await;
+    let admin = server.sign_in("admin").await;
+    let token = server.unit("PC-1", 5).await;
+    server.start_patrol("PC-1", 5).await;
+    server.fixes(&token, &[fix(server.clock.now(), 9.91, 76.2)]).await;
+    let body = json!({"id": "A-1", "latitude": 9.9, "longitude": 76.2, "scope": "station:5"});
+    let order: Task = server.post(&admin, "/api/v1/orders", body).await.as_a();
+    assign(&server, &admin, &order, "PC-1").await;
+    let link = server.post(&admin, "/api/v1/orders/A-1/links", json!({})).await;
+    let path = format!("/t/{}/now", link.json["token"].as_str().expect("a text"));
+    let says = |eta_s: f64| json!({"code": "Ok", "durations": [[eta_s]], "distances": [[2_000.0]]});
+    let eta = async || server.get("", &path).await.json["eta_s"].as_f64().expect("an estimate");
+    let asked = || service.asked.lock().len();
+    server.clock.turn(60);
+
+    *service.answer.lock() = says(300.0);
+    let before = asked();
+    assert_eq!(eta().await, 300.0);
+    *service.answer.lock() = says(200.0);
+    server.fixes(&token, &[fix(server.clock.now(), 9.909, 76.2)]).await;
+    assert_eq!((eta().await, asked()), (300.0, before + 1));
+    server.clock.turn(9);
+    assert_eq!((eta().await, asked()), (200.0, before + 2));
+
+    // What it does not know is no reason to leave it in peace; what cannot be read is.
+    for (answer, asks) in [(json!({"code": "NoSegment"}), 3), (json!(7), 4), (says(100.0), 4)] {
+        server.clock.turn(9);
+        *service.answer.lock() = answer;
+        assert!(![100.0, 200.0].contains(&eta().await), "it is estimated");
+        assert_eq!(asked(), before + asks);
+    }
+    server.clock.turn(31);
+    assert_eq!((eta().await, asked()), (100.0, before + 5));
     server.end().await;
 }

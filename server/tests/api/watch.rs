@@ -292,11 +292,10 @@ async fn arrival_is_noticed_by_itself() {
     server.fixes(&token, &[north(there, 20.0)]).await;
     assert_eq!(now().await.state, TaskState::Assigned, "it may only drive past");
     server.clock.turn(25);
-    let stays = server.clock.now();
-    server.fixes(&token, &[north(stays, 15.0)]).await;
+    server.fixes(&token, &[north(server.clock.now(), 15.0)]).await;
     let after = now().await;
     assert_eq!((after.state, after.assignments[0].state), (TaskState::OnScene, AssignmentState::OnScene));
-    assert_eq!(after.assignments[0].times.on_scene_at, Some(stays));
+    assert_eq!(after.assignments[0].times.on_scene_at, Some(there), "since it came, not since that showed");
     assert!(after.timeline.iter().skip(2).all(|entry| entry.by.by == "sentinel"), "{:?}", after.timeline);
     // It leaves and comes back: what was noticed stays.
     server.clock.turn(60);
@@ -321,6 +320,95 @@ async fn who_arrived_while_the_server_was_away_is_noticed_when_it_is_back() {
     server.fixes(&token, &[north(at(0), 900.0), north(at(20), 10.0), north(at(45), 10.0)]).await;
     let after: Task = server.get(&admin, "/api/v1/incidents/inc-1").await.as_a();
     let times = after.assignments[0].times;
-    assert_eq!((times.en_route_at, times.on_scene_at), (Some(at(0)), Some(at(45))));
+    assert_eq!((times.en_route_at, times.on_scene_at), (Some(at(0)), Some(at(20))));
     tokio::time::timeout(Duration::from_secs(60), server.end()).await.expect("it ends");
+}
+
+/// `PC-1`, sent to the middle from 2 km away.
+async fn sent(server: &Server, admin: &str) -> String {
+    let token = server.unit("PC-1", 5).await;
+    server.start_patrol("PC-1", 5).await;
+    server.fixes(&token, &[north(server.clock.now(), 2_000.0)]).await;
+    let made = incident(server, admin, json!({})).await;
+    assert_eq!(assign(server, admin, &made, "PC-1").await.status, StatusCode::CREATED);
+    server.clock.turn(5);
+    token
+}
+
+/// Looks for who stands and posts nothing more; answers how far `PC-1` is, and since when there.
+async fn looked_for(server: &Server, admin: &str) -> (AssignmentState, Option<Time>) {
+    let watcher = server.sentinel.ingest.watcher.as_ref().expect("it watches here");
+    watcher.notice_standing().await.expect("looks");
+    let task: Task = server.get(admin, "/api/v1/incidents/inc-1").await.as_a();
+    (task.assignments[0].state, task.assignments[0].times.on_scene_at)
+}
+
+#[tokio::test]
+async fn who_arrives_and_posts_nothing_more_is_there_since_the_last_word() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let token = sent(&server, &admin).await;
+    server.fixes(&token, &[north(server.clock.now(), 1_500.0)]).await;
+    server.clock.turn(60);
+    assert_eq!(looked_for(&server, &admin).await, (AssignmentState::EnRoute, None), "it is silent elsewhere");
+    let there = server.clock.now();
+    server.fixes(&token, &[north(there, 30.0)]).await;
+    server.clock.turn(10);
+    assert_eq!(looked_for(&server, &admin).await, (AssignmentState::EnRoute, None), "it may only drive past");
+    // Also where another process has heard that last word.
+    let server = server.restart().await;
+    server.clock.turn(11);
+    assert_eq!(looked_for(&server, &admin).await, (AssignmentState::OnScene, Some(there)));
+    // It is heard of again, and elsewhere: what was noticed stays.
+    let after: Task = server.get(&admin, "/api/v1/incidents/inc-1").await.as_a();
+    server.fixes(&token, &[north(server.clock.now(), 900.0)]).await;
+    server.clock.turn(60);
+    looked_for(&server, &admin).await;
+    assert_eq!(server.get(&admin, "/api/v1/incidents/inc-1").await.as_a::<Task>(), after);
+    assert_eq!(after.timeline.iter().filter(|entry| entry.by.by == "sentinel").count(), 2);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn who_drives_at_the_last_word_or_was_there_before_it_was_sent_is_not_said_to_have_arrived() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let token = sent(&server, &admin).await;
+    server.fixes(&token, &[fast(server.clock.now(), 30.0, 12.0)]).await;
+    server.clock.turn(40);
+    assert_eq!(looked_for(&server, &admin).await.1, None, "it drives past, and out of the net");
+    let there = server.unit("PC-2", 5).await;
+    server.start_patrol("PC-2", 5).await;
+    server.fixes(&there, &[north(server.clock.now(), 10.0)]).await;
+    let two = incident(&server, &admin, json!({})).await;
+    assert_eq!(assign(&server, &admin, &two, "PC-2").await.status, StatusCode::CREATED);
+    server.clock.turn(40);
+    looked_for(&server, &admin).await;
+    let two: Task = server.get(&admin, "/api/v1/incidents/inc-2").await.as_a();
+    assert_eq!(two.assignments[0].state, AssignmentState::Dispatched, "nothing was heard of it since");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_device_whose_clock_is_behind_takes_as_long_as_it_took() {
+    let server = Server::start().await;
+    let admin = server.sign_in("admin").await;
+    let token = server.unit("PC-1", 5).await;
+    server.start_patrol("PC-1", 5).await;
+    let post = async |seconds: i64, metres: f64| {
+        server.clock.turn(seconds);
+        server.fixes(&token, &[north(server.clock.now().plus_ms(-600_000), metres)]).await;
+    };
+    post(0, 2_000.0).await;
+    let made = incident(&server, &admin, json!({})).await;
+    assert_eq!(assign(&server, &admin, &made, "PC-1").await.status, StatusCode::CREATED);
+    for (seconds, metres) in [(10, 1_900.0), (20, 1_500.0), (60, 20.0), (25, 15.0)] {
+        post(seconds, metres).await;
+    }
+    let task: Task = server.get(&admin, "/api/v1/incidents/inc-1").await.as_a();
+    let took = task.assignments[0].response_times();
+    let is_near = |took: Option<f64>, expected: f64| took.is_some_and(|took| (took - expected).abs() < 2.0);
+    assert_eq!(task.state, TaskState::OnScene);
+    assert!(is_near(took.to_en_route_s, 30.0) && is_near(took.to_on_scene_s, 90.0), "{took:?}");
+    server.end().await;
 }

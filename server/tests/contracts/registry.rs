@@ -16,6 +16,7 @@ pub use crate::tasks::{
     a_page_of_tasks_goes_on_behind_its_last_also_within_a_millisecond,
     a_report_counts_the_tasks_of_its_time_that_the_scope_sees,
     a_task_goes_through_every_state_and_reads_back_as_it_was,
+    old_orders_go_also_where_each_brought_its_own_id,
     old_tasks_go_once_they_are_closed_and_no_number_is_given_twice,
     tasks_are_found_by_who_sees_them_and_whom_they_were_assigned_to_newest_first,
 };
@@ -64,6 +65,7 @@ macro_rules! registry_contract {
                 a_page_of_tasks_goes_on_behind_its_last_also_within_a_millisecond
                 a_report_counts_the_tasks_of_its_time_that_the_scope_sees
                 old_tasks_go_once_they_are_closed_and_no_number_is_given_twice
+                old_orders_go_also_where_each_brought_its_own_id
                 a_task_goes_through_every_state_and_reads_back_as_it_was
             );
         }

@@ -195,6 +195,24 @@ pub async fn old_tasks_go_once_they_are_closed_and_no_number_is_given_twice(stor
     assert_eq!(reopened.load(NOW).await.expect("loads").last_task, 4);
 }
 
+pub async fn old_orders_go_also_where_each_brought_its_own_id(store: &impl Store) {
+    let registry = store.open().await;
+    let mut at = registry.load(NOW).await.expect("loads").at;
+    let some: Vec<_> =
+        (1..=3).map(|n| task(&format!("A-{n}"), 0, i64::try_from(n).unwrap_or(0), 15, order())).collect();
+    commit(&*registry, &mut at, &some.iter().collect::<Vec<_>>()).await;
+    commit(&*registry, &mut at, &[&closed(&some[0]), &closed(&some[2])]).await;
+    registry.drop_ended(NOW.plus_ms(2)).await.expect("forgets");
+    assert_eq!(ids(&registry.tasks(&all(), None, 10).await.expect("reads")), ["A-3", "A-2"]);
+    registry.drop_ended(Time(i64::MAX)).await.expect("forgets");
+    let of_scope = TasksOf { scope: Some(zone(3)), ..all() };
+    assert_eq!(ids(&registry.tasks(&of_scope, None, 10).await.expect("reads")), ["A-2"], "which is open");
+    // Beside one that was numbered here they go as well.
+    commit(&*registry, &mut at, &[&closed(&task("inc-1", 1, 4, 15, incident())), &closed(&some[1])]).await;
+    registry.drop_ended(Time(i64::MAX)).await.expect("forgets");
+    assert_eq!(ids(&registry.tasks(&all(), None, 10).await.expect("reads")), ["inc-1"]);
+}
+
 pub async fn a_task_goes_through_every_state_and_reads_back_as_it_was(store: &impl Store) {
     let registry = store.open().await;
     let mut at = registry.load(NOW).await.expect("loads").at;

@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 on_each_ground!(each_crossing_is_told_once_while_workers_come_and_go, 2 nodes, 2 workers);
 on_each_ground!(an_arrival_is_noticed_by_a_worker, 2 nodes, 2 workers);
+on_each_ground!(who_arrives_and_posts_nothing_more_is_noticed_by_a_worker, 2 nodes, 2 workers);
 
 const UNITS: usize = 6;
 /// Positions in a row on the same side of the fence.
@@ -88,7 +89,8 @@ async fn each_crossing_is_told_once_while_workers_come_and_go(mut town: Town) {
     town.end().await;
 }
 
-async fn an_arrival_is_noticed_by_a_worker(town: Town) {
+/// `PC-1`, sent from 2 km away to the middle; it sets out.
+async fn sets_out(town: &Town) -> (String, String) {
     let [a, b] = &town.nodes[..] else { panic!("two nodes") };
     let (token, admin) = (a.unit("PC-1", 5).await, a.sign_in("admin").await);
     a.start_patrol("PC-1", 5).await;
@@ -99,6 +101,34 @@ async fn an_arrival_is_noticed_by_a_worker(town: Town) {
     let sent = b.post(&admin, "/api/v1/incidents/inc-1/assign", json!({"unit_id": "PC-1"})).await;
     assert_eq!(sent.status, 201, "{}", sent.text);
     town.ground.clock.turn(30);
+    (token, admin)
+}
+
+async fn who_arrives_and_posts_nothing_more_is_noticed_by_a_worker(mut town: Town) {
+    let (token, admin) = sets_out(&town).await;
+    let there = {
+        let [a, b] = &town.nodes[..] else { panic!("two nodes") };
+        a.fixes(&token, &[north(a.clock.now(), 900.0)]).await;
+        town.ground.clock.turn(30);
+        let there = b.clock.now();
+        b.fixes(&token, &[north(there, 30.0)]).await;
+        there
+    };
+    town.settled().await;
+    // Whichever of them has looked at it.
+    town.workers.remove(0).end().await;
+    town.ground.clock.turn(30);
+    let node = &town.nodes[0];
+    let read = || async { node.get(&admin, "/api/v1/incidents/inc-1").await.as_a::<Task>() };
+    eventually("it is on scene", || async { read().await.assignments[0].state == AssignmentState::OnScene })
+        .await;
+    assert_eq!(read().await.assignments[0].times.on_scene_at, Some(there));
+    town.end().await;
+}
+
+async fn an_arrival_is_noticed_by_a_worker(town: Town) {
+    let (token, admin) = sets_out(&town).await;
+    let [a, b] = &town.nodes[..] else { panic!("two nodes") };
     for (node, metres) in [(a, 1_500.0), (b, 30.0), (a, 20.0)] {
         node.fixes(&token, &[north(town.ground.clock.now(), metres)]).await;
         town.ground.clock.turn(30);

@@ -5,7 +5,7 @@ use crate::UnitId;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("the task is closed: only notes can be added to it")]
+    #[error("the task is closed: nothing but notes can be added to it")]
     Closed,
     #[error("the task has no assignment {0:?}")]
     NoSuchAssignment(String),

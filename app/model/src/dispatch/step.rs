@@ -234,12 +234,20 @@ impl Next<'_> {
             return Err(Refusal::StepBack { from, to });
         }
         self.go(index, to);
-        let was_last = self.task.active().next().is_none();
-        let attended = self.task.assignments.iter().any(|held| held.times.on_scene_at.is_some());
-        if to == AssignmentState::Cleared && was_last && attended {
+        if self.task.active().next().is_none() && self.is_done_by(to) {
             self.end(Outcome::Done, By::sentinel(), None);
         }
         Ok(())
+    }
+
+    /// Whether the task is done, now that the last part in it has ended so: somebody was there, and
+    /// what they did was not broken off.
+    fn is_done_by(&self, last: AssignmentState) -> bool {
+        let mut were_there = self.task.assignments.iter().filter(|held| held.times.on_scene_at.is_some());
+        match last {
+            AssignmentState::Cleared => were_there.next().is_some(),
+            _ => were_there.any(|held| held.state == AssignmentState::Cleared),
+        }
     }
 
     fn close(&mut self, outcome: Outcome, note: Option<&str>) -> Result<(), Refusal> {

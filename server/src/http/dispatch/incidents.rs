@@ -118,7 +118,7 @@ struct NewIncident {
     responses(
         (status = 201, description = "The incident", body = Task),
         (status = 404, description = "`at_unit` is no unit that you may see, or nobody knows where it is"),
-        (status = 409, description = "There are too many open ones"),
+        (status = 409, description = "There are too many open ones, or its scope has too many"),
     ))]
 async fn create(
     State(sentinel): State<Arc<Sentinel>>,
@@ -181,14 +181,14 @@ async fn edit(
     Ok(Answer(super::take(sentinel, caller, &id, false, Step::Edit(edit)).await?.task))
 }
 
-/// Writes into the timeline of an incident.
+/// Writes into the timeline of an incident, also of one that is closed.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/notes", operation_id = "note_incident", tag = "Dispatch",
     params(("id" = String, Path, description = "Which incident", example = "inc-17")),
     request_body(content = Note, example = json!({ "text": "The caller waits at the gate" })),
     responses(
         (status = 200, description = "The incident", body = Task),
         (status = 404, description = "No incident of that id that you may see"),
-        (status = 409, description = "It is closed"),
+        (status = 409, description = "It has as many notes as it can have"),
     ))]
 async fn note(
     State(sentinel): State<Arc<Sentinel>>,

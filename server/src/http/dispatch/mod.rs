@@ -180,7 +180,9 @@ impl From<DispatchError> for ApiError {
             DispatchError::NoUnit(_) => Self::forbidden(message),
             DispatchError::OffDuty(_) => Self::refused("off_duty", message),
             DispatchError::Busy { .. } => Self::refused("busy", message),
-            DispatchError::Taken(_) | DispatchError::TooMany => Self::conflict(message),
+            DispatchError::Taken(_) | DispatchError::TooMany | DispatchError::TooManyOf(..) => {
+                Self::conflict(message)
+            }
             DispatchError::Denied(denied) => denied.into(),
             DispatchError::Refused(Refusal::Invalid { .. }) => Self::bad_request(message),
             DispatchError::Refused(Refusal::NoSuchAssignment(_)) => Self::not_found(message),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     auth::Signed,
-    dispatch::OWN_ID_MAX,
+    dispatch::{OWN_ID_MAX, is_of_ours},
     http::{
         answer::Answer,
         error::ApiError,
@@ -85,7 +85,8 @@ async fn list(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOrder {
-    /// By which it is known elsewhere; made here, where it is left out.
+    /// By which it is known elsewhere; made here, where it is left out. Ids as they are made here,
+    /// `ord-` or `inc-` and a number, are refused.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 60, example = "A-7731")]
     id: Option<TaskId>,
     #[schema(max_length = 100, example = "Marine Drive Bakery")]
@@ -112,7 +113,7 @@ struct NewOrder {
         "latitude": 9.9624, "longitude": 76.2995, "address": "Panampilly Nagar 14" })),
     responses(
         (status = 201, description = "The order", body = Task),
-        (status = 409, description = "There is one of that id, or there are too many open ones"),
+        (status = 409, description = "There is one of that id, there are too many open ones, or its scope has too many"),
     ))]
 async fn create(
     State(sentinel): State<Arc<Sentinel>>,
@@ -121,6 +122,11 @@ async fn create(
 ) -> Result<(StatusCode, Answer<Task>), ApiError> {
     if new.id.as_ref().is_some_and(|id| id.as_str().len() > OWN_ID_MAX) {
         return Err(ApiError::bad_request(format!("an order's id has at most {OWN_ID_MAX} characters")));
+    }
+    if let Some(id) = new.id.as_ref().filter(|id| is_of_ours(id)) {
+        return Err(ApiError::bad_request(format!(
+            "the id {id} is one of those that are made here: send another, or none"
+        )));
     }
     let place = Place { latitude: new.latitude, longitude: new.longitude, text: new.address };
     let scope = super::scope_of(&sentinel, &caller, new.scope, &place)?;
@@ -167,14 +173,14 @@ async fn edit(
     Ok(Answer(super::take(sentinel, caller, &id, true, Step::Edit(edit)).await?.task))
 }
 
-/// Writes into the timeline of an order.
+/// Writes into the timeline of an order, also of one that is closed.
 #[utoipa::path(post, path = "/api/v1/orders/{id}/notes", operation_id = "note_order", tag = "Dispatch",
     params(("id" = String, Path, description = "Which order", example = "ord-17")),
     request_body(content = Note, example = json!({ "text": "The caller waits at the gate" })),
     responses(
         (status = 200, description = "The order", body = Task),
         (status = 404, description = "No order of that id that you may see"),
-        (status = 409, description = "It is closed"),
+        (status = 409, description = "It has as many notes as it can have"),
     ))]
 async fn note(
     State(sentinel): State<Arc<Sentinel>>,

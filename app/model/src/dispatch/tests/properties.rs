@@ -94,6 +94,12 @@ fn is_one_that_can_be(task: &Task) -> Result<(), TestCaseError> {
     };
     prop_assert_eq!(task.state, state);
     prop_assert!(!task.is_closed() || active.is_empty());
+    let is_done =
+        |held: &Assignment| held.state == AssignmentState::Cleared && held.times.on_scene_at.is_some();
+    prop_assert!(
+        task.state != TaskState::Open || !task.assignments.iter().any(is_done),
+        "it is done and waits for somebody"
+    );
     let units: BTreeSet<_> = active.iter().map(|held| &held.unit_id).collect();
     prop_assert_eq!(units.len(), active.len(), "a unit attends twice");
     for held in &active {

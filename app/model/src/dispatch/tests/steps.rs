@@ -123,6 +123,30 @@ fn a_task_is_open_again_when_nobody_got_there_or_the_last_was_stood_down() {
 }
 
 #[test]
+fn a_task_whose_work_is_done_closes_when_the_last_unit_on_its_way_is_stood_down() {
+    let two = after(&assigned(), assign("b", 2), 3000);
+    let done = after(&after(&two, status("a", OnScene), 4000), status("a", Cleared), 5000);
+    assert_eq!(done.state, TaskState::Assigned);
+    let closed = after(&done, status("b", Cancelled), 6000);
+    assert_eq!((closed.state, closed.outcome), (TaskState::Closed, Some(Outcome::Done)));
+    assert_eq!(closed.closed_at, Some(Time(6000)));
+    assert_eq!(
+        told(&closed, 2),
+        [
+            json!({"type": "status", "assignment": "b", "unit_id": "PC-2", "state": "cancelled"}),
+            json!({"type": "closed", "outcome": "done"}),
+        ]
+    );
+    // Who was cleared without having been there has done nothing.
+    let nobody = after(&after(&two, status("a", Cleared), 4000), status("b", Cancelled), 5000);
+    assert_eq!((nobody.state, nobody.outcome), (TaskState::Open, None));
+    // Of two of whom one is sent in place of the other somebody still attends to it.
+    let to = assignment("c", 3);
+    let moved = after(&done, Step::Reassign { assignment: "b".into(), to }, 6000);
+    assert_eq!((moved.state, moved.outcome), (TaskState::Assigned, None));
+}
+
+#[test]
 fn a_task_stays_while_another_unit_attends_to_it() {
     let task = after(&assigned(), assign("b", 2), 3000);
     let task = after(&task, status("a", OnScene), 4000);
