@@ -23,6 +23,10 @@ const ALERTS_CLOSED_EVERY: Duration = Duration::from_secs(600);
 /// How often somebody looks for alerts that nobody has taken.
 const ESCALATED_EVERY: Duration = Duration::from_secs(5);
 
+/// How often somebody forgets the units that no fence and no rule concerns any more: no rule that is
+/// made later looks back for longer.
+const FORGOTTEN_EVERY: Duration = Duration::from_secs(600);
+
 pub fn live_chores(
     patrols: Arc<Patrols>,
     watch: Arc<StatusWatch>,
@@ -77,5 +81,14 @@ pub fn keep_watching(watcher: Arc<Watcher>) -> Chore {
     Chore::new("remembering units", KEPT_EVERY, move || {
         let watcher = watcher.clone();
         async move { watcher.keep().await }
+    })
+}
+
+/// Of one process, for all that watch units: who watches one that falls silent forgets it only when
+/// it posts again, and may have ended by then.
+pub fn forget_unconcerned(watcher: Arc<Watcher>) -> Chore {
+    Chore::new("forgetting units that nothing concerns", FORGOTTEN_EVERY, move || {
+        let watcher = watcher.clone();
+        async move { watcher.forget_unconcerned().await }
     })
 }

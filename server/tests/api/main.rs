@@ -46,4 +46,6 @@ mod socket;
 mod streams;
 mod track;
 mod watch;
+mod watch_duty;
+mod watch_silence;
 mod webhooks;
