@@ -18,11 +18,11 @@ use crate::{
 };
 use futures::future::{join_all, try_join_all};
 use sentinel_model::{
-    Scope, Time, UnitId,
+    Scope, Time,
     alerts::{Acknowledgement, Alert, AlertKind, Escalation},
     live::{AlertEvent, Event},
 };
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Alerts that are told at the same time.
 const TOLD_AT_ONCE: usize = 16;
@@ -30,6 +30,9 @@ const TOLD_AT_ONCE: usize = 16;
 /// How long an alert that is no call for help waits for somebody: calls, which wait until somebody
 /// has them, are not to drown in others.
 const OPEN_MS: i64 = 24 * 3_600_000;
+
+/// Alerts of one commit, which a document of MongoDB holds with their deliveries.
+const RAISED_AT_ONCE: usize = 100;
 
 /// Alerts that are closed by one commit.
 const CLOSED_AT_ONCE: usize = 200;
@@ -69,6 +72,24 @@ impl Alerts {
                 Ok((changes.collect(), new))
             })
             .await
+    }
+
+    /// Keeps those that are not kept yet, and tells of all of them that are open: also of those that
+    /// somebody kept who ended before telling.
+    pub async fn raise(&self, records: &[AlertRecord]) -> Result<(), EngineError> {
+        for some in records.chunks(RAISED_AT_ONCE) {
+            let ids: Vec<String> = some.iter().map(|record| record.alert.id.clone()).collect();
+            let known = self.directory.registry().alerts_by_id(&ids).await?;
+            let is_new = |r: &&AlertRecord| !known.iter().any(|known| known.alert.id == r.alert.id);
+            let new: Vec<AlertRecord> = some.iter().filter(is_new).cloned().collect();
+            self.keep(&new).await?;
+            // Who kept them may have been another, of whom this process has not read yet.
+            let is_open = |r: &AlertRecord| r.alert.is_open() && !self.directory.is_acknowledged(&r.alert.id);
+            let kept = new.iter().filter_map(|record| self.directory.open_alert(&record.alert.id));
+            let kept = kept.map(|record| (*record).clone());
+            self.tell(&known.into_iter().filter(is_open).chain(kept).collect::<Vec<_>>()).await?;
+        }
+        Ok(())
     }
 
     /// Tells streams that they were raised, each once.
@@ -204,18 +225,11 @@ impl Alerts {
         (alert.is_open() && now.ms_since(since) >= i64::from(after_s) * 1000).then_some(to)
     }
 
-    /// Closes the alerts of these kinds that are open of units that gave no more reason for them.
-    pub async fn close_of(
-        &self,
-        units: &HashSet<&UnitId>,
-        kinds: &[AlertKind],
-        note: &str,
-    ) -> Result<(), EngineError> {
-        let ended = |r: &AlertRecord| kinds.contains(&r.alert.kind) && units.contains(&r.alert.unit_id);
-        let found: Vec<AlertRecord> =
-            self.directory.open_alerts_that(ended).iter().map(|record| (**record).clone()).collect();
-        if !found.is_empty() {
-            self.close(&found, &self.by_itself(note), |_| None).await?;
+    /// Closes those that are open, as there is no reason for them any more.
+    pub async fn close_by_itself(&self, found: &[AlertRecord], note: &str) -> Result<(), EngineError> {
+        let by = self.by_itself(note);
+        for some in found.chunks(CLOSED_AT_ONCE) {
+            self.close(some, &by, |_| None).await?;
         }
         Ok(())
     }

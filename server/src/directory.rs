@@ -98,6 +98,22 @@ impl UnitEntry {
         self.record.homes.last().expect("a unit record has at least one home").path
     }
 
+    /// The station it belonged to at a moment.
+    pub fn home_at(&self, at: Time) -> ScopePath {
+        let homes = &self.record.homes;
+        let home = homes.iter().rev().find(|home| home.from <= at).or(homes.first());
+        home.map_or_else(|| self.home(), |home| home.path)
+    }
+
+    /// Whether it was on the patrol that it is on now, at a device time. Of a unit whose patrols
+    /// nobody runs all that it posts is on patrol: the first position, which starts it, was made a
+    /// moment before, and those that it could not send earlier were long before.
+    pub fn was_on_patrol(&self, at: Time) -> bool {
+        self.patrol.is_some_and(|patrol| {
+            patrol.started_at <= at || (!self.record.patrols_managed && self.home_at(at) == patrol.path)
+        })
+    }
+
     /// The station it is under now: its patrol's, else its own.
     pub fn path(&self) -> ScopePath {
         self.patrol.map_or_else(|| self.home(), |p| p.path)

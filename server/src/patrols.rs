@@ -57,8 +57,25 @@ pub enum Started {
 }
 
 impl Patrols {
-    /// Makes the rooms hold just the patrols that the records say are active: after a start
-    /// with empty rooms, and where a process ended between a commit and its telling.
+    /// At a start with empty rooms: every active patrol enters them as it was last told to be, in
+    /// `silent` where that was silence. Whoever fell silent, or was heard of, since then is so told
+    /// by who watches for that.
+    pub async fn take_up(&self, silent: &HashMap<PatrolId, UnitStatus>) -> Result<(), EngineError> {
+        for entry in self.directory.units(None, usize::MAX, |unit| unit.patrol.is_some()) {
+            let Some(active) = entry.patrol else { continue };
+            let heard = match self.directory.is_on_task(&entry.record.id) {
+                true => UnitStatus::OnTask,
+                false => UnitStatus::Available,
+            };
+            let location = self.positions.get(&entry.record.id).await?;
+            let told = silent.get(&active.id).copied().unwrap_or(heard);
+            self.enter(&entry, active, location.as_ref(), told).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the rooms hold just the patrols that the records say are active: where they are lost,
+    /// and where a process ended between a commit and its telling.
     /// Answers how many entered or left by it.
     pub async fn mend(&self) -> Result<usize, EngineError> {
         // The rooms first: who is in them was committed before, so the records that are
@@ -196,19 +213,26 @@ impl Patrols {
     }
 
     async fn join(&self, entry: &UnitEntry, active: ActivePatrol) -> Result<(), EngineError> {
-        let member = member(entry, active.id, active.path);
-        let location = self.positions.get(&member.unit).await?;
+        let unit = &entry.record.id;
+        let location = self.positions.get(unit).await?;
         let on_duty = UnitEntry { patrol: Some(active), ..entry.clone() };
-        let status = self.silence.status(
-            &on_duty,
-            location.as_ref(),
-            self.directory.is_on_task(&member.unit),
-            self.clock.now(),
-        );
+        let is_on_task = self.directory.is_on_task(unit);
+        let status = self.silence.status(&on_duty, location.as_ref(), is_on_task, self.clock.now());
+        self.enter(entry, active, location.as_ref(), status).await
+    }
+
+    async fn enter(
+        &self,
+        entry: &UnitEntry,
+        active: ActivePatrol,
+        location: Option<&Location>,
+        status: UnitStatus,
+    ) -> Result<(), EngineError> {
+        let member = member(entry, active.id, active.path);
         let joined = Event::UnitJoined(UnitJoined {
             offset: 0,
             at: active.started_at,
-            unit: live_unit(&member, location.as_ref(), status),
+            unit: live_unit(&member, location, status),
             name: entry.record.name.clone(),
             unit_kind: entry.record.kind.clone(),
         });

@@ -23,7 +23,7 @@ use crate::{
     geofences::Geofences,
     housekeeping,
     ingest::{Counts, Ingest, alerts::DeviceFences, aside::Aside, limits::UnitLimits},
-    live::{Hub, status::StatusWatch},
+    live::{Hub, status::StatusWatch, told::Told},
     patrols::{Patrols, Starts},
     reads::Reads,
     simulator::{Cars, Simulator},
@@ -91,6 +91,7 @@ pub async fn start(
         health,
         on_duty,
         memory,
+        silence,
         folder,
     } = engines;
     let directory = Arc::new(Directory::load(registry, bus.clone(), clock.now()).await?);
@@ -136,6 +137,13 @@ pub async fn start(
     });
     let alerts = Arc::new(Alerts { clock: clock.clone(), directory: directory.clone(), bus: bus.clone() });
     let fences = Arc::new(Fences::new(directory.clone()));
+    let told = match silence {
+        Some(silence) => Some(Told::open(silence).await?),
+        None => None,
+    };
+    if let Some(told) = &told {
+        patrols.take_up(&told.silent()).await?;
+    }
     let watch = StatusWatch {
         clock: clock.clone(),
         directory: directory.clone(),
@@ -144,6 +152,7 @@ pub async fn start(
         silence: config.silence,
         alerts: alerts.clone(),
         fences: fences.clone(),
+        told,
         every: LOOK_EVERY,
     };
     let watcher = match on_duty {
@@ -157,7 +166,6 @@ pub async fn start(
             None
         }
         None => {
-            patrols.mend().await?;
             tasks.spawn(watch.run(stop.clone()));
             let watcher =
                 Watcher::new(archive.clone(), memory.clone(), alerts.clone(), dispatch.clone(), fences);

@@ -7,7 +7,8 @@
 //! - [`mend`]: rooms are opened, and mended where the bus has lost something
 //! - [`channels`]: whose positions this node listens to
 //! - [`session`]: one subscriber's place in a room; what it gets next
-//! - [`status`]: stale and offline, by the server's clock
+//! - [`status`]: stale and offline, by the server's clock; [`told`]: what was told of that, over the
+//!   end of the process
 //!
 //! Guarantees: a subscriber gets a snapshot, then every event in order and the
 //! latest position of every unit; it never waits for another, and memory per
@@ -23,6 +24,7 @@ mod mend;
 mod room;
 mod session;
 pub mod status;
+pub mod told;
 
 pub use filter::{Filter, View};
 pub use frame::{Encoding, Frame};

@@ -1,6 +1,7 @@
 //! Stale and offline come from the server's clock: from when it last heard of a
 //! unit, not from what the device says, and they are announced when they happen.
 
+use super::told::Told;
 use crate::{
     alerts::Alerts,
     clock::Clock,
@@ -10,12 +11,12 @@ use crate::{
     webhooks::enqueue,
 };
 use sentinel_model::{
-    Location, PatrolId, Time, UnitId, UnitStatus,
+    Location, PatrolId, ScopePath, Time, UnitId, UnitStatus,
     alerts::{Alert, AlertKind, AlertPlace},
     geofence::Geofence,
     live::{Event, StatusChanged},
 };
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Deliveries that are committed at once: a document of MongoDB holds 16 MB.
@@ -67,7 +68,7 @@ impl Silence {
 
 /// Announces units that fall silent and units that are heard of again. It goes on from
 /// what was told before, by whichever process; several that watch at once tell nothing
-/// twice.
+/// twice. An alert of silence is open while its unit is silent on that patrol, and no longer.
 pub struct StatusWatch {
     pub clock: Clock,
     pub directory: Arc<Directory>,
@@ -76,6 +77,8 @@ pub struct StatusWatch {
     pub silence: Silence,
     pub alerts: Arc<Alerts>,
     pub fences: Arc<Fences>,
+    /// Where the rooms end with this process.
+    pub told: Option<Told>,
     pub every: Duration,
 }
 
@@ -109,16 +112,19 @@ impl StatusWatch {
 
     /// Looks at every unit on patrol once.
     pub async fn look(&self) -> Result<(), EngineError> {
+        // First of all: what somebody raises meanwhile is of a silence that is not seen here.
+        let open = self.directory.open_alerts_that(|record| tells_of_silence(&record.alert));
         let now = self.clock.now();
-        let told = self.rooms.statuses().await?;
+        let mut told = self.rooms.statuses().await?;
         let units = self.directory.units(None, usize::MAX, |unit| unit.patrol.is_some());
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.record.id.clone()).collect();
         let locations = self.positions.get_many(&ids).await?;
-        let mut changed = Vec::new();
+        let (mut changed, mut statuses) = (Vec::new(), Vec::with_capacity(units.len()));
         for (unit, location) in units.iter().zip(&locations) {
-            let Some(patrol) = unit.patrol else { continue };
             let is_on_task = self.directory.is_on_task(&unit.record.id);
             let status = self.silence.status(unit, location.as_ref(), is_on_task, now);
+            statuses.push(status);
+            let Some(patrol) = unit.patrol else { continue };
             // One that is in no room yet is told when it joins.
             if let Some(before) = told.get(&patrol.id).filter(|told| **told != status) {
                 let (heard, last) = (Silence::heard(patrol, location.as_ref()), location.as_ref());
@@ -135,42 +141,51 @@ impl StatusWatch {
         for deliveries in deliveries.collect::<Vec<_>>().chunks(DELIVERIES_MAX) {
             self.directory.put(deliveries.to_vec()).await?;
         }
-        self.raise(&heard_changed, now).await?;
+        // Where rules or a fence ask for it.
+        let raised: Vec<AlertRecord> =
+            heard_changed.iter().filter_map(|turn| self.alert_of(turn, now)).collect();
+        self.alerts.raise(&raised).await?;
+        self.close_ended(&open, |unit| {
+            let n = ids.binary_search(unit).ok()?;
+            Some((units[n].patrol?, statuses[n]))
+        })
+        .await?;
         for Turn { unit, patrol, status, .. } in changed {
             let changed = StatusChanged { offset: 0, at: now, id: unit.record.id.clone(), patrol, status };
             self.rooms.set_status(patrol, status, Event::Status(changed)).await?;
+            told.insert(patrol, status);
+        }
+        if let Some(memory) = &self.told {
+            told.retain(|_, status| is_silent(*status));
+            memory.note(told).await?;
         }
         Ok(())
     }
 
-    /// Raises alerts of units that fell silent, where rules or a fence ask for it, and closes those
-    /// of units that are heard of again.
-    async fn raise(&self, turns: &[&Turn<'_>], now: Time) -> Result<(), EngineError> {
-        let raised: Vec<AlertRecord> = turns.iter().filter_map(|turn| self.alert_of(turn, now)).collect();
-        if !raised.is_empty() {
-            // Told before, by who ended then, is kept before.
-            let ids: Vec<String> = raised.iter().map(|record| record.alert.id.clone()).collect();
-            let known = self.directory.registry().alerts_by_id(&ids).await?;
-            let is_new = |r: &&AlertRecord| !known.iter().any(|known| known.alert.id == r.alert.id);
-            let new: Vec<AlertRecord> = raised.iter().filter(is_new).cloned().collect();
-            self.alerts.keep(&new).await?;
-            self.alerts.tell(&new).await?;
-        }
-        let units = |pick: fn(&Turn<'_>) -> bool| -> HashSet<&UnitId> {
-            turns.iter().filter(|turn| pick(turn)).map(|turn| &turn.unit.record.id).collect()
-        };
-        let heard = units(|turn| !is_silent(turn.status));
-        let gone = units(|turn| turn.status == UnitStatus::Offline);
-        if !heard.is_empty() {
-            let kinds = [AlertKind::Stale, AlertKind::Offline];
-            self.alerts.close_of(&heard, &kinds, "closed by itself: it is heard of again").await?;
-        }
-        if !gone.is_empty() {
-            self.alerts
-                .close_of(&gone, &[AlertKind::Stale], "closed by itself: it is offline by now")
-                .await?;
+    /// Closes alerts of silence that has ended, also where whoever should have done so was killed.
+    /// `on_patrol` knows the patrol and the status of each unit that has one.
+    async fn close_ended(
+        &self,
+        open: &[Arc<AlertRecord>],
+        on_patrol: impl Fn(&UnitId) -> Option<(ActivePatrol, UnitStatus)> + Send + Sync,
+    ) -> Result<(), EngineError> {
+        for end in End::ALL {
+            let has_ended = |r: &&Arc<AlertRecord>| {
+                End::of(&r.alert, on_patrol(&r.alert.unit_id)).is_some_and(|found| found == end)
+            };
+            let ended: Vec<AlertRecord> = open.iter().filter(has_ended).map(|r| (**r).clone()).collect();
+            self.alerts.close_by_itself(&ended, end.note()).await?;
         }
         Ok(())
+    }
+
+    /// A fence around a place that asks for those who fall silent in it.
+    fn silent_fence(&self, path: &ScopePath, place: Option<AlertPlace>) -> Option<Arc<Geofence>> {
+        let AlertPlace { latitude, longitude, .. } = place?;
+        let holds = |fence: &&Arc<Geofence>| {
+            fence.on.silent && path.within(fence.scope) && fence.shape.contains(latitude, longitude)
+        };
+        self.fences.now().at(latitude, longitude).find(holds).cloned()
     }
 
     fn alert_of(&self, turn: &Turn<'_>, now: Time) -> Option<AlertRecord> {
@@ -181,21 +196,18 @@ impl StatusWatch {
             longitude: last.longitude,
             time: last.time,
         });
-        let (kind, fence) = match turn.status {
-            UnitStatus::Stale => {
-                let index = self.fences.now();
-                let mut at = place.iter().flat_map(|place| index.at(place.latitude, place.longitude));
-                let holds = |fence: &&Arc<Geofence>| {
-                    fence.on.silent
-                        && path.within(fence.scope)
-                        && place.is_some_and(|place| fence.shape.contains(place.latitude, place.longitude))
-                };
-                let fence = at.find(holds).cloned();
-                (rules.stale || fence.is_some()).then_some((AlertKind::Stale, fence))?
+        let (kind, asks, fence) = match turn.status {
+            UnitStatus::Stale => (AlertKind::Stale, rules.stale, self.silent_fence(&path, place)),
+            // It was told of where the fence is when it became stale, unless nobody was there.
+            UnitStatus::Offline if turn.before == UnitStatus::Stale => {
+                (AlertKind::Offline, rules.offline, None)
             }
-            UnitStatus::Offline => rules.offline.then_some((AlertKind::Offline, None))?,
+            UnitStatus::Offline => (AlertKind::Offline, rules.offline, self.silent_fence(&path, place)),
             UnitStatus::Available | UnitStatus::OnTask | UnitStatus::OffDuty => return None,
         };
+        if !asks && fence.is_none() {
+            return None;
+        }
         let alert = Alert {
             id: rule_id(&unit.record.id, kind, turn.heard),
             kind,
@@ -213,6 +225,43 @@ impl StatusWatch {
         };
         Some(AlertRecord { alert, path })
     }
+}
+
+/// Why an alert of silence is closed by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Heard,
+    /// Which has an alert of its own.
+    Offline,
+    OffDuty,
+}
+
+impl End {
+    const ALL: [Self; 3] = [Self::Heard, Self::Offline, Self::OffDuty];
+
+    /// None while the silence goes on. By when it began, not by the patrol's number: a patrol that
+    /// is renewed goes on in the silence of the one before.
+    fn of(alert: &Alert, on_patrol: Option<(ActivePatrol, UnitStatus)>) -> Option<Self> {
+        match on_patrol {
+            None => Some(Self::OffDuty),
+            Some((patrol, _)) if alert.time < patrol.started_at => Some(Self::OffDuty),
+            Some((_, UnitStatus::Offline)) => (alert.kind == AlertKind::Stale).then_some(Self::Offline),
+            Some((_, UnitStatus::Stale)) => (alert.kind == AlertKind::Offline).then_some(Self::Heard),
+            Some(_) => Some(Self::Heard),
+        }
+    }
+
+    fn note(self) -> &'static str {
+        match self {
+            Self::Heard => "closed by itself: it is heard of again",
+            Self::Offline => "closed by itself: it is offline by now",
+            Self::OffDuty => "closed by itself: its patrol has ended",
+        }
+    }
+}
+
+fn tells_of_silence(alert: &Alert) -> bool {
+    matches!(alert.kind, AlertKind::Stale | AlertKind::Offline)
 }
 
 /// Whether it is silence that a status tells of.

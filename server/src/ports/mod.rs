@@ -14,6 +14,7 @@ mod positions;
 mod queue;
 mod registry;
 mod rooms;
+mod silence;
 mod watch;
 
 pub use archive::{Archive, ArchiveWriter, Fixes, Points, StoreError, TimeRange};
@@ -30,6 +31,7 @@ pub use registry::{
     UnitRecord, UserRecord, WebhookRecord, most_pressing, urgency,
 };
 pub use rooms::{RoomMember, Rooms};
+pub use silence::SilenceMemory;
 pub use watch::{Remembered, WatchMemory};
 
 /// An engine could not do what was asked. `what` names the operation, the source why.

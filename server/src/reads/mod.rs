@@ -187,7 +187,7 @@ impl Reads {
         let then = self.patrols_then(grant, at).await?;
         let under = |unit: &UnitEntry| match then.get(&unit.record.id) {
             Some(patrol) => self.directory.station_path(patrol.station.id),
-            None => Some(home_at(unit, at)),
+            None => Some(unit.home_at(at)),
         };
         let units =
             self.directory.units(None, usize::MAX, |unit| under(unit).is_some_and(|p| grant.covers(&p)));
@@ -233,7 +233,7 @@ impl Reads {
         let mut then: HashMap<UnitId, Patrol> =
             there.into_iter().map(|patrol| (patrol.unit_id.clone(), patrol)).collect();
         let at_home = self.directory.units(None, usize::MAX, |unit| {
-            !then.contains_key(&unit.record.id) && grant.covers(&home_at(unit, at))
+            !then.contains_key(&unit.record.id) && grant.covers(&unit.home_at(at))
         });
         let moments = at_home.iter().map(|unit| (unit.record.id.clone(), at)).collect();
         let elsewhere = registry.patrols_of_each(moments).await?.into_iter().flatten();
@@ -253,17 +253,6 @@ impl Reads {
     fn postings_by(&self, unit: &UnitEntry, patrols: &[Patrol]) -> Vec<(TimeRange, ScopePath)> {
         windows::postings(&unit.record.homes, patrols, |station| self.directory.station_path(station))
     }
-}
-
-/// The station a unit belonged to at a moment.
-fn home_at(unit: &UnitEntry, at: Time) -> ScopePath {
-    let homes = &unit.record.homes;
-    homes
-        .iter()
-        .rev()
-        .find(|home| home.from <= at)
-        .or(homes.first())
-        .map_or_else(|| unit.home(), |home| home.path)
 }
 
 /// Work that takes milliseconds, off the async threads.

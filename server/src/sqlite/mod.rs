@@ -17,6 +17,7 @@ mod outbox;
 mod readers;
 mod records;
 pub mod registry;
+mod silence;
 mod tasks;
 mod watch;
 mod writer;

@@ -12,7 +12,7 @@ use super::{
     outbox,
     readers::Readers,
     records::{self, RecordError, apply, bodies, patrols, secrets},
-    tasks, watch,
+    silence, tasks, watch,
 };
 use crate::ports::{
     AlertRecord, AlertsOf, Change, Commit, Committed, EngineError, Records, Registry, TaskRecord, TasksOf,
@@ -34,6 +34,7 @@ const SCHEMA: Migrations = Migrations {
         tasks::SCHEMA,
         records::FENCES,
         watch::SCHEMA,
+        silence::SCHEMA,
     ],
 };
 

@@ -9,7 +9,7 @@ use crate::{
     ports::AlertRecord,
 };
 use sentinel_model::{
-    Fix, Location, ScopePath, Time, UnitId,
+    Fix, Location, PatrolId, ScopePath, Time, UnitId,
     alert_rules::AlertRules,
     alerts::{Alert, AlertKind, AlertPlace},
     filters::Filters,
@@ -45,6 +45,9 @@ pub struct Raised {
     kind: AlertKind,
     place: AlertPlace,
     fence: Option<Arc<Geofence>>,
+    received_at: Time,
+    /// On which the unit was then, under the station that is told of it.
+    pub patrol: Option<PatrolId>,
 }
 
 impl Held {
@@ -52,13 +55,14 @@ impl Held {
         if concern.filters.is_some_and(|filters| self.is_hidden(unit, fix, &filters)) {
             return;
         }
-        let (at, crossings) = (sighting(fix), &mut self.memory.crossings);
+        let (at, received_at, crossings) = (sighting(fix), fix.received_at, &mut self.memory.crossings);
         let before = crossings.seen_until();
         for crossing in crossings.step(&at, &concern.index, &concern.path) {
             // What was before a fence was drawn has not crossed it.
-            if fix.received_at >= crossing.fence.updated_at {
+            if received_at >= crossing.fence.updated_at {
                 let (id, kind) = (crossing.alert_id(unit), crossing.kind.into());
-                raised.push(Raised { id, kind, place: crossing.at, fence: Some(crossing.fence) });
+                let (place, fence) = (crossing.at, Some(crossing.fence));
+                raised.push(Raised { id, kind, place, fence, received_at, patrol: None });
             }
         }
         if crossings.seen_until() == before {
@@ -66,7 +70,23 @@ impl Held {
         }
         self.is_kept = false;
         for (kind, place) in self.memory.limits.step(&at, &concern.rules) {
-            raised.push(Raised { id: rule_id(unit, kind, place.time), kind, place, fence: None });
+            let id = rule_id(unit, kind, place.time);
+            raised.push(Raised { id, kind, place, fence: None, received_at, patrol: None });
+        }
+    }
+
+    /// Leaves what is told of what was raised: of a unit on patrol, as often as it may.
+    /// `goes_on_patrol`: whether it may be about to, by these positions.
+    pub fn tell(&mut self, unit: &UnitEntry, goes_on_patrol: bool, raised: &mut Vec<Raised>) {
+        let mut has_run_out = false;
+        raised.retain(|raised| {
+            let is_told =
+                raised.is_of_duty(unit, goes_on_patrol) && self.memory.allowance.take(raised.received_at);
+            has_run_out |= !is_told && self.memory.allowance.has_just_run_out();
+            is_told
+        });
+        if has_run_out {
+            tracing::warn!(unit = %unit.record.id, "a unit raises alerts without end; no more of them are told for up to an hour");
         }
     }
 
@@ -83,6 +103,22 @@ impl Held {
 }
 
 impl Raised {
+    /// Device time.
+    pub fn time(&self) -> Time {
+        self.place.time
+    }
+
+    fn is_of_duty(&self, unit: &UnitEntry, goes_on_patrol: bool) -> bool {
+        let path = unit.path();
+        let is_begun = || {
+            let is_free = unit.patrol.is_none() && !unit.record.patrols_managed;
+            goes_on_patrol && is_free && unit.home_at(self.time()) == path
+        };
+        // The fences of another station may have been asked before it moved here.
+        self.fence.as_ref().is_none_or(|fence| path.within(fence.scope))
+            && (self.patrol.is_some() || is_begun())
+    }
+
     pub fn record(&self, unit: &UnitEntry, now: Time) -> AlertRecord {
         let path = unit.path();
         let alert = Alert {
@@ -90,7 +126,7 @@ impl Raised {
             kind: self.kind,
             unit_id: unit.record.id.clone(),
             unit_name: unit.record.name.clone(),
-            patrol_id: unit.patrol.map(|patrol| patrol.id),
+            patrol_id: self.patrol,
             station: path.station(),
             at: now,
             time: self.place.time,

@@ -1,6 +1,6 @@
 //! What is remembered of a unit over the end of its owner.
 
-use super::{crossing::State, limits::Limits};
+use super::{allowance::Allowance, crossing::State, limits::Limits};
 use sentinel_model::{Location, Time, UnitId};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,8 @@ pub struct Memory {
     pub crossings: State,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub allowance: Allowance,
 }
 
 impl Memory {

@@ -5,11 +5,12 @@
 //! last one looked at is not looked at, so that what came late rewrites nothing. Nothing here
 //! reads a clock or a store; what is remembered of a unit between two positions is small, and its
 //! owner keeps it. From the same memory the same positions tell the same again. [`limits`] tells
-//! of what a scope's rules say wherever a unit is.
+//! of what a scope's rules say wherever a unit is, [`allowance`] how much of all that is told.
 //!
 //! The [`watcher`] is that owner: it shows them the positions of every unit that any of it
 //! concerns, and raises what they tell; [`memory`] is what it keeps over its own end.
 
+mod allowance;
 pub mod crossing;
 pub mod fences;
 mod following;

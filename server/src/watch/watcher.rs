@@ -11,6 +11,10 @@
 //!
 //! What is remembered is kept when a unit is seen for the first time, with each alert, and every
 //! [`KEPT_EVERY`]. A unit that nothing concerns is not looked at, and nothing of it is remembered.
+//!
+//! Whatever a unit does is looked at; it is told of the time that it was on patrol, and so often an hour
+//! ([`allowance`](super::allowance)). As long as a unit stays below that, each crossing is exactly one
+//! alert, whatever is killed; beyond it, what was left out is left out again.
 
 use super::{
     crossing,
@@ -42,9 +46,6 @@ pub const KEPT_EVERY: Duration = Duration::from_secs(30);
 
 /// Memories that are kept by one commit.
 const KEPT_AT_ONCE: usize = 500;
-
-/// Alerts of one commit, which a document of MongoDB holds with their deliveries.
-const RAISED_AT_ONCE: usize = 100;
 
 pub struct Watcher {
     pub(super) clock: Clock,
@@ -167,11 +168,20 @@ impl Watcher {
                 held
             }
         };
+        // Elsewhere the node that took a unit's first position starts its patrol a moment later.
+        let goes_on_patrol = self.directory.is_shared() && held.memory.crossings.seen_until().is_none();
         fixes.iter().for_each(|fix| held.step(id, fix, &concern, &mut raised));
-        let is_worth_keeping = is_first || !raised.is_empty();
-        for some in raised.chunks(RAISED_AT_ONCE) {
-            self.raise(unit, some).await?;
+        if !raised.is_empty() {
+            // A patrol that began or ended just before may not be known here yet.
+            self.directory.catch_up().await?;
+            let Some(unit) = self.directory.unit(id) else { return Ok(()) };
+            self.find_patrols(&unit, &mut raised).await?;
+            held.tell(&unit, goes_on_patrol, &mut raised);
+            let now = self.clock.now();
+            let records: Vec<AlertRecord> = raised.iter().map(|raised| raised.record(&unit, now)).collect();
+            self.alerts.raise(&records).await?;
         }
+        let is_worth_keeping = is_first || !raised.is_empty();
         if is_worth_keeping
             && !held.is_kept
             && let Some((at, memory)) = held.memory.write()
@@ -201,22 +211,30 @@ impl Watcher {
         Ok(Held { shown: memory.last(unit), memory, is_kept })
     }
 
-    /// Keeps these alerts, where they are not kept yet, and tells of those that are open.
-    async fn raise(&self, unit: &UnitEntry, raised: &[Raised]) -> Result<(), EngineError> {
-        let ids: Vec<String> = raised.iter().map(|raised| raised.id.clone()).collect();
-        let known = self.directory.registry().alerts_by_id(&ids).await?;
-        let now = self.clock.now();
-        let is_new = |raised: &&Raised| !known.iter().any(|known| known.alert.id == raised.id);
-        let new: Vec<AlertRecord> =
-            raised.iter().filter(is_new).map(|raised| raised.record(unit, now)).collect();
-        self.alerts.keep(&new).await?;
-        let open = |id: &String| self.directory.open_alert(id).map(|record| (*record).clone());
-        self.alerts.tell(&ids.iter().filter_map(open).collect::<Vec<_>>()).await
+    /// Finds on which patrol each was, be it one that has ended since.
+    async fn find_patrols(&self, unit: &UnitEntry, raised: &mut [Raised]) -> Result<(), EngineError> {
+        let (id, station) = (&unit.record.id, unit.path().station());
+        let (mut earlier, mut moments) = (Vec::new(), Vec::new());
+        for raised in raised {
+            raised.patrol = unit.patrol.filter(|_| unit.was_on_patrol(raised.time())).map(|active| active.id);
+            if raised.patrol.is_none() {
+                moments.push((id.clone(), raised.time()));
+                earlier.push(raised);
+            }
+        }
+        if moments.is_empty() {
+            return Ok(());
+        }
+        let then = self.directory.registry().patrols_of_each(moments).await?;
+        for (raised, patrols) in earlier.into_iter().zip(then) {
+            raised.patrol = patrols.iter().find(|patrol| patrol.station == station).map(|patrol| patrol.id);
+        }
+        Ok(())
     }
 
-    /// Keeps what is remembered and not kept yet, and looks again at what could not be raised.
+    /// Looks again at what could not be raised, and keeps what is remembered and not kept yet.
     pub async fn keep(&self) -> Result<(), EngineError> {
-        self.look_again().await?;
+        let looked = self.look_again().await;
         let watched: Vec<_> = self.units.iter().map(|e| (e.key().clone(), e.value().clone())).collect();
         for some in watched.chunks(KEPT_AT_ONCE) {
             let mut memories = Vec::new();
@@ -234,7 +252,7 @@ impl Watcher {
                 self.memory.remember(memories).await?;
             }
         }
-        Ok(())
+        looked
     }
 
     /// Looks at what was stored and not looked at by a process that has ended.
@@ -247,14 +265,53 @@ impl Watcher {
         self.look_again().await
     }
 
-    /// Looks at what is stored of units that are behind.
+    /// Looks at what is stored of units that are behind. One that cannot be looked at holds up no
+    /// other; it stays behind.
     async fn look_again(&self) -> Result<(), EngineError> {
         let behind: Vec<UnitId> = self.behind.iter().map(|unit| unit.clone()).collect();
+        let mut outcome = Ok(());
         for unit in behind {
-            self.look(&unit, &[]).await?;
-            self.behind.remove(&unit);
+            match self.look_behind(&unit).await {
+                // Then nobody can be looked at.
+                Err(error) if is_away(&error) => return Err(error),
+                Ok(()) => drop(self.behind.remove(&unit)),
+                failed => outcome = outcome.and(failed),
+            }
         }
-        Ok(())
+        outcome
+    }
+
+    async fn look_behind(&self, unit: &UnitId) -> Result<(), EngineError> {
+        if !self.is_of_concern(unit) {
+            self.forget(unit).await?;
+        }
+        self.look(unit, &[]).await
+    }
+
+    /// Forgets the units that no fence and no rule concerns any more: what they post from then on
+    /// is not looked at, and what they have posted is not to be when there are some again.
+    pub async fn forget_unconcerned(&self) -> Result<(), EngineError> {
+        let mut outcome = Ok(());
+        for unit in self.memory.remembered().await?.iter().filter(|unit| !self.is_of_concern(unit)) {
+            match self.forget(unit).await {
+                Err(error) if is_away(&error) => return Err(error),
+                forgotten => outcome = outcome.and(forgotten),
+            }
+        }
+        outcome
+    }
+
+    /// Whether fences or rules concern a unit.
+    fn is_of_concern(&self, unit: &UnitId) -> bool {
+        self.directory.unit(unit).is_some_and(|entry| self.concern(&entry).is_of_positions())
+    }
+
+    async fn forget(&self, unit: &UnitId) -> Result<(), EngineError> {
+        let kept = self.memory.recall(unit).await?.and_then(|memory| Memory::read(&memory));
+        match kept.and_then(|memory| memory.crossings.seen_until()) {
+            Some(until) => self.memory.forget(unit, until).await,
+            None => Ok(()),
+        }
     }
 
     /// Units that another has watched meanwhile, or whose positions are erased.

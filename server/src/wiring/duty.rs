@@ -26,6 +26,10 @@ const ESCALATED_EVERY: Duration = Duration::from_secs(5);
 /// How often somebody looks for units that stand where they were sent to and post nothing more.
 const STANDING_EVERY: Duration = Duration::from_secs(5);
 
+/// How often somebody forgets the units that no fence and no rule concerns any more: no rule that is
+/// made later looks back for longer.
+const FORGOTTEN_EVERY: Duration = Duration::from_secs(600);
+
 pub fn live_chores(
     patrols: Arc<Patrols>,
     watch: Arc<StatusWatch>,
@@ -88,5 +92,14 @@ pub fn notice_standing(watcher: Arc<Watcher>) -> Chore {
     Chore::new("noticing who stands where they were sent", STANDING_EVERY, move || {
         let watcher = watcher.clone();
         async move { watcher.notice_standing().await }
+    })
+}
+
+/// Of one process, for all that watch units: who watches one that falls silent forgets it only when
+/// it posts again, and may have ended by then.
+pub fn forget_unconcerned(watcher: Arc<Watcher>) -> Chore {
+    Chore::new("forgetting units that nothing concerns", FORGOTTEN_EVERY, move || {
+        let watcher = watcher.clone();
+        async move { watcher.forget_unconcerned().await }
     })
 }

@@ -7,7 +7,8 @@ use crate::{
     data_folder::DataFolder,
     memory::{MemoryBus, MemoryPositions, MemoryRooms},
     ports::{
-        Archive, Bus, Condition, Erasure, Health, Intake, Outbox, Positions, Registry, Rooms, WatchMemory,
+        Archive, Bus, Condition, Erasure, Health, Intake, Outbox, Positions, Registry, Rooms, SilenceMemory,
+        WatchMemory,
     },
     sqlite::{IntakeLimits, SqliteArchive, SqliteIntake, SqliteRegistry},
 };
@@ -36,6 +37,8 @@ pub struct Engines {
     pub on_duty: Option<watch::Receiver<bool>>,
     /// Of who watches units: this process, or, where many share their engines, workers.
     pub memory: Arc<dyn WatchMemory>,
+    /// Of rooms that begin empty with the process: which patrols were told to be silent before.
+    pub silence: Option<Arc<dyn SilenceMemory>>,
     /// Held for as long as engines of its own are open.
     pub folder: Option<DataFolder>,
 }
@@ -75,7 +78,8 @@ impl Engines {
         Ok(Self {
             registry: records.clone(),
             outbox: records.clone(),
-            memory: records,
+            memory: records.clone(),
+            silence: Some(records),
             erasure: intake.clone(),
             intake,
             archive,

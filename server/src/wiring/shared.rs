@@ -101,6 +101,7 @@ impl Base {
             health: Arc::new(health),
             on_duty: Some(on_duty),
             memory: self.registry.clone(),
+            silence: None,
             folder: None,
         })
     }

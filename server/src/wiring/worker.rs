@@ -2,7 +2,7 @@
 //! house that all nodes live in.
 
 use super::{
-    duty::{HOUSEKEEPING, LOOK_EVERY, keep_watching, live_chores, notice_standing},
+    duty::{HOUSEKEEPING, LOOK_EVERY, forget_unconcerned, keep_watching, live_chores, notice_standing},
     shared::{Base, WorkerHealth},
 };
 use crate::{
@@ -84,6 +84,7 @@ pub async fn work(
         silence,
         alerts: alerts.clone(),
         fences: fences.clone(),
+        told: None,
         every: LOOK_EVERY,
     });
     let on_duty = seek_lease(HOUSEKEEPING, Seeker::Worker, base.link.clone(), &tasks, stop.clone());
@@ -109,6 +110,7 @@ pub async fn work(
         dispatch.clone(),
         fences,
     ));
+    chores.push(forget_unconcerned(watcher.clone()));
     chores.extend(live_chores(patrols, watch, alerts, dispatch, shared.retention));
     chores.push(notice_standing(watcher.clone()));
     housekeeping::keep(chores, &on_duty, &tasks, &stop);

@@ -48,4 +48,6 @@ mod streams;
 mod traces;
 mod track;
 mod watch;
+mod watch_duty;
+mod watch_silence;
 mod webhooks;

@@ -18,21 +18,21 @@ use std::time::Duration;
 
 crate::over_every_form!(a_crossing_is_told_to_whoever_sees_the_unit_and_to_no_other);
 
-const MIDDLE: (f64, f64) = (9.9, 76.2);
+pub const MIDDLE: (f64, f64) = (9.9, 76.2);
 
 /// So many metres north of the middle, at a device time.
-fn north(time: Time, metres: f64) -> Value {
+pub fn north(time: Time, metres: f64) -> Value {
     fix(time, MIDDLE.0 + metres / M_PER_DEG_LATITUDE, MIDDLE.1)
 }
 
-fn fast(time: Time, metres: f64, speed_mps: f64) -> Value {
+pub fn fast(time: Time, metres: f64, speed_mps: f64) -> Value {
     let mut fix = north(time, metres);
     fix["coords"]["speed"] = json!(speed_mps);
     fix
 }
 
 /// 200 m around the middle.
-async fn fence(server: &Server, who: &str, more: Value) -> String {
+pub async fn fence(server: &Server, who: &str, more: Value) -> String {
     let mut body = json!({"name": "Depot", "scope": "station:5", "on": {"enter": true, "exit": true},
         "shape": {"type": "circle", "latitude": MIDDLE.0, "longitude": MIDDLE.1, "radius_m": 200.0}});
     body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -41,18 +41,18 @@ async fn fence(server: &Server, who: &str, more: Value) -> String {
     answer.json["id"].as_str().expect("an id").to_owned()
 }
 
-async fn alerts(server: &Server, who: &str) -> Vec<Alert> {
+pub async fn alerts(server: &Server, who: &str) -> Vec<Alert> {
     let page: Page<Alert> = server.get(who, "/api/v1/alerts?state=all").await.as_a();
     let mut items = page.items;
     items.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
     items
 }
 
-async fn kinds(server: &Server, who: &str) -> Vec<AlertKind> {
+pub async fn kinds(server: &Server, who: &str) -> Vec<AlertKind> {
     alerts(server, who).await.iter().map(|alert| alert.kind).collect()
 }
 
-async fn rules(server: &Server, who: &str, scope: &str, rules: Value) {
+pub async fn rules(server: &Server, who: &str, scope: &str, rules: Value) {
     let path = format!("/api/v1/scopes/{scope}/alert-rules");
     let answer = crate::server::send(server.request(Method::PUT, who, &path).json(&rules)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);

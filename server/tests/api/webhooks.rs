@@ -35,7 +35,7 @@ async fn serve_waiting(webhook_timeout: Duration) -> Server {
 }
 
 /// A webhook of the administrator's; its id and secret.
-async fn make(server: &Server, admin: &str, url: &str, scope: &str, events: &[&str]) -> (String, String) {
+pub async fn make(server: &Server, admin: &str, url: &str, scope: &str, events: &[&str]) -> (String, String) {
     let body = json!({"name": "ours", "url": url, "scope": scope, "events": events});
     let made = server.post(admin, "/api/v1/webhooks", body).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);

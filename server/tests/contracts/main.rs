@@ -20,6 +20,7 @@ mod registry;
 mod rooms;
 mod shared_history;
 mod shared_records;
+mod silence;
 mod tasks;
 mod watch;
 

@@ -146,6 +146,14 @@ impl Worker {
         self.stop.cancel();
         self.working.await.expect("it ends").expect("it worked");
     }
+
+    /// As kill -9 does: from one moment to the next, in the middle of whatever it does.
+    pub async fn kill(self) {
+        self.working.abort();
+        assert!(self.working.await.is_err_and(|error| error.is_cancelled()));
+        // With what it does beside.
+        self.stop.cancel();
+    }
 }
 
 pub struct Town {

@@ -1,5 +1,5 @@
 //! Positions that come by any node are looked at by one worker at a time: each crossing is told
-//! once, whichever worker comes and goes, and an arrival is noticed.
+//! once, whichever worker comes, goes or is killed, and an arrival is noticed.
 
 use crate::{
     server::{Server, eventually, fix, id},
@@ -16,7 +16,7 @@ use sentinel_model::{
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-on_each_ground!(each_crossing_is_told_once_while_workers_come_and_go, 2 nodes, 2 workers);
+on_each_ground!(each_crossing_is_told_once_while_workers_come_go_and_are_killed, 2 nodes, 2 workers);
 on_each_ground!(an_arrival_is_noticed_by_a_worker, 2 nodes, 2 workers);
 on_each_ground!(who_arrives_and_posts_nothing_more_is_noticed_by_a_worker, 2 nodes, 2 workers);
 
@@ -44,7 +44,7 @@ async fn told(node: &Server, admin: &str) -> (usize, Told) {
     (page.items.len(), all.collect())
 }
 
-async fn each_crossing_is_told_once_while_workers_come_and_go(mut town: Town) {
+async fn each_crossing_is_told_once_while_workers_come_go_and_are_killed(mut town: Town) {
     let admin = town.nodes[0].sign_in("admin").await;
     fence(&town.nodes[0], &admin).await;
     let (mut watching, _) = Socket::subscribed(&town.nodes[1], &admin, Scope::station(5)).await;
@@ -65,10 +65,13 @@ async fn each_crossing_is_told_once_while_workers_come_and_go(mut town: Town) {
                 expected.insert((id(&format!("PC-{unit}")).to_string(), time(n), kind.as_str()));
             }
         }
+        // Among the crossings of what was just posted.
         match n {
-            7 => town.workers.remove(0).end().await,
-            12 => town.worker("worker-new").await,
-            17 => town.workers.remove(0).end().await,
+            6 => town.workers.remove(0).kill().await,
+            10 => town.worker("worker-new").await,
+            12 => town.workers.remove(0).end().await,
+            16 => town.worker("worker-newer").await,
+            18 => town.workers.remove(0).kill().await,
             _ => {}
         }
     }

@@ -1,5 +1,5 @@
-//! A device drives in and out of a fence while the server is killed again and again: each time it
-//! crosses is told once.
+//! Devices drive in and out of a fence, one after the other, while the server is killed again and
+//! again: each crossing is told once, and of one that crosses without end the first of an hour, whoever counts.
 
 use crate::program::{Process, make_fleet};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -7,6 +7,7 @@ use sentinel_model::{
     Page, Time,
     alerts::{Alert, AlertKind},
 };
+use sentinel_server::ingest::alerts::FENCES_AN_HOUR;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -17,6 +18,10 @@ use std::{
 const KILLS: u64 = 8;
 /// Positions in a row on the same side of the fence.
 const STAYS: i64 = 3;
+/// Positions of a device, before the next drives on: with some more crossings than are told.
+const LEG: i64 = 200;
+/// More than come to it.
+const UNITS: usize = 200;
 const BEGAN: Time = Time(1_795_226_400_000);
 /// How long anything may take that is waited for.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -27,13 +32,14 @@ fn time(n: i64) -> Time {
 
 /// 900 m away, or in the middle.
 fn latitude(n: i64) -> f64 {
-    if n / STAYS % 2 == 0 { 9.9081 } else { 9.9 }
+    if n % LEG / STAYS % 2 == 0 { 9.9081 } else { 9.9 }
 }
 
-/// What crosses the fence: each position on another side than the one before.
+/// What crosses the fence and is told: each position on another side than the one before.
 fn crossings(positions: i64) -> BTreeMap<Time, AlertKind> {
-    let crosses = (1..positions).filter(|n| n % STAYS == 0);
-    let kind = |n: i64| if n / STAYS % 2 == 0 { AlertKind::Exit } else { AlertKind::Enter };
+    let told = i64::from(FENCES_AN_HOUR) * STAYS;
+    let crosses = (1..positions).filter(|n| n % LEG > 0 && n % LEG <= told && n % LEG % STAYS == 0);
+    let kind = |n: i64| if n % LEG / STAYS % 2 == 0 { AlertKind::Exit } else { AlertKind::Enter };
     crosses.map(|n| (time(n), kind(n))).collect()
 }
 
@@ -53,7 +59,7 @@ async fn all_alerts(client: &reqwest::Client, server: &Process, key: &str) -> Ve
 #[tokio::test(flavor = "multi_thread")]
 async fn each_crossing_is_told_once_whatever_is_killed() {
     let data = tempfile::tempdir().expect("a folder");
-    let (tokens, key) = make_fleet(data.path(), 1).await;
+    let (tokens, key) = make_fleet(data.path(), UNITS).await;
     let client = reqwest::Client::new();
     let mut server = Process::start(data.path());
     let fence = json!({"name": "Depot", "on": {"enter": true, "exit": true},
@@ -72,15 +78,15 @@ async fn each_crossing_is_told_once_whatever_is_killed() {
             tokio::time::sleep(killed_after).await;
             std::process::Command::new("kill").args(["-9", &pid]).status().expect("kill runs")
         });
-        // A device goes on to its next position once the one before is answered.
-        while post(&client, &server, &tokens[0], next).await {
+        // On to the next position once the one before is answered.
+        while post(&client, &server, token_of(&tokens, next), next).await {
             next += 1;
             assert!(begun.elapsed() < DEADLINE, "it is killed");
         }
         killer.await.expect("it ran");
         server.wait();
         server = Process::start(data.path());
-        assert!(post(&client, &server, &tokens[0], next).await, "a running server answers");
+        assert!(post(&client, &server, token_of(&tokens, next), next).await, "a running server answers");
         next += 1;
     }
     assert!(next > 100, "it drove: {next}");
@@ -97,6 +103,10 @@ async fn each_crossing_is_told_once_whatever_is_killed() {
     let told: BTreeMap<Time, AlertKind> = told.into_iter().map(|alert| (alert.time, alert.kind)).collect();
     assert_eq!(told, expected);
     assert_eq!(count, expected.len(), "nothing is told twice");
+}
+
+fn token_of(tokens: &[String], n: i64) -> &str {
+    &tokens[usize::try_from(n / LEG).expect("small")]
 }
 
 /// Whether the server answered that it is safe.

@@ -44,7 +44,7 @@ pub struct Geofence {
     pub created_by: String,
 }
 
-/// What is told of a unit; what is absent is not.
+/// What is told of a unit on patrol; what is absent is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]

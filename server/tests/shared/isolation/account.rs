@@ -50,6 +50,12 @@ impl Account {
         on.map(|duty| duty.path).or(home.map(|(_, path)| *path)).expect("it has a home")
     }
 
+    /// Whether it was ever under a station.
+    pub fn has_been_under(&self, path: &ScopePath) -> bool {
+        let homes = self.homes.iter().map(|(_, home)| home);
+        homes.chain(self.patrols.iter().map(|duty| &duty.path)).any(|other| other == path)
+    }
+
     /// The latitude that belongs to a time at which the unit was shown.
     pub fn latitude_at(&self, shown: Time) -> f64 {
         self.shown.get(&shown).copied().unwrap_or_else(|| self.fixes[&shown])

@@ -1,10 +1,22 @@
-//! Fences: who keeps them, who sees them, and whom a stream tells of them.
+//! Fences: who keeps them, who sees them, whom a stream tells of them, and who is told that a unit
+//! crosses one.
 
-use super::{reads::Asking, world::World};
+use super::{
+    account::{Account, latitude},
+    reads::Asking,
+    world::World,
+};
+use crate::server::START;
 use axum::http::{Method, StatusCode};
-use sentinel_model::{Page, Scope, geofence::Geofence, live::FenceEvent};
+use sentinel_model::{Page, Scope, ScopePath, alerts::Alert, geofence::Geofence, live::FenceEvent};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// How often anybody was told that a unit crossed one, in all stories.
+pub static CROSSINGS: AtomicU64 = AtomicU64::new(0);
 
 /// A fence as the account has it.
 pub struct Fenced {
@@ -34,8 +46,10 @@ impl World {
         let to = self.scopes[usize::from(scope) % self.scopes.len()];
         let keeps = |scope: Scope| who.keeps_fences && self.lies_within(scope, who.scope);
         if let Doing::Make = doing {
-            let shape = json!({"type": "circle", "latitude": 9.5, "longitude": 76.25, "radius_m": 100});
-            let body = json!({"name": "a fence", "scope": to, "shape": shape});
+            // Units are there at the beginning of a story, and come and go by the second.
+            let (middle, on) = (latitude(START), json!({"enter": true, "exit": true}));
+            let shape = json!({"type": "circle", "latitude": middle, "longitude": 76.25, "radius_m": 3_000});
+            let body = json!({"name": "a fence", "scope": to, "shape": shape, "on": on});
             let (status, answer) =
                 self.send(&who.credential, Method::POST, "/api/v1/geofences", Some(body)).await;
             let expected = match (who.ended, keeps(to)) {
@@ -80,6 +94,28 @@ impl World {
         } else if status == StatusCode::NO_CONTENT {
             fence.scope = None;
         }
+    }
+
+    /// The station under which a unit crossed a fence: under which it was then, by whoever's fence is
+    /// for that.
+    pub fn crossed_under(&self, unit: &Account, told: &Alert) -> ScopePath {
+        CROSSINGS.fetch_add(1, Ordering::Relaxed);
+        let path = self.stations.iter().find(|path| path.station() == told.station);
+        let path = *path.expect("there is such a station");
+        // Where it is at a time that has not come is only known then.
+        if told.time <= told.at {
+            assert_eq!(unit.path_at(told.time), path, "{told:?}");
+        } else {
+            assert!(unit.has_been_under(&path), "{told:?}");
+        }
+        if let Some(patrol) = told.patrol_id {
+            let (of, duty) = self.patrol(patrol).expect("there is such a patrol");
+            assert_eq!((&of.id, duty.path), (&unit.id, path), "{told:?}");
+        }
+        let fence = self.fences.iter().find(|fence| Some(&fence.id) == told.fence_id.as_ref());
+        let fence = fence.expect("there was such a fence");
+        assert!(fence.was_of.iter().any(|of| path.within(*of)), "{told:?} by a fence of {:?}", fence.was_of);
+        path
     }
 
     /// A fence is told to whom it concerns, and its end to nobody whom it never concerned.

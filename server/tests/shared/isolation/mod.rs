@@ -23,6 +23,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use sentinel_model::{Permission, Role};
+use std::sync::atomic::Ordering;
 use tasks::Act;
 use world::World;
 
@@ -108,6 +109,9 @@ pub enum Step {
     },
 }
 
+/// In so many stories everything happens at some time.
+const ENOUGH: u32 = 60;
+
 fn step() -> impl Strategy<Value = Step> {
     let seconds = prop_oneof![
         8 => -600i64..200,
@@ -180,6 +184,10 @@ pub fn tell_stories<F: Future<Output = Ground>>(share: u32, lay: impl Fn() -> F)
         Ok(())
     });
     told.unwrap_or_else(|error| panic!("{error}"));
+    if cases >= ENOUGH {
+        let crossings = fences::CROSSINGS.load(Ordering::Relaxed);
+        assert!(crossings > 0, "stories in which nobody crosses a fence show nothing of that");
+    }
 }
 
 async fn tell(story: &Story, ground: Ground) {

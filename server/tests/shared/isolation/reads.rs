@@ -6,9 +6,13 @@ use super::{
 };
 use axum::http::{Method, StatusCode};
 use sentinel_model::{
-    Page, RouteAnswer, Scope, Time, Unit, alerts::Alert, fix::Nearby, scope::ScopeNode, unit::HistoryAnswer,
+    Page, RouteAnswer, Scope, Time, Unit,
+    alerts::{Alert, AlertKind},
+    fix::Nearby,
+    scope::ScopeNode,
+    unit::HistoryAnswer,
 };
-use sentinel_server::ports::AlertsOf;
+use sentinel_server::ports::{AlertRecord, AlertsOf};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -202,6 +206,8 @@ impl Asking<'_> {
     }
 
     async fn alerts(&self, scope: Scope) {
+        let node = self.world.ground.next();
+        let all = node.directory.registry().alerts(&AlertsOf::default(), None, 1000).await.expect("reads");
         let path = format!("/api/v1/alerts?scope={scope}&limit=1000");
         let told: Vec<Alert> = if self.may_name(scope) {
             self.ok::<Page<Alert>>(&path).await.items
@@ -212,10 +218,15 @@ impl Asking<'_> {
         told.iter().for_each(|alert| self.world.check_alert(scope, alert));
         let calls = self.world.units.iter().flat_map(|unit| &unit.calls);
         let expected = calls.filter(|(_, path)| self.may_name(scope) && path.within(scope)).count();
-        assert_eq!(told.len(), expected, "{} at {scope}", self.who.name);
+        let told_calls = told.iter().filter(|alert| alert.kind == AlertKind::Sos).count();
+        assert_eq!(told_calls, expected, "{} at {scope}", self.who.name);
+        let told: BTreeSet<&str> = told.iter().map(|alert| alert.id.as_str()).collect();
+        for AlertRecord { alert, path } in &all {
+            // One may have been raised in between.
+            let is_told = !self.may_name(scope) || !path.within(scope) || told.contains(alert.id.as_str());
+            assert!(is_told, "{} at {scope} is not told of {alert:?}", self.who.name);
+        }
         // One by one, whoever may see it.
-        let node = self.world.ground.next();
-        let all = node.directory.registry().alerts(&AlertsOf::default(), None, 1000).await.expect("reads");
         for record in all {
             let (status, _) = self.get(&format!("/api/v1/alerts/{}", record.alert.id)).await;
             let may = self.who.may_view(&record.path);

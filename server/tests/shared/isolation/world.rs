@@ -17,7 +17,7 @@ use axum::{
 };
 use sentinel_model::{
     PatrolId, Permission, Role, Scope, ScopePath, Time,
-    alerts::Alert,
+    alerts::{Alert, AlertKind},
     live::{LiveUnit, Subscribe},
 };
 use sentinel_server::{
@@ -388,10 +388,13 @@ impl World {
         assert_eq!(told.lat, told.time.map(|time| account.latitude_at(time)));
     }
 
-    /// An alert is told where its unit was when it called, and nowhere else.
+    /// An alert is told where its unit was when it called, or crossed a fence, and nowhere else.
     pub fn check_alert(&self, scope: Scope, told: &Alert) {
         let account = self.units.iter().find(|unit| unit.id == told.unit_id).expect("there is such a unit");
-        let (_, path) = account.calls.iter().find(|(time, _)| *time == told.time).expect("it called");
+        let path = match told.kind {
+            AlertKind::Sos => account.calls.iter().find(|(time, _)| *time == told.time).expect("it called").1,
+            _ => self.crossed_under(account, told),
+        };
         assert!(path.within(scope), "{told:?} is not of {scope}");
         assert_eq!(told.station, path.station());
     }
