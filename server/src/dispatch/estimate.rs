@@ -1,15 +1,15 @@
 //! How far units are from a place, and how long they would take.
 //!
 //! As a routing service says, where the operator names one ([`Routing`]). Without it, and where it
-//! says nothing, the way along roads is estimated from the straight
-//! line and the speed that the unit has now ([`Estimate::of_line`]).
+//! says nothing, the way along roads is taken as [`ROAD_FACTOR`] times the straight line, at the
+//! speed that the unit has now, within what is usual in traffic.
 
 use super::routing::Routing;
 use crate::geo::distance_m;
 use sentinel_model::{Location, dispatch::Place};
 use std::sync::Arc;
 
-pub use sentinel_model::dispatch::Estimate;
+pub use sentinel_model::dispatch::{Estimate, ROAD_FACTOR};
 
 #[derive(Clone, Default)]
 pub struct Estimator {
