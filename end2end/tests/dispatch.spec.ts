@@ -229,6 +229,9 @@ test('a unit in the place of another, a note, another area and the end of it', a
   await board.drawer.getByLabel('Note (optional)').press('Enter');
   await expect(story).toContainText('Both drivers go on');
   await expect(board.near).toHaveCount(0);
+  await story.getByLabel('Add a note').fill('The road is free again');
+  await story.getByLabel('Add a note').press('Enter');
+  await expect(story.getByRole('listitem').first()).toContainText('The road is free again');
 });
 
 test('with the keyboard alone: the list, an incident, a unit sent by Enter, and back', async ({ api, openAs, page }) => {
