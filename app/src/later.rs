@@ -18,11 +18,17 @@ use crate::{
         whole::{IntoWhole, effect, part},
     },
     console::Console,
-    live::{fences::Editing, link::Link, notify::notify, tasks::TaskRef},
+    live::{
+        fences::Editing,
+        link::Link,
+        notify::notify,
+        task_news,
+        tasks::{Heard, TaskRef},
+    },
     platform,
 };
 use leptos::{prelude::*, task::spawn_local, wasm_split::SplitLoaderError};
-use sentinel_model::{UnitId, alerts::Alert, page::MapSettings};
+use sentinel_model::{Task, UnitId, alerts::Alert, page::MapSettings};
 
 #[derive(Clone, Copy)]
 pub struct Parts {
@@ -35,6 +41,9 @@ pub struct Parts {
     pub board: fn() -> AnyView,
     pub task_card: fn(TaskRef) -> AnyView,
     pub new_incident: fn() -> AnyView,
+    /// Tells what of a task is new, as the socket brings it, and as the stream beside it does.
+    pub task_news: fn(Console, &Task, Heard),
+    pub hear_elsewhere: fn(Console, &str) -> bool,
     /// Reads the fences and draws them, from now on.
     pub begin_fences: fn(Console),
     pub fences: fn() -> AnyView,
@@ -62,6 +71,8 @@ fn parts() -> Result<Parts, SplitLoaderError> {
         board: board_body,
         task_card,
         new_incident: new_form,
+        task_news: task_news::heard,
+        hear_elsewhere: task_news::hear_elsewhere,
         begin_fences: layer::begin,
         fences: list::body,
         fence_card: card,

@@ -17,6 +17,12 @@ interface Task {
   assignments: { id: string; unit_id: string; state: string }[];
 }
 
+/** An order, and how it ends. */
+async function order(admin: Api): Promise<{ id: string; close: () => Promise<void> }> {
+  const { id } = await admin.call<Task>('POST', '/api/v1/orders', { latitude: HERE[0], longitude: HERE[1], customer: 'Marine Drive Bakery', scope: 'station:5' });
+  return { id, close: async () => void (await admin.call('POST', `/api/v1/orders/${id}/close`, {})) };
+}
+
 /** The board, the task that is open, and the form, by the names a person knows them by. */
 class Board {
   readonly ui: Console;
@@ -37,6 +43,13 @@ class Board {
   }
   get form(): Locator {
     return this.page.getByRole('complementary', { name: 'New incident' });
+  }
+  get links(): Locator {
+    return this.drawer.getByRole('region', { name: "Customer's links" });
+  }
+  /** The address of a link, to be copied. */
+  get link(): Locator {
+    return this.links.getByLabel(/^Address of the link/);
   }
   get near(): Locator {
     return this.drawer.getByRole('region', { name: 'Nearest free units' });
@@ -218,6 +231,9 @@ test('a unit in the place of another, a note, another area and the end of it', a
   await board.drawer.getByLabel('Note (optional)').press('Enter');
   await expect(story).toContainText('Both drivers go on');
   await expect(board.near).toHaveCount(0);
+  await story.getByLabel('Add a note').fill('The road is free again');
+  await story.getByLabel('Add a note').press('Enter');
+  await expect(story.getByRole('listitem').first()).toContainText('The road is free again');
 });
 
 test('with the keyboard alone: the list, an incident, a unit sent by Enter, and back', async ({ api, openAs, page }) => {
@@ -289,6 +305,143 @@ test('an incident is made where a unit is, of an alert, and is told in the unit\
   await page.keyboard.press('Escape');
   await expect(board.form).toHaveCount(0);
   await admin.acknowledgeAll();
+});
+
+test('an order is made here, its link copied, opened by the customer and revoked here', async ({ api, browser, context, openAs, page, server }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const admin = await api('admin');
+  const number = `E2E-${Date.now()}`;
+  await openAs('dispatcher');
+  const board = await openBoard(page);
+  await page.keyboard.press('n');
+  await board.form.getByRole('button', { name: 'Order', exact: true }).click();
+  const form = page.getByRole('complementary', { name: 'New order' });
+  await expect(form.getByLabel('What')).toBeHidden();
+  await form.getByLabel('Customer').fill('Marine Drive Bakery');
+  await form.getByLabel('Number').fill(number);
+  await form.getByLabel('Where').fill(`${HERE[0]}, ${HERE[1]}`);
+  await form.getByLabel('Address').fill('Panampilly Nagar 14');
+  await hasNoFault(page);
+  await form.getByRole('button', { name: 'Make it' }).click();
+  await expect(board.drawer.getByRole('heading', { name: 'Marine Drive Bakery' })).toBeFocused();
+  await expect(board.row('Marine Drive Bakery')).toContainText('Panampilly Nagar 14');
+
+  await expect(board.links).toContainText('None yet');
+  await board.links.getByLabel('How long it holds').selectOption('Holds a week');
+  await board.links.getByRole('button', { name: 'New link' }).click();
+  await expect(board.link).toHaveValue(new RegExp(`^${server.url}/t/${number}~`));
+  const address = await board.link.inputValue();
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+  await expect.poll(copied).toBe(address);
+  await page.evaluate(() => navigator.clipboard.writeText('something else'));
+  await board.links.getByRole('button', { name: 'Copy' }).click();
+  await expect.poll(copied).toBe(address);
+  await hasNoFault(page);
+
+  const phone = await browser.newContext();
+  const customer = await phone.newPage();
+  await customer.goto(address);
+  const title = customer.getByRole('heading', { level: 1 });
+  await expect(title).toHaveText('We have your order');
+  await board.links.getByRole('button', { name: 'Revoke', exact: true }).click();
+  await hasNoFault(page);
+  await board.links.getByRole('button', { name: 'Revoke the link' }).click();
+  await expect(board.link).toHaveCount(0);
+  await expect(board.links).toContainText('made by dispatcher');
+  await expect(title).toHaveText('This link has ended');
+  expect((await customer.goto(address))?.status()).toBe(404);
+  await expect(title).toHaveText('This link has ended');
+  await phone.close();
+  await admin.call('POST', `/api/v1/orders/${number}/close`, {});
+});
+
+test('where the browser gives no clipboard a new link stands selected', async ({ api, openAs, page }) => {
+  await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'clipboard', { get: () => undefined }));
+  const { id, close } = await order(await api('admin'));
+  await openAs('dispatcher', `/?order=${id}`);
+  const board = new Board(page);
+  await board.ui.isLive();
+  await board.links.getByRole('button', { name: 'New link' }).click();
+  await expect(board.link).toBeFocused();
+  const selected = await board.link.evaluate((field: HTMLInputElement) => field.value.slice(field.selectionStart ?? 0, field.selectionEnd ?? 0));
+  expect(selected).toBe(await board.link.inputValue());
+  await expect(page.getByRole('status').filter({ hasText: 'copy it by hand' })).toHaveCount(1);
+  await close();
+});
+
+test('an incident is moved by its coordinates, and by a click on the map', async ({ api, openAs, page }) => {
+  const admin = await api('admin');
+  const { id } = await incident(admin, 'traffic', { address: 'The old bridge' });
+  const at = async () => {
+    const { place } = await admin.call<{ place: { latitude: number; longitude: number; text: string } }>('GET', `/api/v1/incidents/${id}`);
+    return `${place.text} ${place.latitude} ${place.longitude}`;
+  };
+  await openAs('commander', `/?incident=${id}`);
+  const board = new Board(page);
+  await board.ui.isLive();
+  const change = board.drawer.getByRole('button', { name: 'Change what is said' });
+  const where = board.drawer.getByLabel('Where');
+  await change.click();
+  await expect(where).toHaveValue('9.96330, 76.29950');
+  await where.fill('nowhere');
+  await board.drawer.getByRole('button', { name: 'Save' }).click();
+  await expect(board.drawer.getByRole('alert')).toContainText('Where is it?');
+  await where.fill('9.9701, 76.3002');
+  await board.drawer.getByRole('button', { name: 'Save' }).click();
+  await expect(where).toHaveCount(0);
+  expect(await at()).toBe('The old bridge 9.9701 76.3002');
+
+  await change.click();
+  await expect(where).toHaveValue('9.97010, 76.30020');
+  await page.getByRole('region', { name: /^Map of the units/ }).click({ position: { x: 300, y: 400 } });
+  await expect(where).not.toHaveValue('9.97010, 76.30020');
+  const clicked = (await where.inputValue()).split(', ').map(Number);
+  await board.drawer.getByRole('button', { name: 'Save' }).click();
+  await expect(where).toHaveCount(0);
+  expect(await at()).toBe(`The old bridge ${clicked.join(' ')}`);
+});
+
+test('what is open goes on, and what is new is told, outside the area on show', async ({ api, openAs, page }) => {
+  const admin = await api('admin');
+  await unit(admin, 'E2E-ELSEWHERE');
+  const { id } = await incident(admin, 'theft');
+  await openAs('dispatcher', `/?scope=station:6&incident=${id}`);
+  const board = await openBoard(page);
+  await expect(board.drawer).toContainText('Nobody sent');
+  await admin.call('POST', `/api/v1/incidents/${id}/assign`, { unit_id: 'E2E-ELSEWHERE' });
+  await expect(board.step('E2E-ELSEWHERE')).toContainText('Sent');
+  await board.on.getByRole('button', { name: /^Accepted/ }).click();
+  await expect(board.step('E2E-ELSEWHERE')).toContainText('Accepted');
+  await incident(admin, 'fire', { priority: 'high' });
+  await expect(page.getByRole('status').filter({ hasText: 'New: High priority fire, Kadavanthra' })).toHaveCount(1);
+  await expect(board.row('Theft')).toHaveCount(0);
+  await expect(board.row('Fire')).toHaveCount(0);
+});
+
+test('a chief is told that a unit of the station was sent', async ({ api, openAs, page }) => {
+  const admin = await api('admin');
+  await unit(admin, 'E2E-OURS');
+  const { id } = await incident(admin, 'fire', { priority: 'high', scope: 'station:6' });
+  await openAs('chief5');
+  const board = await openBoard(page);
+  await expect(board.row('Fire')).toHaveCount(0);
+  await admin.call('POST', `/api/v1/incidents/${id}/assign`, { unit_id: 'E2E-OURS' });
+  await expect(page.getByRole('status').filter({ hasText: `E2E-OURS was sent to High priority fire, ${id}` })).toHaveCount(1);
+  await expect(board.row('Fire')).toContainText('E2E-OURS');
+});
+
+test('how far a unit on its way still has to go is by where it is now', async ({ api, openAs, page }) => {
+  const admin = await api('admin');
+  const { id } = await incident(admin, 'medical');
+  const device = await admin.newUnit('E2E-COMES', 'station:5');
+  await device.postFix('E2E-COMES', 9.9733, HERE[1]);
+  await admin.call('POST', `/api/v1/incidents/${id}/assign`, { unit_id: 'E2E-COMES' });
+  await openAs('dispatcher', `/?incident=${id}`);
+  const board = new Board(page);
+  await board.ui.isLive();
+  await expect(board.on).toContainText('1.5 km away, about 3 min');
+  await device.postFix('E2E-COMES', 9.9683, HERE[1]);
+  await expect(board.on).toContainText(/\b7\d\d m away, about/);
 });
 
 test('an incident is opened by its pin on the map', async ({ api, openAs, page }) => {
@@ -381,6 +534,32 @@ test.describe('on a tablet:', () => {
     await expect(board.near).toHaveCount(0);
   });
 });
+
+for (const width of [390, 1024, 1440]) {
+  test.describe(`at ${width} pixels:`, () => {
+    test.use({ viewport: { width, height: 844 }, hasTouch: width < 1440 });
+
+    test("an order's links fit, and every button has room for a thumb", async ({ api, openAs, page }) => {
+      const { id, close } = await order(await api('admin'));
+      await openAs('dispatcher', `/?order=${id}`);
+      const board = new Board(page);
+      await board.ui.isLive();
+      await board.links.getByRole('button', { name: 'New link' }).click();
+      await board.links.getByRole('button', { name: 'Revoke', exact: true }).click();
+      await board.links.getByRole('button', { name: 'Keep it' }).click();
+      const beyond = await page.evaluate(() =>
+        [document.documentElement, ...document.querySelectorAll('.task-drawer, .task-body')].map((box) => box.scrollWidth - box.clientWidth),
+      );
+      expect(Math.max(...beyond), 'pixels wider than there is room').toBeLessThanOrEqual(0);
+      if (width < 1440) {
+        for (const button of await board.links.getByRole('button').all()) {
+          expect((await button.boundingBox())?.height ?? 44).toBeGreaterThanOrEqual(43.5);
+        }
+      }
+      await close();
+    });
+  });
+}
 
 test.describe('on a phone:', () => {
   test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });

@@ -59,13 +59,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
                     console.open_task(&TaskRef::of(&task));
                 }
             }),
-            on_click_map: Rc::new(move |lat, lon| {
-                console.board.draft.update(|draft| {
-                    if let Some(draft) = draft {
-                        draft.place = Some((lat, lon));
-                    }
-                });
-            }),
+            on_click_map: Rc::new(move |lat, lon| console.board.place_at(lat, lon)),
         };
         let theme = theme_of(console.look.get_untracked());
         match LiveMap::mount(&place, &settings, theme, events) {
@@ -131,7 +125,7 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
     view! {
         <div
             class="map"
-            class:placing=move || console.board.draft.read().is_some() || console.fences.drawing.get()
+            class:placing=move || console.board.is_placing() || console.fences.drawing.get()
             role="region"
             aria-label="Map of the units: the arrow keys move it, plus and minus zoom"
             node_ref=place

@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod area_tree;
 pub mod board;
 pub mod connection;
+pub mod copy;
 pub mod fences;
 pub mod icon;
 pub mod legend;

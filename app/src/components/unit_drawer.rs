@@ -3,6 +3,7 @@
 use super::whole::{IntoWhole, effect, part, text};
 use super::{
     board::of_unit::{incident_here, tasks_of},
+    copy::copy as copy_text,
     icon::{Glyph, Icon},
     mark::{Mark, status_class},
     patrol_actions::PatrolActions,
@@ -329,15 +330,11 @@ fn Today(trail: RwSignal<Trail>) -> impl IntoView {
 fn CopyPlace(place: Signal<Option<String>>) -> impl IntoView {
     let console = Console::of_page();
     let copy = move |_| {
-        let (Some(text), Some(window)) = (place.get_untracked(), web_sys::window()) else { return };
-        let written = window.navigator().clipboard().write_text(&text);
-        leptos::task::spawn_local(async move {
-            match wasm_bindgen_futures::JsFuture::from(written).await {
-                Ok(_) => console.tell(format!("Copied {text}")),
-                Err(_) => {
-                    console.warn("The browser does not let this page copy. Select the numbers instead.")
-                }
-            }
+        let Some(text) = place.get_untracked() else { return };
+        let copied = format!("Copied {text}");
+        copy_text(&text, move |is_there| match is_there {
+            true => console.tell(copied),
+            false => console.warn("The browser does not let this page copy. Select the numbers instead."),
         });
     };
     view! {

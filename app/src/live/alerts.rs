@@ -189,6 +189,17 @@ fn is_among(alerts: &[Alert], id: &str) -> bool {
     alerts.iter().any(|alert| alert.id == id)
 }
 
+/// The stream told of something, or has opened: then what was missed is read.
+fn rung(console: Console, told: Option<String>) {
+    let heard = untrack(|| console.parts()).zip(told.as_deref());
+    if !heard.is_some_and(|(parts, told)| (parts.hear_elsewhere)(console, told)) {
+        console.read_alerts();
+    }
+    if told.is_none() {
+        console.refresh_shown();
+    }
+}
+
 /// Reads the list from now on whenever it may have changed.
 pub fn come_alive(console: Console) {
     let own = console.viewer.with_value(|viewer| viewer.scope);
@@ -199,14 +210,14 @@ pub fn come_alive(console: Console) {
         let is_narrowed = console.scope.get() != own && !console.link.get().is_final();
         let mut kept = kept.borrow_mut();
         match is_narrowed {
-            true if kept.is_none() => *kept = Stream::open(move || console.read_alerts()),
+            true if kept.is_none() => *kept = Stream::open(move |told| rung(console, told)),
             true => {}
             false => *kept = None,
         }
     });
     super::run::every(READ_EVERY, move || {
         if stream.borrow().as_ref().is_some_and(Stream::is_closed) {
-            *stream.borrow_mut() = Stream::open(move || console.read_alerts());
+            *stream.borrow_mut() = Stream::open(move |told| rung(console, told));
         }
         console.read_alerts();
     });

@@ -6,7 +6,7 @@ use super::{
 };
 use sentinel_model::{
     Page, Scope, Task, UnitId,
-    dispatch::{AssignmentState, NearestUnit, Outcome, Priority},
+    dispatch::{AssignmentState, NearestUnit, OrderLink, Outcome, Priority},
 };
 use wasm_bindgen::JsValue;
 
@@ -113,8 +113,8 @@ async fn changed(method: &str, address: &str, fields: Fields) -> Result<Task, Re
     send(method, address, fields.text(), |body| postcard::from_bytes(body).ok()).await
 }
 
-pub async fn create(fields: Fields) -> Result<Task, RestError> {
-    changed("POST", "/api/v1/incidents", fields).await
+pub async fn create(is_order: bool, fields: Fields) -> Result<Task, RestError> {
+    changed("POST", if is_order { "/api/v1/orders" } else { "/api/v1/incidents" }, fields).await
 }
 
 pub async fn edit(which: &TaskRef, fields: Fields) -> Result<Task, RestError> {
@@ -137,4 +137,24 @@ pub async fn hand_over(which: &TaskRef, to: Scope) -> Result<Task, RestError> {
 pub async fn close(which: &TaskRef, outcome: Outcome, note: &str) -> Result<Task, RestError> {
     let fields = Fields::none().with("outcome", outcome.as_str()).with_text("note", note);
     changed("POST", &format!("{}/close", address(which)), fields).await
+}
+
+fn links_address(order: &TaskRef) -> String {
+    format!("{}/links", address(order))
+}
+
+/// The customer's links of an order, oldest first, those that hold no more among them.
+pub async fn links(order: &TaskRef) -> Result<Vec<OrderLink>, RestError> {
+    let page: Page<OrderLink> = get(&links_address(order)).await?;
+    Ok(page.items)
+}
+
+pub async fn make_link(order: &TaskRef, expires_in_s: u32) -> Result<OrderLink, RestError> {
+    let fields = Fields::none().with("expires_in_s", expires_in_s);
+    send("POST", &links_address(order), fields.text(), |body| postcard::from_bytes(body).ok()).await
+}
+
+pub async fn revoke_link(order: &TaskRef, link: &str) -> Result<(), RestError> {
+    let address = format!("{}/{}", links_address(order), encoded(link));
+    send("DELETE", &address, String::new(), |_| Some(())).await
 }

@@ -137,9 +137,10 @@ impl TaskRef {
     }
 }
 
-/// A new incident that is being written.
+/// A new incident or order that is being written.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Draft {
+    pub is_order: bool,
     /// Degrees.
     pub place: Option<(f64, f64)>,
     /// What it begins with.
@@ -163,6 +164,8 @@ pub struct Board {
     /// The list is on show.
     pub on: RwSignal<bool>,
     pub draft: RwSignal<Option<Draft>>,
+    /// Where the one on show is to be, while what is said of it is being changed. Degrees.
+    pub moving: RwSignal<Option<(f64, f64)>>,
     /// What a reader of the screen is told.
     pub announced: RwSignal<String>,
     /// A unit that was dropped on the one that is open, and cannot be sent just so.
@@ -182,6 +185,7 @@ impl Board {
             missing: RwSignal::new(None),
             on: RwSignal::new(prefs::board_chosen()),
             draft: RwSignal::new(None),
+            moving: RwSignal::new(None),
             announced: RwSignal::default(),
             refused: RwSignal::new(None),
             of: StoredValue::default(),
@@ -192,6 +196,24 @@ impl Board {
     pub fn with<T>(self, read: impl FnOnce(&Tasks) -> T) -> T {
         self.beat.track();
         self.tasks.with_value(read)
+    }
+
+    /// Whether a click on the map says where something is.
+    pub fn is_placing(self) -> bool {
+        self.draft.read().is_some() || self.moving.read().is_some()
+    }
+
+    /// Where somebody clicked on the map: of a new one, or of the one that is being changed.
+    pub fn place_at(self, lat: f64, lon: f64) {
+        if self.draft.with_untracked(Option::is_some) {
+            self.draft.update(|draft| {
+                if let Some(draft) = draft {
+                    draft.place = Some((lat, lon));
+                }
+            });
+        } else if self.moving.with_untracked(Option::is_some) {
+            self.moving.set(Some((lat, lon)));
+        }
     }
 
     fn changed(self) {
@@ -245,15 +267,21 @@ impl Console {
         self.may_steer(task) || task.assignments.iter().any(|held| self.may_step(task, held))
     }
 
-    /// A task as the server says it is, by an event or by an answer.
-    pub fn hear_task(self, task: &Task) -> Heard {
-        let board = self.board;
-        let is_shown = board.shown.with_untracked(|shown| {
+    /// Of the one that is open, whatever area it is of.
+    fn show_newer(self, task: &Task) {
+        let shown = self.board.shown;
+        let is_shown = shown.with_untracked(|shown| {
             shown.as_ref().is_some_and(|held| held.id == task.id && is_newer(task, held))
         });
         if is_shown {
-            board.shown.set(Some(Arc::new(task.clone())));
+            shown.set(Some(Arc::new(task.clone())));
         }
+    }
+
+    /// A task as the server says it is, by an event or by an answer.
+    pub fn hear_task(self, task: &Task) -> Heard {
+        let board = self.board;
+        self.show_newer(task);
         let mut heard = Heard::Old;
         board.tasks.update_value(|tasks| heard = tasks.hear(task));
         if heard != Heard::Old {
@@ -262,16 +290,11 @@ impl Console {
         heard
     }
 
-    /// The same, told by the stream: what is new to the page is news to the person.
+    /// The same, told by the socket: what is new to the page is news to the person.
     pub fn hear_of_task(self, task: &Task) {
-        let mine = self.viewer.with_value(|v| format!("user:{}", v.username));
-        if self.hear_task(task) == Heard::New && task.timeline.len() == 1 && task.created_by.by != mine {
-            let place = task.place.text.clone().unwrap_or_else(|| untrack(|| self.scope_name(task.scope)));
-            let words = format!("New: {}, {place}", crate::components::board::words::brief(task));
-            match self.board.on.get_untracked() {
-                true => self.board.announced.set(words),
-                false => self.tell(words),
-            }
+        let heard = self.hear_task(task);
+        if let Some(parts) = untrack(|| self.parts()) {
+            (parts.task_news)(self, task, heard);
         }
     }
 
@@ -304,7 +327,7 @@ impl Console {
     }
 
     /// The one on show may have gone on, or ended, while nobody told.
-    fn refresh_shown(self) {
+    pub(super) fn refresh_shown(self) {
         let board = self.board;
         let Some(chosen) = board.chosen.get_untracked() else { return };
         match board.tasks.with_value(|tasks| tasks.get(&chosen.id).cloned()) {
@@ -347,7 +370,12 @@ impl Console {
     pub fn took_task(self, answer: Result<Task, RestError>) -> Result<Task, RestError> {
         match &answer {
             Ok(task) => {
-                self.hear_task(task);
+                let is_listed = self.board.tasks.with_value(|tasks| tasks.get(&task.id).is_some());
+                if is_listed || self.has_in_area(task) {
+                    self.hear_task(task);
+                } else {
+                    self.show_newer(task);
+                }
             }
             Err(RestError::SignedOut) => self.link.set(Link::SignedOut),
             Err(_) => {}

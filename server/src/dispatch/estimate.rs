@@ -9,20 +9,7 @@ use crate::{clock::Clock, geo::distance_m};
 use sentinel_model::{Location, dispatch::Place};
 use std::sync::Arc;
 
-/// How much longer the way along roads is than the straight line, in towns.
-pub const ROAD_FACTOR: f64 = 1.35;
-
-/// The slowest and fastest that a unit is taken to drive to a task, metres a second: 25 and 90
-/// km/h. One that stands is taken to drive as slowly as that.
-const SPEED_MIN_MPS: f64 = 25.0 / 3.6;
-const SPEED_MAX_MPS: f64 = 90.0 / 3.6;
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
-    /// Along the way, metres.
-    pub distance_m: f64,
-    pub eta_s: f64,
-}
+pub use sentinel_model::dispatch::{Estimate, ROAD_FACTOR};
 
 #[derive(Clone, Default)]
 pub struct Estimator {
@@ -78,7 +65,5 @@ impl Estimator {
 
 pub fn straight(from: &Location, to: &Place) -> Estimate {
     let line_m = distance_m((from.latitude, from.longitude), (to.latitude, to.longitude));
-    let speed = from.speed_mps.map_or(0.0, f64::from).clamp(SPEED_MIN_MPS, SPEED_MAX_MPS);
-    let distance_m = line_m * ROAD_FACTOR;
-    Estimate { distance_m, eta_s: distance_m / speed }
+    Estimate::of_line(line_m, from.speed_mps)
 }

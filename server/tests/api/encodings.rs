@@ -3,8 +3,8 @@
 use crate::server::{Server, at, fix};
 use reqwest::StatusCode;
 use sentinel_model::{
-    ErrorBody, Page, Patrol, RouteAnswer, Unit, outline::Basemap, page::MIME_POSTCARD, people::Me,
-    scope::ScopeNode,
+    ErrorBody, Page, Patrol, RouteAnswer, Unit, dispatch::OrderLink, outline::Basemap, page::MIME_POSTCARD,
+    people::Me, scope::ScopeNode,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -47,6 +47,11 @@ async fn what_the_dashboard_reads_says_the_same_in_both_encodings() {
     assert_eq!(route.points.len(), 1);
     assert!(both::<Page<ScopeNode>>(&server, &zone3, "/api/v1/scopes").await.items.len() > 1);
     both::<Me>(&server, &zone3, "/api/v1/auth/me").await;
+    let order = json!({"id": "A-1", "latitude": 9.95, "longitude": 76.2, "scope": "station:5"});
+    assert_eq!(server.post(&zone3, "/api/v1/orders", order).await.status, StatusCode::CREATED);
+    let links = "/api/v1/orders/A-1/links";
+    assert_eq!(server.post(&zone3, links, json!({})).await.status, StatusCode::CREATED);
+    assert_eq!(both::<Page<OrderLink>>(&server, &zone3, links).await.items.len(), 1);
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 mod assignment;
+mod estimate;
 mod limits;
+mod link;
 mod milestones;
 mod nearest;
 mod refusal;
@@ -20,9 +22,11 @@ mod step;
 mod tests;
 
 pub use assignment::{Assignment, AssignmentState, AssignmentTimes, NewAssignment, ResponseTimes};
+pub use estimate::{Estimate, ROAD_FACTOR};
 pub use limits::{
     ADDRESS_MAX, ASSIGNMENTS_MAX, CUSTOMER_MAX, KIND_MAX, NOTES_MAX, REMARKS_MAX, TIMELINE_MAX,
 };
+pub use link::OrderLink;
 pub use milestones::Milestones;
 pub use nearest::NearestUnit;
 pub use refusal::Refusal;

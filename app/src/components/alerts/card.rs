@@ -171,6 +171,7 @@ fn AlertActions(alert: Alert, banner: bool) -> impl IntoView {
     let aside = alert.id.clone();
     let draft =
         (alert.is_open() && !banner && console.may_dispatch() && alert.place.is_some()).then(|| Draft {
+            is_order: false,
             place: alert.place.map(|p| (p.latitude, p.longitude)),
             kind: if alert.kind == AlertKind::Sos { "SOS".into() } else { String::new() },
             notes: format!("{}: {}", words::who(&alert), words::what(&alert)),

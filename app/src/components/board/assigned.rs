@@ -4,10 +4,12 @@ use super::{drawer::OnShow, words};
 use crate::{
     components::whole::{IntoWhole, Row, part, rows, text},
     console::Console,
-    format::{ago, distance},
+    format::ago,
+    live::fleet::{Entry, Place},
+    platform::maths,
 };
 use leptos::prelude::*;
-use sentinel_model::dispatch::{Assignment, AssignmentState};
+use sentinel_model::dispatch::{Assignment, AssignmentState, Estimate};
 
 /// The steps in their order.
 const STEPS: [AssignmentState; 5] = [
@@ -52,13 +54,7 @@ fn unit(on_show: OnShow, held: Assignment, steers: bool) -> AnyView {
     let may =
         held.is_active() && on_show.now().is_some_and(|task| untrack(|| console.may_step(&task, &held)));
     let link = id.clone();
-    let estimate =
-        held.distance_m.zip(held.eta_s).filter(|_| held.state < AssignmentState::OnScene && held.is_active());
-    let far = move || {
-        estimate.map(|(far, eta)| {
-            format!("{} away when sent, about {}", distance(far, console.measure.get()), words::eta(eta))
-        })
-    };
+    let (way, lost) = (way(console, on_show, &held), lost(console, &held));
     let ended = !held.is_active();
     let steps = may.then(|| stepper(on_show, &held));
     let more = (may && steers).then(|| more(on_show, &held));
@@ -84,11 +80,50 @@ fn unit(on_show: OnShow, held: Assignment, steers: bool) -> AnyView {
                 </time>
             </p>
             {steps}
-            <p class="faint" hidden=move || estimate.is_none()>{text(move || far().unwrap_or_default())}</p>
+            <p class="faint" hidden=move || way.read().is_none()>{text(move || way.get().unwrap_or_default())}</p>
+            <p class="assigned-lost" role="status" hidden=move || lost.read().is_none()>
+                {text(move || lost.get().unwrap_or_default())}
+            </p>
             {more}
         </li>
     }
     .whole()
+}
+
+/// How far a unit that is on its way still has to go, and how long it takes: by where it is now,
+/// as the server estimates it. As it was when it was sent, where nobody here knows where it is.
+fn way(console: Console, on_show: OnShow, held: &Assignment) -> Memo<Option<String>> {
+    let is_coming = held.is_active() && held.state < AssignmentState::OnScene;
+    let when_sent = held.distance_m.zip(held.eta_s);
+    let when_sent = when_sent.map(|(distance_m, eta_s)| Estimate { distance_m, eta_s });
+    let id = held.unit_id.clone();
+    Memo::new(move |_| {
+        if !is_coming {
+            return None;
+        }
+        let here = console.unit(&id, Entry::on_map).flatten();
+        let to = on_show.task.read().as_ref().map(|task| (task.place.latitude, task.place.longitude));
+        let now = here.zip(to).map(|(here, to)| Estimate::of_line(line_m(&here, to), here.speed_mps));
+        now.or(when_sent).map(|way| words::away(way, console.measure.get(), now.is_some()))
+    })
+}
+
+/// The straight line between two places of one town, metres: flat is near enough.
+fn line_m(from: &Place, to: (f64, f64)) -> f64 {
+    const M_PER_DEGREE: f64 = 111_195.0;
+    let wide = maths::cos(to.0.to_radians());
+    M_PER_DEGREE * (from.lat - to.0).hypot((from.lon - to.1) * wide)
+}
+
+/// That a unit which attends to it is silent, or off duty.
+fn lost(console: Console, held: &Assignment) -> Memo<Option<String>> {
+    let is_active = held.is_active();
+    let id = held.unit_id.clone();
+    Memo::new(move |_| {
+        let (status, heard_at) = console.unit(&id, |e| (e.status, e.place.map(|place| place.time)))?;
+        let silent_ms = || heard_at.map(|at| console.now.get().ms_since(at));
+        words::lost(status, silent_ms()).filter(|_| is_active)
+    })
 }
 
 /// The steps beside each other with their times: a later one is a click away, an earlier one is past.

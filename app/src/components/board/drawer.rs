@@ -1,6 +1,6 @@
 //! The incident or order that is open, at the right of the map.
 
-use super::{assigned, ends, nearest, says, send::Sending, task_mark, timeline, words};
+use super::{assigned, ends, links, nearest, says, send::Sending, task_mark, timeline, words};
 use crate::{
     components::{
         board::card::priority_class,
@@ -167,6 +167,7 @@ fn body(on_show: OnShow) -> AnyView {
     let console = Console::of_page();
     let steers = on_show.of(move |task| console.may_steer(task) && !task.is_closed());
     let steers = Signal::derive(move || steers.get() == Some(true));
+    let has_links = on_show.of(move |task| task.is_order() && console.may_steer(task));
     let state = on_show.of(|task| (words::state(task), priority_class(priority(task)), task.is_closed()));
     let begun = on_show.of(|task| (task.created_at, task.closed_at));
     let age = move || {
@@ -218,6 +219,7 @@ fn body(on_show: OnShow) -> AnyView {
             {says::says(on_show, steers)}
             {assigned::assigned(on_show, steers)}
             {part(move || steers.get().then(|| untrack(|| nearest::nearest(on_show))))}
+            {part(move || has_links.get().unwrap_or_default().then(|| untrack(|| links::links(on_show))))}
             {part(move || steers.get().then(|| untrack(|| ends::ends(on_show))))}
             {timeline::timeline(on_show)}
             {nearest::problem(on_show)}

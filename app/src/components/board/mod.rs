@@ -4,7 +4,8 @@
 //! - [`panel`], [`list`], [`card`]: the list, with what is past
 //! - [`drawer`]: one task; [`assigned`] and [`nearest`] who is on it and who could be, [`says`]
 //!   what is said of it, [`ends`] handing it over and closing it, [`timeline`] what happened
-//! - [`new`]: a new incident
+//! - [`new`]: a new incident or order; [`place`] where it is
+//! - [`links`]: by which a customer follows an order
 //! - [`keys`], [`drag`]: the same by keys, and by dragging
 //! - [`pins`]: what the map shows of all that
 
@@ -14,6 +15,7 @@ pub mod drag;
 pub mod drawer;
 pub mod ends;
 pub mod keys;
+mod links;
 pub mod list;
 mod nearest;
 pub mod new;
@@ -21,6 +23,7 @@ pub mod of_unit;
 pub mod panel;
 mod past;
 pub mod pins;
+mod place;
 mod says;
 mod send;
 mod timeline;

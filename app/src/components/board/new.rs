@@ -1,13 +1,13 @@
-//! A new incident: what, how pressing, where.
+//! A new incident: what, how pressing, where; or a new order: for whom, and where to.
 
-use super::{ends::scopes, keys, words};
+use super::{ends::scopes, keys, place::place_field, words};
 use crate::{
     components::{
         icon::{Glyph, Icon},
         whole::{IntoWhole, effect, part, text},
     },
     console::Console,
-    format::{coordinates, kind as spoken, read_place},
+    format::kind as spoken,
     live::{
         dispatch::{self, Fields},
         rest::RestError,
@@ -18,9 +18,12 @@ use crate::{
 use leptos::{html, prelude::*, task::spawn_local};
 use sentinel_model::{
     Level,
-    dispatch::{ADDRESS_MAX, KIND_MAX, NOTES_MAX, Priority, What},
+    dispatch::{ADDRESS_MAX, CUSTOMER_MAX, KIND_MAX, NOTES_MAX, Priority, What},
 };
 use std::collections::BTreeSet;
+
+/// The longest number that an order can be given.
+const NUMBER_MAX: usize = 60;
 
 /// What is attended to most; beside them stands what is open now.
 const KINDS: [&str; 8] =
@@ -31,11 +34,16 @@ pub fn NewIncident() -> impl IntoView {
     let console = Console::of_page();
     let draft = console.board.draft;
     let is_open = Memo::new(move |_| draft.read().is_some());
+    let is_placing = Memo::new(move |_| console.board.is_placing());
     effect(move || {
         // Nor is anything chosen on the map while a fence is drawn there.
-        let on = is_open.get() || console.fences.editing.read().is_some();
+        let on = is_placing.get() || console.fences.editing.read().is_some();
         with_map(|m| m.choose_place(on));
     });
+    let title = move || {
+        let is_order = draft.read().as_ref().is_some_and(|draft| draft.is_order);
+        if is_order { "New order" } else { "New incident" }
+    };
     view! {
         {part(move || {
             is_open
@@ -44,7 +52,7 @@ pub fn NewIncident() -> impl IntoView {
                     view! {
                         <aside
                             class="drawer new-drawer"
-                            aria-label="New incident"
+                            aria-label=title
                             on:keydown=move |e| {
                                 if e.key() == "Escape" {
                                     e.stop_propagation();
@@ -53,7 +61,7 @@ pub fn NewIncident() -> impl IntoView {
                             }
                         >
                             <header class="drawer-head">
-                                <div class="drawer-title"><h2>"New incident"</h2></div>
+                                <div class="drawer-title"><h2>{text(move || title().into())}</h2></div>
                                 <button type="button" class="icon-button" aria-label="Close without making it" on:click=move |_| shut(console)>
                                     <Icon glyph=Glyph::Close/>
                                 </button>
@@ -90,21 +98,14 @@ pub fn new_form() -> AnyView {
     let kind = RwSignal::new(begun.kind.clone());
     let priority = RwSignal::new(if begun.is_high { Priority::High } else { Priority::Normal });
     let typed = RwSignal::new(String::new());
+    let is_order = Memo::new(move |_| draft.read().as_ref().is_some_and(|draft| draft.is_order));
+    let (number, customer) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
     let (address, notes) = (NodeRef::<html::Input>::new(), NodeRef::<html::Textarea>::new());
     let (first, scope) = (NodeRef::<html::Input>::new(), NodeRef::<html::Select>::new());
     let (busy, failed) = (RwSignal::new(false), RwSignal::new(None::<String>));
     effect(move || {
         if let Some(first) = first.get() {
             let _ = first.focus();
-        }
-    });
-    // A click on the map writes the coordinates.
-    effect(move || {
-        if let Some((lat, lon)) = draft.read().as_ref().and_then(|draft| draft.place) {
-            let is_typed = read_place(&typed.read_untracked()).is_some_and(|at| at == (lat, lon));
-            if !is_typed {
-                typed.set(coordinates(lat, lon));
-            }
         }
     });
     let send = move || {
@@ -115,21 +116,27 @@ pub fn new_form() -> AnyView {
         let Some((lat, lon)) = place else {
             return failed.set(Some("Where is it? Click the map, or write the coordinates.".into()));
         };
-        if kind.read_untracked().trim().is_empty() {
+        let is_order = is_order.get_untracked();
+        let written =
+            |field: NodeRef<html::Input>| field.get_untracked().map(|f| f.value()).unwrap_or_default();
+        let fields = if is_order {
+            Fields::none().with_text("id", &written(number)).with_text("customer", &written(customer))
+        } else if kind.read_untracked().trim().is_empty() {
             return failed.set(Some("What is it? A word or two.".into()));
-        }
-        let fields = Fields::none()
-            .with("kind", kind.get_untracked().trim())
-            .with("priority", priority.get_untracked().as_str())
+        } else {
+            let kind = Fields::none().with("kind", kind.get_untracked().trim());
+            kind.with("priority", priority.get_untracked().as_str())
+        };
+        let fields = fields
             .with("latitude", lat)
             .with("longitude", lon)
-            .with_text("address", &address.get_untracked().map(|a| a.value()).unwrap_or_default())
+            .with_text("address", &written(address))
             .with_text("notes", &notes.get_untracked().map(|n| n.value()).unwrap_or_default())
             .with_text("scope", &scope.get_untracked().map(|s| s.value()).unwrap_or_default());
         busy.set(true);
         failed.set(None);
         spawn_local(async move {
-            match console.took_task(dispatch::create(fields).await) {
+            match console.took_task(dispatch::create(is_order, fields).await) {
                 Ok(task) => {
                     draft.set(None);
                     console.open_task(&TaskRef::of(&task));
@@ -161,6 +168,14 @@ pub fn new_form() -> AnyView {
             None => "By the place".into(),
         }
     };
+    let at = move || draft.read().as_ref().and_then(|draft| draft.place);
+    let put = move |place| {
+        draft.update(|draft| {
+            if let Some(draft) = draft {
+                draft.place = place;
+            }
+        });
+    };
     view! {
         <form
             class="drawer-body task-form new-form scroll"
@@ -175,7 +190,46 @@ pub fn new_form() -> AnyView {
                 }
             }
         >
-            <label>
+            <div class="segments" role="group" aria-label="Sort">
+                {[(false, "Incident"), (true, "Order")]
+                    .map(|(order, word)| {
+                        view! {
+                            <button
+                                type="button"
+                                class="segment"
+                                aria-pressed=move || (is_order.get() == order).to_string()
+                                on:click=move |_| {
+                                    failed.set(None);
+                                    draft.update(|draft| {
+                                        if let Some(draft) = draft {
+                                            draft.is_order = order;
+                                        }
+                                    });
+                                }
+                            >
+                                {word}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+            <label hidden=move || !is_order.get()>
+                <span>"Customer"</span>
+                <input type="text" class="text-field" autocomplete="off" maxlength=CUSTOMER_MAX.to_string() node_ref=customer/>
+            </label>
+            <label hidden=move || !is_order.get()>
+                <span>"Number (optional)"</span>
+                <input
+                    type="text"
+                    class="text-field"
+                    placeholder="A-7731"
+                    autocomplete="off"
+                    spellcheck="false"
+                    maxlength=NUMBER_MAX.to_string()
+                    node_ref=number
+                />
+            </label>
+            <label hidden=is_order>
                 <span>"What"</span>
                 <input
                     type="text"
@@ -193,7 +247,7 @@ pub fn new_form() -> AnyView {
                     Some(known.get().into_iter().map(|kind| view! { <option value=kind></option> }).collect_view().whole())
                 })}
             </datalist>
-            <div class="kinds" role="group" aria-label="Frequent kinds">
+            <div class="kinds" role="group" aria-label="Frequent kinds" hidden=is_order>
                 {KINDS
                     .into_iter()
                     .take(6)
@@ -211,7 +265,7 @@ pub fn new_form() -> AnyView {
                     })
                     .collect_view()}
             </div>
-            <div class="segments" role="group" aria-label="Priority">
+            <div class="segments" role="group" aria-label="Priority" hidden=is_order>
                 {Priority::ALL
                     .map(|one| {
                         view! {
@@ -227,31 +281,7 @@ pub fn new_form() -> AnyView {
                     })
                     .collect_view()}
             </div>
-            <label>
-                <span>"Where"</span>
-                <input
-                    type="text"
-                    class="text-field"
-                    placeholder="Click the map, or write: 9.9633, 76.2995"
-                    autocomplete="off"
-                    spellcheck="false"
-                    prop:value=typed
-                    on:input=move |e| {
-                        typed.set(event_target_value(&e));
-                        let place = read_place(&typed.read_untracked());
-                        draft.update(|draft| {
-                            if let Some(draft) = draft {
-                                draft.place = place;
-                            }
-                        });
-                    }
-                    on:change=move |_| {
-                        if let Some((lat, lon)) = read_place(&typed.read_untracked()) {
-                            with_map(|m| m.fly_to(lat, lon, crate::console::CLOSE_ZOOM));
-                        }
-                    }
-                />
-            </label>
+            {place_field(typed, at, put)}
             <label>
                 <span>"Address"</span>
                 <input type="text" class="text-field" autocomplete="off" maxlength=ADDRESS_MAX.to_string() node_ref=address/>

@@ -30,7 +30,7 @@ pub fn BoardPanel() -> impl IntoView {
                         type="button"
                         class="button primary new-incident needs-script"
                         aria-keyshortcuts="N"
-                        title="New incident (N)"
+                        title="New incident or order (N)"
                         on:click=move |_| console.begin_incident(Draft::default())
                     >
                         <Icon glyph=Glyph::Plus/>

@@ -14,10 +14,15 @@ const MOST: usize = 500;
 pub fn pins(console: Console) -> Vec<Pin> {
     let board = console.board;
     let chosen = board.chosen.get().map(|chosen| chosen.id);
+    let moving = board.moving.get();
+    let place = |task: &Task| match moving {
+        Some(place) if chosen.as_ref() == Some(&task.id) => place,
+        _ => (task.place.latitude, task.place.longitude),
+    };
     let pin = |task: &Task| Pin {
         id: Some(task.id.clone()),
-        lat: task.place.latitude,
-        lon: task.place.longitude,
+        lat: place(task).0,
+        lon: place(task).1,
         is_order: task.is_order(),
         state: task.state,
         priority: priority(task),
@@ -35,12 +40,13 @@ pub fn pins(console: Console) -> Vec<Pin> {
     {
         all.push(pin(&shown));
     }
-    if let Some((lat, lon)) = board.draft.get().and_then(|draft| draft.place) {
+    let draft = board.draft.get();
+    if let Some((is_order, (lat, lon))) = draft.and_then(|draft| Some((draft.is_order, draft.place?))) {
         all.push(Pin {
             id: None,
             lat,
             lon,
-            is_order: false,
+            is_order,
             state: TaskState::Open,
             priority: Priority::Normal,
             chosen: true,

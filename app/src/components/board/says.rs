@@ -1,14 +1,16 @@
 //! What is said of a task: its notes, and the form that changes them.
 
-use super::{drawer::OnShow, words};
+use super::{drawer::OnShow, place::place_field, send::Problem, words};
 use crate::{
     components::whole::{IntoWhole, effect, part, text},
+    console::Console,
+    format::{coordinates, read_place},
     live::dispatch::{self, Fields},
 };
 use leptos::{html, prelude::*};
 use sentinel_model::{
     Task,
-    dispatch::{ADDRESS_MAX, KIND_MAX, NOTES_MAX, Priority, What},
+    dispatch::{ADDRESS_MAX, CUSTOMER_MAX, KIND_MAX, NOTES_MAX, Priority, What},
 };
 
 pub fn says(on_show: OnShow, steers: Signal<bool>) -> AnyView {
@@ -81,19 +83,29 @@ fn priorities(on_show: OnShow, steers: Signal<bool>) -> AnyView {
     .whole()
 }
 
-/// What of a task can be written anew: its kind or customer, its address, its notes.
-fn fields_of(task: &Task) -> (&'static str, &'static str, String) {
+/// What of a task can be written anew, beside its place and notes: its kind or customer, and how
+/// long that can be.
+fn fields_of(task: &Task) -> (&'static str, &'static str, String, usize) {
     match &task.what {
-        What::Incident(incident) => ("kind", "Kind", incident.kind.clone()),
-        What::Order(order) => ("customer", "Customer", order.customer.clone().unwrap_or_default()),
+        What::Incident(incident) => ("kind", "Kind", incident.kind.clone(), KIND_MAX),
+        What::Order(order) => {
+            ("customer", "Customer", order.customer.clone().unwrap_or_default(), CUSTOMER_MAX)
+        }
     }
 }
 
 fn edit(on_show: OnShow, editing: RwSignal<bool>) -> AnyView {
     let sending = on_show.sending;
     let Some(task) = on_show.now() else { return ().into_any() };
-    let (name, label, named) = fields_of(&task);
+    let moving = Console::of_page().board.moving;
+    let (name, label, named, most) = fields_of(&task);
+    let first = named.clone();
     let place = task.place.clone();
+    let here = coordinates(place.latitude, place.longitude);
+    let typed = RwSignal::new(here.clone());
+    // From now on a click on the map moves it.
+    moving.set(Some((place.latitude, place.longitude)));
+    on_cleanup(move || moving.set(None));
     let (kind, address) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
     let notes = NodeRef::<html::Textarea>::new();
     effect(move || {
@@ -115,8 +127,15 @@ fn edit(on_show: OnShow, editing: RwSignal<bool>) -> AnyView {
         if notes.value().trim() != before.notes {
             fields = fields.with("notes", notes.value());
         }
-        if address.value().trim() != before.place.text.as_deref().unwrap_or_default() {
-            fields = fields.with("place", place_of(place.latitude, place.longitude, &address.value()));
+        // As it was written it is a little beside where it is.
+        let is_here = typed.read_untracked().trim() == here;
+        let stays = Some((place.latitude, place.longitude)).filter(|_| is_here);
+        let Some((lat, lon)) = stays.or_else(|| read_place(&typed.read_untracked())) else {
+            let why = "Where is it? Click the map, or write the coordinates.".into();
+            return sending.problem.set(Some(Problem { why, remedy: None }));
+        };
+        if !is_here || address.value().trim() != before.place.text.as_deref().unwrap_or_default() {
+            fields = fields.with("place", place_of(lat, lon, &address.value()));
         }
         let which = sending.which.get_value();
         let asked = async move { dispatch::edit(&which, fields).await };
@@ -129,6 +148,11 @@ fn edit(on_show: OnShow, editing: RwSignal<bool>) -> AnyView {
         );
     };
     let (by_key, by_button) = (save.clone(), save);
+    let put = move |written: Option<_>| {
+        if written.is_some() {
+            moving.set(written);
+        }
+    };
     view! {
         <form
             class="task-form"
@@ -147,8 +171,9 @@ fn edit(on_show: OnShow, editing: RwSignal<bool>) -> AnyView {
         >
             <label>
                 <span>{label}</span>
-                <input type="text" class="text-field" autocomplete="off" maxlength=KIND_MAX.to_string() value=fields_of(&task).2 node_ref=kind/>
+                <input type="text" class="text-field" autocomplete="off" maxlength=most.to_string() value=first node_ref=kind/>
             </label>
+            {place_field(typed, move || moving.get(), put)}
             <label>
                 <span>"Address"</span>
                 <input

@@ -1,10 +1,14 @@
 //! Incidents and orders in words.
 
-use crate::format::{coordinates, kind, span, took, whole};
+use crate::{
+    format::{Measure, ago, coordinates, distance, kind, span, status_word, took, whole},
+    local_time::Wall,
+};
 use sentinel_model::{
-    Scope, Task, Time,
+    Scope, Task, Time, UnitStatus,
     dispatch::{
-        Assignment, AssignmentState, EntryKind, Outcome, Place, Priority, TaskField, TaskState, What,
+        Assignment, AssignmentState, EntryKind, Estimate, Outcome, Place, Priority, TaskField, TaskState,
+        What,
     },
 };
 
@@ -73,6 +77,50 @@ pub fn place(place: &Place) -> String {
 /// `4 min`; from an hour on `1 h 05 min`.
 pub fn eta(seconds: f64) -> String {
     if seconds < 60.0 { format!("{} s", whole(seconds)) } else { span(ms(seconds)) }
+}
+
+/// `1.2 km away, about 3 min`; how it was when the unit was sent is said so.
+pub fn away(way: Estimate, measure: Measure, is_now: bool) -> String {
+    let when = if is_now { "" } else { " when sent" };
+    format!("{} away{when}, about {}", distance(way.distance_m, measure), eta(way.eta_s))
+}
+
+/// That a unit may not come: it is silent, or has gone home. Nothing of one that is heard of.
+pub fn lost(status: UnitStatus, silent_ms: Option<i64>) -> Option<String> {
+    match status {
+        UnitStatus::Available | UnitStatus::OnTask => None,
+        UnitStatus::OffDuty => Some("Off duty: its patrol has ended".into()),
+        UnitStatus::Stale | UnitStatus::Offline => Some(match silent_ms {
+            Some(silent) => format!("{}: last heard of {}", status_word(status), ago(silent)),
+            None => format!("{}: nothing is heard of it", status_word(status)),
+        }),
+    }
+}
+
+/// `PC-5 was sent to High priority fire, inc-7`
+pub fn sent(unit: &str, task: &Task) -> String {
+    let to = brief(task);
+    // An order is called by its id.
+    if task.is_order() {
+        format!("{unit} was sent to {to}")
+    } else {
+        format!("{unit} was sent to {to}, {}", task.id)
+    }
+}
+
+/// Who made something, as the API says it: `user:asha`, `key:1f…`.
+pub fn maker(by: &str) -> &str {
+    match by.split_once(':') {
+        Some(("user", name)) => name,
+        Some(("key", _)) => "an API key",
+        _ => by,
+    }
+}
+
+/// `08:37`; of another day than today with its date.
+pub fn moment(wall: Wall, at: Time, now: Time) -> String {
+    let (date, clock) = (wall.date(at), wall.clock_short(at));
+    if date == wall.date(now) { clock } else { format!("{date}, {clock}") }
 }
 
 fn ms(seconds: f64) -> i64 {
@@ -189,6 +237,30 @@ mod tests {
         let there = sent.apply(there, &by, Time(371_000)).expect("it is there");
         assert_eq!([went(&one), went(&sent)], ["", "Assigned after 20 s"]);
         assert_eq!(went(&there), "Assigned after 20 s, on scene after 6 min 10 s");
+    }
+
+    #[test]
+    fn how_far_a_unit_is_and_that_it_is_lost_is_said_in_words() {
+        let way = Estimate { distance_m: 1_230.0, eta_s: 180.0 };
+        assert_eq!(away(way, Measure::Metric, true), "1.2 km away, about 3 min");
+        assert_eq!(away(way, Measure::Metric, false), "1.2 km away when sent, about 3 min");
+        assert_eq!(lost(UnitStatus::OnTask, Some(1_000)), None);
+        let told = |status, silent| lost(status, silent).unwrap_or_default();
+        assert_eq!(told(UnitStatus::Stale, Some(125_000)), "Stale: last heard of 2 min ago");
+        assert_eq!(told(UnitStatus::Offline, None), "Offline: nothing is heard of it");
+        assert_eq!(told(UnitStatus::OffDuty, None), "Off duty: its patrol has ended");
+    }
+
+    #[test]
+    fn a_unit_is_sent_to_what_it_is_sent_to_and_things_are_made_by_someone() {
+        assert_eq!(
+            sent("PC-5", &task("inc-7", Priority::High, 1)),
+            "PC-5 was sent to High priority accident, inc-7"
+        );
+        assert_eq!(
+            [maker("user:asha"), maker("key:1f"), maker("sentinel")],
+            ["asha", "an API key", "sentinel"]
+        );
     }
 
     #[test]

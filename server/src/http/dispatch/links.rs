@@ -5,6 +5,7 @@ use crate::{
     auth::Signed,
     dispatch::links::{EXPIRES_IN_DEFAULT_S, EXPIRES_IN_S},
     http::{
+        answer::Answer,
         error::ApiError,
         input::{Body, to_its_end},
     },
@@ -12,13 +13,12 @@ use crate::{
     state::Sentinel,
 };
 use axum::{
-    Json,
     extract::{Path, State},
     http::{HeaderValue, StatusCode, header},
     response::IntoResponse,
 };
-use sentinel_model::{Page, TaskId, Time};
-use serde::{Deserialize, Serialize};
+use sentinel_model::{Page, TaskId, dispatch::OrderLink};
+use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -31,31 +31,10 @@ pub fn routes() -> OpenApiRouter<Arc<Sentinel>> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
 }
 
-/// A link of an order.
-#[derive(Serialize, ToSchema)]
-struct OrderLink {
-    #[schema(example = "0f3c9a5be1d24786")]
-    id: String,
-    /// Opens what the link shows, to whoever has it.
-    #[schema(example = "A-7731~0f3c9a5be1d24786~mH1oV3cWq2fX8zQyR5tKbg")]
-    token: String,
-    /// The page that a customer opens, on this server.
-    #[schema(example = "/t/A-7731~0f3c9a5be1d24786~mH1oV3cWq2fX8zQyR5tKbg")]
-    url: String,
-    created_at: Time,
-    /// Who made it.
-    #[schema(example = "user:dispatcher")]
-    created_by: String,
-    expires_at: Time,
-    revoked_at: Option<Time>,
-}
-
-impl OrderLink {
-    fn of(sentinel: &Sentinel, order: &TaskId, link: LinkRecord) -> Self {
-        let token = sentinel.access.link_token(order, &link);
-        let LinkRecord { id, created_at, created_by, expires_at, revoked_at } = link;
-        Self { url: format!("/t/{token}"), id, token, created_at, created_by, expires_at, revoked_at }
-    }
+fn shown(sentinel: &Sentinel, order: &TaskId, link: LinkRecord) -> OrderLink {
+    let token = sentinel.access.link_token(order, &link);
+    let LinkRecord { id, created_at, created_by, expires_at, revoked_at } = link;
+    OrderLink { url: format!("/t/{token}"), id, token, created_at, created_by, expires_at, revoked_at }
 }
 
 /// The links of an order, oldest first, those that hold no more among them.
@@ -72,8 +51,8 @@ async fn list(
 ) -> Result<impl IntoResponse, ApiError> {
     let order = task_id(&id, true)?;
     let record = sentinel.dispatch.links(&caller, &order).await?;
-    let items = record.links.into_iter().map(|link| OrderLink::of(&sentinel, &order, link)).collect();
-    Ok(([NO_STORE], Json(Page { items, next: None })))
+    let items = record.links.into_iter().map(|link| shown(&sentinel, &order, link)).collect();
+    Ok(([NO_STORE], Answer(Page { items, next: None })))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -111,7 +90,7 @@ async fn create(
     to_its_end(async move {
         let made = sentinel.dispatch.make_link(&caller, &order, expires_in_s).await?;
         tracing::info!(by = %caller, %order, link = made.id, "a link of an order was made");
-        Ok((StatusCode::CREATED, [NO_STORE], Json(OrderLink::of(&sentinel, &order, made))))
+        Ok((StatusCode::CREATED, [NO_STORE], Answer(shown(&sentinel, &order, made))))
     })
     .await
 }
