@@ -29,6 +29,17 @@ class Wall {
   get scale(): Locator {
     return this.page.locator('.leaflet-control-scale-line');
   }
+  /** What the bar says once the map has shown the same for some seconds: it may fit more than once. */
+  async settledScale(): Promise<string> {
+    let last = '';
+    const isSettled = async () => {
+      const before = last;
+      last = (await this.scale.textContent()) ?? '';
+      return last === before;
+    };
+    await expect.poll(isSettled, { intervals: [4_000], timeout: 45_000 }).toBe(true);
+    return last;
+  }
   async isLive(): Promise<void> {
     await expect(this.connection).toHaveText(/: Live/, { timeout: 60_000 });
     await expect(this.scale).toBeVisible({ timeout: 60_000 });
@@ -105,7 +116,7 @@ test('a unit that drives out of sight brings the map to fit again, and one on an
 
   await two.postFix('E2E-W2', HERE[0] + 0.1, HERE[1]);
   await expect(wall.scale, 'the map shows more').toHaveText(/ km$/, { timeout: 45_000 });
-  const town = (await wall.scale.textContent()) ?? '';
+  const town = await wall.settledScale();
   await three.postFix('E2E-W3', 51.5, 0.1);
   await expect(page.getByText('1 unit is too far away for this picture')).toBeVisible({ timeout: 45_000 });
   await expect(wall.scale).toHaveText(town);
