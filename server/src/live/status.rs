@@ -131,20 +131,7 @@ impl StatusWatch {
                 changed.push(Turn { unit, patrol: patrol.id, before: *before, status, heard, last });
             }
         }
-        // On disk before anybody is told: who ends in between comes to tell the same again.
-        let lasts_ms = i64::try_from(self.silence.stale_after.as_millis()).unwrap_or(i64::MAX);
-        let heard_changed: Vec<&Turn<'_>> =
-            changed.iter().filter(|turn| is_silent(turn.before) || is_silent(turn.status)).collect();
-        let deliveries = heard_changed.iter().flat_map(|turn| {
-            enqueue::of_status(&self.directory, turn.unit, turn.status, turn.heard, now, lasts_ms)
-        });
-        for deliveries in deliveries.collect::<Vec<_>>().chunks(DELIVERIES_MAX) {
-            self.directory.put(deliveries.to_vec()).await?;
-        }
-        // Where rules or a fence ask for it.
-        let raised: Vec<AlertRecord> =
-            heard_changed.iter().filter_map(|turn| self.alert_of(turn, now)).collect();
-        self.alerts.raise(&raised).await?;
+        self.announce(&changed, now).await?;
         self.close_ended(&open, |unit| {
             let n = ids.binary_search(unit).ok()?;
             Some((units[n].patrol?, statuses[n]))
@@ -160,6 +147,24 @@ impl StatusWatch {
             memory.note(told).await?;
         }
         Ok(())
+    }
+
+    /// Tells endpoints of those that fell silent or are heard of again, and raises alerts where rules
+    /// or a fence ask for it.
+    async fn announce(&self, changed: &[Turn<'_>], now: Time) -> Result<(), EngineError> {
+        // On disk before anybody is told: who ends in between comes to tell the same again.
+        let lasts_ms = i64::try_from(self.silence.stale_after.as_millis()).unwrap_or(i64::MAX);
+        let heard_changed: Vec<&Turn<'_>> =
+            changed.iter().filter(|turn| is_silent(turn.before) || is_silent(turn.status)).collect();
+        let deliveries = heard_changed.iter().flat_map(|turn| {
+            enqueue::of_status(&self.directory, turn.unit, turn.status, turn.heard, now, lasts_ms)
+        });
+        for deliveries in deliveries.collect::<Vec<_>>().chunks(DELIVERIES_MAX) {
+            self.directory.put(deliveries.to_vec()).await?;
+        }
+        let raised: Vec<AlertRecord> =
+            heard_changed.iter().filter_map(|turn| self.alert_of(turn, now)).collect();
+        self.alerts.raise(&raised).await
     }
 
     /// Closes alerts of silence that has ended, also where whoever should have done so was killed.
