@@ -25,6 +25,26 @@ fn put_at(element: NodeRef<html::Div>, x: f64, y: f64) {
     }
 }
 
+/// Keeps on a map that is `ready` what every live map shows: who calls for help, the incidents,
+/// and a scale in the viewer's measure.
+pub fn shows(console: Console, ready: RwSignal<bool>) {
+    effect(move || {
+        let calling = console.alerts.calling.get();
+        ready.track();
+        with_map(|m| m.set_calling((*calling).clone()));
+    });
+    effect(move || {
+        let pins = pins(console);
+        ready.track();
+        with_map(|m| m.set_pins(pins));
+    });
+    effect(move || {
+        let imperial = console.measure.get() == Measure::Imperial;
+        ready.track();
+        with_map(|m| m.set_scale(imperial));
+    });
+}
+
 #[component]
 pub fn MapView(settings: MapSettings) -> impl IntoView {
     let console = Console::of_page();
@@ -86,25 +106,11 @@ pub fn MapView(settings: MapSettings) -> impl IntoView {
         let id = console.selected.get().filter(|_| console.following.get());
         with_map(|m| m.follow(id.as_ref()));
     });
-    effect(move || {
-        let imperial = console.measure.get() == Measure::Imperial;
-        ready.track();
-        with_map(|m| m.set_scale(imperial));
-    });
+    shows(console, ready);
     effect(move || {
         let all = console.statuses.get().is_all() && console.words.read().is_empty();
         let shown = (!all).then(|| console.with_fleet(|f| f.patrols_of(&console.matching.read())));
         with_map(|m| m.set_filter(shown));
-    });
-    effect(move || {
-        let calling = console.alerts.calling.get();
-        ready.track();
-        with_map(|m| m.set_calling((*calling).clone()));
-    });
-    effect(move || {
-        let pins = pins(console);
-        ready.track();
-        with_map(|m| m.set_pins(pins));
     });
     effect(move || {
         let spot = console.spot.get();

@@ -19,6 +19,7 @@ pub mod patrol_actions;
 pub mod person_menu;
 pub mod rail;
 pub mod status_bar;
+pub mod tabs;
 pub mod toast;
 pub mod top_bar;
 pub mod trail;

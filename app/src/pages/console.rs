@@ -1,6 +1,6 @@
 //! The live map: the page that Sentinel is for.
 
-use super::painted::{LinkEnded, painted, trust};
+use super::painted::{LinkEnded, console_of, painted, trust};
 use crate::components::whole::{IntoWhole, effect, text};
 use crate::{
     components::{
@@ -23,7 +23,7 @@ use crate::{
     console::{Console, Sheet},
     first_paint::FirstPaint,
     later::LaterBanner,
-    live::{alerts::Counts, link::Link, run::come_alive, tasks::is_beside},
+    live::{alerts::Counts, link::Link, tasks::is_beside},
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -36,15 +36,7 @@ pub fn ConsolePage() -> impl IntoView {
 #[component]
 fn ConsoleView(paint: FirstPaint) -> impl IntoView {
     let settings = paint.map.clone();
-    let console = Console::new(paint.clone(), false);
-    provide_context(console);
-    let mut rest_from = Some(paint.units.next.clone());
-    effect(move || {
-        if let Some(rest_from) = rest_from.take() {
-            untrack(|| come_alive(console, rest_from));
-            console.expect_parts();
-        }
-    });
+    let console = console_of(&paint, false);
     effect(move || {
         console.selected.track();
         console.board.chosen.track();

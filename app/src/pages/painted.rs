@@ -6,7 +6,10 @@ use crate::{
     components::icon::{Glyph, Icon},
     console::Console,
     first_paint::{FirstPaint, NoPaint, Packed},
-    live::link::{Doubt, Link},
+    live::{
+        link::{Doubt, Link},
+        run::come_alive,
+    },
     platform,
 };
 use leptos::prelude::*;
@@ -33,6 +36,20 @@ pub fn painted(shown: fn(FirstPaint) -> AnyView, page: &'static str) -> AnyView 
         </Suspense>
     }
     .whole()
+}
+
+/// The console of a page, in its context, which comes alive in the browser.
+pub fn console_of(paint: &FirstPaint, is_wall: bool) -> Console {
+    let console = Console::new(paint.clone(), is_wall);
+    provide_context(console);
+    let mut rest_from = Some(paint.units.next.clone());
+    effect(move || {
+        if let Some(rest_from) = rest_from.take() {
+            untrack(|| come_alive(console, rest_from));
+            console.expect_parts();
+        }
+    });
+    console
 }
 
 /// The address on show, to come back to. A browser's search part begins with its question

@@ -4,14 +4,14 @@
 //! itself: it asks again for a part that did not arrive, and loads itself again where the server
 //! has become another version. Only a session that has ended needs somebody.
 
-use super::painted::{LinkEnded, painted, trust};
+use super::painted::{LinkEnded, console_of, painted, trust};
 use crate::components::whole::{IntoWhole, effect, part};
 use crate::{
     components::{unit_table::UnitTable, wall::wall_body},
-    console::{Console, WALL},
+    console::WALL,
     first_paint::FirstPaint,
     later::{Later, as_sent},
-    live::{link::Link, run::come_alive},
+    live::link::Link,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -28,15 +28,7 @@ pub fn WallPage() -> impl IntoView {
 #[component]
 fn WallView(paint: FirstPaint) -> impl IntoView {
     let settings = StoredValue::new(paint.map.clone());
-    let console = Console::new(paint.clone(), true);
-    provide_context(console);
-    let mut rest_from = Some(paint.units.next.clone());
-    effect(move || {
-        if let Some(rest_from) = rest_from.take() {
-            untrack(|| come_alive(console, rest_from));
-            console.expect_parts();
-        }
-    });
+    let console = console_of(&paint, true);
     effect(move || {
         if matches!(console.later.get(), Later::Failed) {
             set_timeout(move || console.fetch_parts(), AGAIN_AFTER);

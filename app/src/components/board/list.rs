@@ -4,6 +4,7 @@ use super::{card::Card, keys::LIST_ID, mark, past::past, words};
 use crate::{
     components::{
         icon::{Glyph, Icon},
+        tabs::tab,
         whole::{IntoWhole, Row, effect, part, rows, text},
     },
     console::Console,
@@ -48,22 +49,9 @@ pub fn board_body() -> AnyView {
     super::drag::listen(console);
     let in_past = RwSignal::new(false);
     let typed = RwSignal::new(String::new());
-    let tab = move |of_past: bool, word: &'static str| {
-        view! {
-            <button
-                type="button"
-                class="segment"
-                aria-pressed=move || (in_past.get() == of_past).to_string()
-                on:click=move |_| in_past.set(of_past)
-            >
-                {word}
-            </button>
-        }
-        .whole()
-    };
     view! {
         <div class="board-tools">
-            <div class="segments" role="group" aria-label="Which incidents">{tab(false, "Open")} {tab(true, "Past")}</div>
+            <div class="segments" role="group" aria-label="Which incidents">{tab(in_past, false, "Open")} {tab(in_past, true, "Past")}</div>
             <div class="search-field">
                 <Icon glyph=Glyph::Search/>
                 <input

@@ -4,6 +4,7 @@ use super::{layer::fly_to, rules, words};
 use crate::{
     components::{
         icon::{Glyph, Icon},
+        tabs::tab,
         whole::{IntoWhole, Row, part, rows, text},
     },
     console::Console,
@@ -20,32 +21,18 @@ const MOST: usize = 200;
 pub fn body() -> AnyView {
     let in_rules = RwSignal::new(false);
     let typed = RwSignal::new(String::new());
-    let tab = move |of_rules: bool, word: &'static str| {
-        view! {
-            <button
-                type="button"
-                class="segment"
-                aria-pressed=move || (in_rules.get() == of_rules).to_string()
-                on:click=move |_| in_rules.set(of_rules)
-            >
-                {word}
-            </button>
-        }
-        .whole()
-    };
     view! {
         <div class="board-tools fence-tools">
             <div class="segments" role="group" aria-label="What raises alerts">
-                {tab(false, "Geofences")} {tab(true, "Alert rules")}
+                {tab(in_rules, false, "Geofences")} {tab(in_rules, true, "Alert rules")}
             </div>
         </div>
-        {part(move || Some(untrack_in(in_rules.get(), typed)))}
+        {part(move || {
+            let of_rules = in_rules.get();
+            Some(untrack(|| if of_rules { rules::rules() } else { all(typed) }))
+        })}
     }
     .whole()
-}
-
-fn untrack_in(of_rules: bool, typed: RwSignal<String>) -> AnyView {
-    untrack(|| if of_rules { rules::rules() } else { all(typed) })
 }
 
 fn all(typed: RwSignal<String>) -> AnyView {

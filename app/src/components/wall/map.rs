@@ -6,12 +6,11 @@ use super::{
 };
 use crate::{
     components::{
-        board::pins::pins,
+        map_view::shows,
         person_menu::theme_of,
         whole::{IntoWhole, effect, text},
     },
     console::{Console, Spot},
-    format::Measure,
     live::{alerts::calls, fleet::Entry, run::every},
     map::{LiveMap, MapError, MapEvents, World},
     map_place::{put_map, with_map},
@@ -54,21 +53,7 @@ pub fn WallMap(settings: MapSettings, outside: RwSignal<usize>) -> impl IntoView
         }
         on_cleanup(|| put_map(None));
     });
-    effect(move || {
-        let calling = console.alerts.calling.get();
-        ready.track();
-        with_map(|m| m.set_calling((*calling).clone()));
-    });
-    effect(move || {
-        let pins = pins(console);
-        ready.track();
-        with_map(|m| m.set_pins(pins));
-    });
-    effect(move || {
-        let imperial = console.measure.get() == Measure::Imperial;
-        ready.track();
-        with_map(|m| m.set_scale(imperial));
-    });
+    shows(console, ready);
     effect(move || {
         let spot = console.spot.get();
         let words = spot.as_ref().map(|spot| format!("Where {} called from", spot.unit));
