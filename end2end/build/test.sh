@@ -23,9 +23,8 @@ step() {
 
 step setup ./setup.sh
 step format make fmt-check
-step site make site
-step lints make clippy
-step browser-lints make clippy-wasm
+# Side by side, as each has long stretches that only one core can work on.
+step site-and-lints make -j2 --keep-going --output-sync=target site clippy clippy-wasm
 step rust-tests make rust-test
 # The program that the Rust tests ran: it reads the site from its folder. An optimized one differs in
 # speed alone, and takes longer to build than all browser tests take.
