@@ -103,7 +103,7 @@ fn fences(count: usize, tracks: &[Track]) -> Vec<Geofence> {
             enter: true,
             exit: true,
             dwell_s: (n % 3 != 1).then_some(120 + 60 * (n as u32 % 5)),
-            speed_limit_mps: (n % 2 == 0).then_some(9.0),
+            speed_limit_mps: (n.is_multiple_of(2)).then_some(9.0),
             silent: false,
         },
         enabled: true,

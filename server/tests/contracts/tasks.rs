@@ -198,8 +198,7 @@ pub async fn old_tasks_go_once_they_are_closed_and_no_number_is_given_twice(stor
 pub async fn old_orders_go_also_where_each_brought_its_own_id(store: &impl Store) {
     let registry = store.open().await;
     let mut at = registry.load(NOW).await.expect("loads").at;
-    let some: Vec<_> =
-        (1..=3).map(|n| task(&format!("A-{n}"), 0, i64::try_from(n).unwrap_or(0), 15, order())).collect();
+    let some: Vec<_> = (1..=3).map(|n| task(&format!("A-{n}"), 0, n, 15, order())).collect();
     commit(&*registry, &mut at, &some.iter().collect::<Vec<_>>()).await;
     commit(&*registry, &mut at, &[&closed(&some[0]), &closed(&some[2])]).await;
     registry.drop_ended(NOW.plus_ms(2)).await.expect("forgets");
