@@ -441,7 +441,7 @@ test('how far a unit on its way still has to go is by where it is now', async ({
   await board.ui.isLive();
   await expect(board.on).toContainText('1.5 km away, about 3 min');
   await device.postFix('E2E-COMES', 9.9683, HERE[1]);
-  await expect(board.on).toContainText(/\b7\d\d m away, about/);
+  await expect(board.on).toContainText(/7\d\d m away, about/);
 });
 
 test('an incident is opened by its pin on the map', async ({ api, openAs, page }) => {
