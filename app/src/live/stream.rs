@@ -1,6 +1,6 @@
 //! Rings when there is an alert anywhere in the viewer's own scope, or something happens to an
-//! incident or order there: server-sent events of these alone. The browser comes back by itself where the connection breaks; a
-//! refusal ends the stream, and whoever holds it opens another.
+//! incident or order there: server-sent events of these alone. The browser comes back by itself
+//! where the connection breaks; a refusal ends the stream, and whoever holds it opens another.
 //!
 //! Kept open only while the page's own socket does not tell the same: of one server a
 //! browser opens half a dozen such streams at once, over all its windows.

@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::http::{Method, StatusCode};
 use sentinel_model::{
-    Page, Scope, Time,
+    Fix, Page, Scope, Time,
     alerts::{Alert, AlertKind},
     dispatch::{AssignmentState, Task, TaskState},
     live::{Event, ServerFrame},
@@ -23,6 +23,24 @@ pub const MIDDLE: (f64, f64) = (9.9, 76.2);
 /// So many metres north of the middle, at a device time.
 pub fn north(time: Time, metres: f64) -> Value {
     fix(time, MIDDLE.0 + metres / M_PER_DEG_LATITUDE, MIDDLE.1)
+}
+
+/// The same as it is stored, by whoever accepts it past the door.
+pub fn stored(time: Time, metres: f64) -> Fix {
+    Fix {
+        time,
+        received_at: time,
+        latitude: MIDDLE.0 + metres / M_PER_DEG_LATITUDE,
+        longitude: MIDDLE.1,
+        speed_mps: None,
+        heading_deg: None,
+        accuracy_m: None,
+        altitude_m: None,
+        battery: None,
+        uuid: None,
+        event: None,
+        extras: None,
+    }
 }
 
 pub fn fast(time: Time, metres: f64, speed_mps: f64) -> Value {
@@ -152,20 +170,7 @@ async fn what_was_stored_and_not_looked_at_is_told_by_the_next_process_once() {
     server.fixes(&token, &[north(at(0), 900.0), north(at(10), 0.0)]).await;
     assert_eq!(kinds(&server, &admin).await, [AlertKind::Enter]);
     // As of a process that is killed between the commit and what follows it.
-    let stored = |seconds: i64, metres: f64| sentinel_model::Fix {
-        time: at(seconds),
-        received_at: at(seconds),
-        latitude: MIDDLE.0 + metres / M_PER_DEG_LATITUDE,
-        longitude: MIDDLE.1,
-        speed_mps: None,
-        heading_deg: None,
-        accuracy_m: None,
-        altitude_m: None,
-        battery: None,
-        uuid: None,
-        event: None,
-        extras: None,
-    };
+    let stored = |seconds: i64, metres: f64| stored(at(seconds), metres);
     let fixes = vec![stored(20, 900.0), stored(30, 0.0), stored(40, 900.0)];
     server.sentinel.intake.accept(&id("PC-1"), fixes).await.expect("stores");
     let all = [AlertKind::Enter, AlertKind::Exit, AlertKind::Enter, AlertKind::Exit];

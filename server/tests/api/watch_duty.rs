@@ -3,14 +3,14 @@
 
 use crate::{
     server::{Server, eventually, id},
-    watch::{MIDDLE, alerts, fast, fence, kinds, north, rules},
+    watch::{alerts, fast, fence, kinds, north, rules, stored},
 };
 use axum::http::{Method, StatusCode};
 use sentinel_model::{
-    Fix, Time,
+    Time,
     alerts::{Alert, AlertKind},
 };
-use sentinel_server::{geo::M_PER_DEG_LATITUDE, ingest::alerts::FENCES_AN_HOUR};
+use sentinel_server::ingest::alerts::FENCES_AN_HOUR;
 use serde_json::json;
 
 #[tokio::test]
@@ -140,20 +140,7 @@ async fn units_that_cannot_be_looked_at_hold_no_other_up() {
     let admin = server.sign_in("admin").await;
     fence(&server, &admin, json!({})).await;
     let names: Vec<String> = (0..12).map(|n| format!("PC-{n}")).collect();
-    let stored = |metres: f64| Fix {
-        time: server.clock.now(),
-        received_at: server.clock.now(),
-        latitude: MIDDLE.0 + metres / M_PER_DEG_LATITUDE,
-        longitude: MIDDLE.1,
-        speed_mps: None,
-        heading_deg: None,
-        accuracy_m: None,
-        altitude_m: None,
-        battery: None,
-        uuid: None,
-        event: None,
-        extras: None,
-    };
+    let stored = |metres: f64| stored(server.clock.now(), metres);
     for name in &names {
         let token = server.unit(name, 5).await;
         server.fixes(&token, &[north(server.clock.now(), 900.0)]).await;

@@ -260,8 +260,8 @@ async fn assert_kept_are_as_sorted(
     }
 }
 
-async fn nearby_is_the_same_for_who_knows_who_may_be_kept(positions: &Held) {
-    let mut next = scattered(13);
+/// Ten thousand: a dense centre and wide outskirts.
+async fn put_a_town(positions: &Held, next: &mut impl FnMut() -> f64) -> Vec<Location> {
     let all: Vec<Location> = (0..10_000)
         .map(|n| {
             let wide = if n % 2 == 0 { 0.05 } else { 1.0 };
@@ -270,6 +270,12 @@ async fn nearby_is_the_same_for_who_knows_who_may_be_kept(positions: &Held) {
         })
         .collect();
     put_all(positions, &all).await;
+    all
+}
+
+async fn nearby_is_the_same_for_who_knows_who_may_be_kept(positions: &Held) {
+    let mut next = scattered(13);
+    let all = put_a_town(positions, &mut next).await;
     let number = |location: &Location| -> usize { location.unit_id.as_str()[1..].parse().expect("a number") };
     // From everybody to one in ten thousand; of the second kind those alone that are far away.
     for (nth, north_of) in [(1, 0.0), (3, 0.0), (15, 0.0), (150, 0.0), (9_999, 0.0), (1, 10.1), (1, 90.0)] {
@@ -283,15 +289,7 @@ async fn nearby_is_the_same_for_who_knows_who_may_be_kept(positions: &Held) {
 
 async fn nearby_is_what_sorting_ten_thousand_by_distance_would_give(positions: &Held) {
     let mut next = scattered(7);
-    // A dense centre and wide outskirts.
-    let all: Vec<Location> = (0..10_000)
-        .map(|n| {
-            let wide = if n % 2 == 0 { 0.05 } else { 1.0 };
-            let mut aside = || (next() - 0.5) * wide;
-            location(&format!("u{n}"), 0, 9.93 + aside(), 76.26 + aside())
-        })
-        .collect();
-    put_all(positions, &all).await;
+    let all = put_a_town(positions, &mut next).await;
     for (radius_m, limit) in [
         (0.0, 5),
         (60.0, 100),

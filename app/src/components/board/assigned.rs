@@ -5,11 +5,13 @@ use crate::{
     components::whole::{IntoWhole, Row, part, rows, text},
     console::Console,
     format::ago,
-    live::fleet::{Entry, Place},
-    platform::maths,
+    live::fleet::Entry,
 };
 use leptos::prelude::*;
-use sentinel_model::dispatch::{Assignment, AssignmentState, Estimate};
+use sentinel_model::{
+    dispatch::{Assignment, AssignmentState, Estimate},
+    geo::distance_m,
+};
 
 /// The steps in their order.
 const STEPS: [AssignmentState; 5] = [
@@ -103,16 +105,11 @@ fn way(console: Console, on_show: OnShow, held: &Assignment) -> Memo<Option<Stri
         }
         let here = console.unit(&id, Entry::on_map).flatten();
         let to = on_show.task.read().as_ref().map(|task| (task.place.latitude, task.place.longitude));
-        let now = here.zip(to).map(|(here, to)| Estimate::of_line(line_m(&here, to), here.speed_mps));
+        let now = here
+            .zip(to)
+            .map(|(here, to)| Estimate::of_line(distance_m((here.lat, here.lon), to), here.speed_mps));
         now.or(when_sent).map(|way| words::away(way, console.measure.get(), now.is_some()))
     })
-}
-
-/// The straight line between two places of one town, metres: flat is near enough.
-fn line_m(from: &Place, to: (f64, f64)) -> f64 {
-    const M_PER_DEGREE: f64 = 111_195.0;
-    let wide = maths::cos(to.0.to_radians());
-    M_PER_DEGREE * (from.lat - to.0).hypot((from.lon - to.1) * wide)
 }
 
 /// That a unit which attends to it is silent, or off duty.
